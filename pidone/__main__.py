@@ -1,0 +1,5 @@
+"""`python -m pidone`: the slow way to start, and not isolated from the environment; see docs/starting.md."""
+
+from pidone.init.main import main
+
+main()

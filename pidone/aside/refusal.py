@@ -1,0 +1,47 @@
+"""Why a program could not be executed, in words. Only ever loaded in a child whose exec has failed."""
+
+import errno
+import posix
+
+from pidone.init.inherited import read_file
+from pidone.init.signals import show
+from pidone.init.spawn import CANNOT
+
+NOT_FOUND = 127  # as every shell has it (POSIX, sh, "Exit Status")
+
+
+def explain(program: bytes, paths: "list[bytes]", refused: "tuple[bytes, OSError] | None") -> "tuple[int, str]":
+    """(exit code, words). paths: what was tried. refused: what was there and why it did not run, if anything was."""
+    if refused:
+        return explain_file(*refused)
+    if not program:
+        return NOT_FOUND, "the command is empty"
+    if b"/" in program:
+        return NOT_FOUND, "%s: no such file or directory" % show(program)
+    path = b":".join(path[: -len(program) - 1] for path in paths)
+    return NOT_FOUND, "%s: command not found in PATH (%s)" % (show(program), show(path))
+
+
+def explain_file(path: bytes, error: OSError) -> "tuple[int, str]":
+    """Of a file that is there: its own fault, or its interpreter's (E7)."""
+    words = posix.strerror(error.errno or 0).lower()
+    if error.errno == errno.ENOENT:
+        return NOT_FOUND, "%s: %s" % (show(path), missing_loader(path, words))
+    if error.errno == errno.EACCES and posix.stat(path).st_mode & 0o170000 == 0o040000:
+        words = "is a directory"
+    elif error.errno == errno.ENOEXEC:
+        words += " (a script needs a first line such as #!/bin/sh)"
+    return CANNOT, "%s: %s" % (show(path), words)
+
+
+def missing_loader(path: bytes, words: str) -> str:
+    """execve(2), ENOENT: the file, or a script's or ELF's interpreter, does not exist."""
+    try:
+        first = read_file(path.decode("utf-8", "surrogateescape"))[:256].split(b"\n")[0]
+    except OSError:
+        first = b""
+    if not first.startswith(b"#!"):
+        return "the file is there, but the loader it was built for is not: %s" % words
+    interpreter = (first[2:].strip(b" \t").split(b" ") or [b""])[0]
+    ends = " (the script has CR LF line ends)" if interpreter.endswith(b"\r") else ""
+    return "its interpreter %s: %s%s" % (show(interpreter), words, ends)

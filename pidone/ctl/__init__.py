@@ -1,0 +1,1 @@
+"""`pidonectl`: one module a subcommand."""

@@ -1,0 +1,37 @@
+"""`pidonectl`: arguments -> the subcommand's module."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pidone import __version__
+from pidone.ctl import check, launcher, sandbox
+
+#: name -> (module with add_arguments and run, one line of help). A new subcommand is one file and one line.
+COMMANDS = {
+    "check": (check, "is the group's file right? its start order, stop order and the time each may take"),
+    "sandbox": (sandbox, "run a command or a group with pidone as a real PID 1, without a container engine"),
+    "launcher": (launcher, "write the fastest launcher of pidone for this interpreter"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code of the subcommand; 2 for wrong usage."""
+    parser = argparse.ArgumentParser(prog="pidonectl", description="Tools around pidone, the PID 1 of a container.")
+    parser.add_argument("--version", action="version", version=f"pidonectl {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        module.add_arguments(subparsers.add_parser(name, help=text, description=module.__doc__))
+    arguments = parser.parse_args(argv)
+    try:
+        return COMMANDS[arguments.command][0].run(arguments)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

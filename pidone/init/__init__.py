@@ -1,0 +1,23 @@
+"""What lives in PID 1.
+
+This room imports the builtin modules of ALLOWED and itself, and nothing else, ever; a test holds the list against
+what a running PID 1 has loaded. Read it in this order:
+
+    main       arguments -> plan -> group -> loop
+    arguments  the command line, one table
+    plan       what is to run, as plain data
+    group      the state machine: events in, actions out; no system call
+    loop       the one wait; signals and child exits become events, actions become calls
+    spawn      everything between fork and exec
+    reap       waiting for children
+    inherited  what the container handed to PID 1, and must be handed on
+    terminal   who owns the controlling terminal
+    signals    names and numbers
+    planner    forks the child that reads the file
+    words      what PID 1 says when something is wrong
+    others     processes nobody declared: their names; all of them, when not PID 1
+"""
+
+#: Builtin modules that PID 1 may load. `fcntl`, `select` and `termios` are small shared objects on some builds;
+#: the last two are loaded only on trouble and on a terminal.
+ALLOWED = ("_signal", "errno", "fcntl", "marshal", "posix", "select", "sys", "termios", "time")

@@ -1,0 +1,136 @@
+"""The command line of `pidone`, by hand: one table, and what it makes of it."""
+
+import posix
+import sys
+
+
+class Usage(Exception):
+    """The command line makes no sense. str(): what, and what would."""
+
+
+class Arguments:
+    """command: list of bytes, empty where the file says it all. config: bytes, or None where there is no group."""
+
+    __slots__ = ("command", "config", "group", "rewrites", "grace", "remap", "verbose", "help", "version")
+
+    def __init__(self) -> None:
+        self.command: "list[bytes]" = []
+        self.config: "bytes | None" = None
+        self.group = False
+        self.rewrites: "dict[int, int]" = {}
+        self.grace: "float | None" = None
+        self.remap: "list[int]" = []
+        self.verbose = False
+        self.help = False
+        self.version = False
+
+
+def read(argv: "list[str]") -> Arguments:
+    """What was asked for. Raises Usage."""
+    arguments = Arguments()
+    words = list(argv)
+    while words and words[0][:1] == "-" and words[0] != "-":
+        word = words.pop(0)
+        if word == "--":
+            break
+        if word[:2] == "--":
+            option, equals, value = word.partition("=")
+            _take(arguments, option, value if equals else None, words)
+            continue
+        while len(word) > 1:  # a cluster of short options: -gv, -cFILE
+            option, word = word[:2], "-" + word[2:]
+            if option in OPTIONS and OPTIONS[option][1] and len(word) > 1:
+                _take(arguments, option, word[1:], words)
+                break
+            _take(arguments, option, None, words)
+    arguments.command = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in words]
+    if not words and arguments.config is None:
+        arguments.config = posix.environ.get(b"PIDONE_CONFIG") or b"/etc/pidone.toml"
+    return arguments
+
+
+def _take(arguments: Arguments, option: str, value: "str | None", words: "list[str]") -> None:
+    if option not in OPTIONS:
+        raise Usage("unknown option %s%s" % (option, _nearest(option)))
+    name, wants_value = OPTIONS[option]
+    if not wants_value:
+        if value is not None:
+            raise Usage("%s takes no value" % option)
+        setattr(arguments, name, True)
+        return
+    if value is None:
+        if not words:
+            raise Usage("%s wants a value" % option)
+        value = words.pop(0)
+    VALUES[name](arguments, option, value)
+
+
+def _nearest(option: str) -> str:
+    for known in OPTIONS:
+        if len(option) > 3 and known.startswith(option[:4]):
+            return "; is it %s?" % known
+    return "; the options come before the command, and pidone --help lists them"
+
+
+def _config(arguments: Arguments, option: str, value: str) -> None:
+    arguments.config = value.encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def _rewrite(arguments: Arguments, option: str, value: str) -> None:
+    from pidone.init import signals
+
+    before, colon, after = value.partition(":")
+    if not colon:
+        raise Usage("%s wants FROM:TO, as in TERM:QUIT, not '%s'" % (option, value))
+    try:
+        source, target = signals.number(before), 0 if after == "0" else signals.number(after)
+    except ValueError as error:
+        raise Usage("%s %s: %s" % (option, value, error)) from None
+    if source not in signals.ALL:
+        raise Usage("%s %s: %s cannot be caught, so it cannot be rewritten" % (option, value, before))
+    arguments.rewrites[source] = target
+
+
+def duration(text: str) -> float:
+    """Seconds of "500ms", "8s", "5m", "1h"; a bare number is seconds. Raises ValueError."""
+    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
+        if text.endswith(unit):
+            number = text[: len(text) - len(unit)] if unit else text
+            if number.replace(".", "", 1).isdigit() and number.isascii():
+                return float(number) * factor
+            break
+    raise ValueError("'%s' is no duration such as 500ms, 8s or 5m" % text)
+
+
+def _grace(arguments: Arguments, option: str, value: str) -> None:
+    try:
+        arguments.grace = duration(value)
+    except ValueError as error:
+        raise Usage("%s: %s" % (option, error)) from None
+
+
+def _remap(arguments: Arguments, option: str, value: str) -> None:
+    if not (value.isdigit() and value.isascii() and int(value) < 256):
+        raise Usage("%s wants an exit code from 0 to 255, not '%s'" % (option, value))
+    arguments.remap.append(int(value))
+
+
+#: option: (field of Arguments, does it take a value?)
+OPTIONS = {
+    "-c": ("config", True),
+    "--config": ("config", True),
+    "-g": ("group", False),
+    "--group": ("group", False),
+    "-r": ("rewrites", True),
+    "--rewrite": ("rewrites", True),
+    "-t": ("grace", True),
+    "--grace": ("grace", True),
+    "-e": ("remap", True),
+    "--remap": ("remap", True),
+    "-v": ("verbose", False),
+    "--verbose": ("verbose", False),
+    "-h": ("help", False),
+    "--help": ("help", False),
+    "--version": ("version", False),
+}
+VALUES = {"config": _config, "rewrites": _rewrite, "grace": _grace, "remap": _remap}

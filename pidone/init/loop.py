@@ -1,0 +1,200 @@
+"""The one wait. Everything that happens to PID 1 arrives in `sigtimedwait`, becomes an event for the group, and the
+group's actions become calls. Nothing is decided here.
+
+There are no handlers and no self-pipe: every signal is blocked for ever, a deadline is the wait's own timeout, and a
+descriptor that is ready says so with SIGIO. Without a deadline there is no timeout, and so no wake-up while idle.
+"""
+
+import _signal
+import posix
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from pidone.init.group import Action, Event
+    from pidone.init.inherited import Inherited
+    from pidone.init.plan import Plan
+    from pidone.init.terminal import Terminal
+
+from pidone.init import group as machine
+from pidone.init import reap, signals
+from pidone.init.spawn import CANNOT, spawn
+
+SIGCHLD, SIGIO, SIGHUP, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGHUP, _signal.SIGCONT
+
+#: Zombies reaped between two looks at the signals (E29). Reaping one takes some ten microseconds.
+BATCH = 64
+
+
+class Loop:
+    """PID 1 at work. pids: of members from fork to reaping. answers: descriptor -> member, from fork to exec."""
+
+    __slots__ = ("plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue")
+
+    def __init__(self, plan: "Plan", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
+        self.plan = plan
+        self.inherited = inherited
+        self.terminal = terminal
+        self.verbose = verbose
+        self.group = machine.Group(plan, terminal is not None)
+        self.pids: "dict[int, int]" = {}  # member -> pid
+        self.members: "dict[int, int]" = {}  # pid -> member
+        self.answers: "dict[int, int]" = {}
+        self.queue: "list[Event]" = []
+
+    def run(self, early: "list[int]") -> "NoReturn":
+        """Never returns. early: signals that came while the plan was made."""
+        self.feed((machine.BEGIN,))
+        for number in early:
+            self.feed((machine.SIGNAL, number))
+        more = True
+        while True:
+            self.wait(0.0 if more else None)
+            more = self.reap()
+
+    # -- events
+
+    def wait(self, timeout: "float | None") -> None:
+        """Sleep until something happens, or for at most `timeout` seconds."""
+        deadline = self.group.deadline
+        if deadline is not None and timeout is None:
+            timeout = max(0.0, deadline - monotonic())
+        if timeout is None:
+            info = _signal.sigwaitinfo(signals.ALL)
+        else:
+            got = _signal.sigtimedwait(signals.ALL, timeout)
+            if got is None:
+                if deadline is not None and monotonic() >= deadline:
+                    self.feed((machine.DEADLINE,))
+                return
+            info = got
+        number, by_kernel = info.si_signo, info.si_code > 0  # sigaction(2): SI_USER is 0, SI_QUEUE -1, SI_TKILL -6
+        if number == SIGIO:
+            self.read_answers()
+        if by_kernel and number in (SIGCHLD, SIGIO):
+            return
+        if self.terminal is not None:
+            if by_kernel and self.terminal.leads and number in (SIGHUP, SIGCONT):
+                return  # the price of handing the terminal over (E25)
+            if number == SIGCONT and self.terminal.resume():
+                return
+        self.feed((machine.SIGNAL, number))
+
+    def reap(self) -> bool:
+        """Look at ended children. True if there may be more."""
+        for _ in range(BATCH):
+            try:
+                found = reap.look()
+            except ChildProcessError:
+                self.feed((machine.ALONE,))
+                return False
+            if found is None:
+                return False
+            pid, what, code, number = found
+            member = self.members.get(pid)
+            if what == reap.STOP:
+                if member is not None:
+                    self.feed((machine.STOPPED, member))
+                continue
+            if member is None:
+                if self.verbose:
+                    self.trace("reaped", pid, code, number)
+            else:
+                self.read_answers()  # the answer comes before the exit it explains
+                if pid in self.members:
+                    self.feed((machine.EXITED, member, code, number))  # still a zombie: its group can be signalled
+                    self.forget(pid)
+            reap.bury(pid)
+        return True
+
+    def read_answers(self) -> None:
+        """What the children between fork and exec have to say."""
+        for fd, member in list(self.answers.items()):
+            try:
+                answer = posix.read(fd, 4096)
+            except BlockingIOError:
+                continue
+            del self.answers[fd]
+            posix.close(fd)
+            if answer:
+                self.forget(self.pids[member])
+                self.feed((machine.FAILED, member, answer[0], answer[1:].decode("utf-8", "replace")))
+            else:
+                self.feed((machine.EXECED, member))
+
+    def forget(self, pid: int) -> None:
+        del self.pids[self.members.pop(pid)]
+
+    # -- actions
+
+    def feed(self, event: "Event") -> None:
+        """Give the group an event and carry out what it wants; events that come of that wait for their turn."""
+        self.queue.append(event)
+        if len(self.queue) > 1:
+            return
+        while self.queue:
+            event = self.queue[0]
+            if self.verbose:
+                self.trace("event", *event)
+            for action in self.group.take(event, monotonic()):
+                CALLS[action[0]](self, *action[1:])
+            del self.queue[0]
+
+    def spawn(self, member: int) -> None:
+        process = self.plan.processes[member]
+        try:
+            if self.terminal is not None and member == self.group.primary:
+                self.terminal.before_fork()
+            pid, answer = spawn(process, self.inherited, self.terminal)
+        except OSError as error:
+            text = "cannot fork: %s" % posix.strerror(error.errno or 0).lower()
+            self.queue.append((machine.FAILED, member, CANNOT, text))
+            return
+        self.pids[member] = pid
+        self.members[pid] = member
+        self.answers[answer] = member
+        if self.terminal is not None and member == self.group.primary:
+            self.terminal.started(pid)
+
+    def kill(self, member: int, number: int, whole: bool) -> None:
+        pid = self.pids.get(member)
+        if pid is None:
+            return
+        try:
+            if whole:
+                posix.killpg(pid, number)
+            else:
+                posix.kill(pid, number)
+        except ProcessLookupError:
+            if whole:
+                posix.kill(pid, number)  # forked, but not yet the leader of its group
+        except OSError:
+            pass  # a process of another user, and pidone is not root
+
+    def sweep(self, number: int) -> None:
+        reap.sweep(number)
+
+    def suspend(self) -> None:
+        if self.terminal is not None:
+            self.terminal.suspend()
+
+    def say(self, what: str, *details: "object") -> None:
+        from pidone.init import words
+
+        words.tell(self.plan, self.pids, what, details)
+
+    def trace(self, *details: "object") -> None:
+        from pidone.init import words
+
+        words.trace(self.plan, self.pids, details)
+
+    def exit(self, code: int) -> "NoReturn":
+        if self.terminal is not None:
+            self.terminal.give_back()
+        posix._exit(code)
+
+
+#: In the order of the action kinds in `group`.
+CALLS = (Loop.spawn, Loop.kill, Loop.sweep, Loop.suspend, Loop.say, Loop.exit)

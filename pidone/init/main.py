@@ -1,0 +1,93 @@
+"""`pidone`: arguments -> plan -> group -> loop."""
+
+import posix
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from pidone.init.arguments import Arguments
+    from pidone.init.plan import Plan
+    from pidone.init.terminal import Terminal
+
+from pidone.init import arguments, plan
+from pidone.init.inherited import Inherited
+from pidone.init.loop import Loop
+
+WRONG = 2
+
+
+def main() -> "NoReturn":
+    """What the launchers call. Ends the process; never returns and never raises."""
+    inherited = Inherited()
+    try:
+        wanted = arguments.read(sys.argv[1:])
+    except arguments.Usage as error:
+        fail(str(error), WRONG)
+    if wanted.help or wanted.version:
+        print_and_exit(wanted)
+    if posix.getpid() != 1:
+        adopt()
+    group, early = make_plan(wanted)
+    Loop(group, inherited, find_terminal(), wanted.verbose).run(early)
+
+
+def make_plan(wanted: "Arguments") -> "tuple[Plan, list[int]]":
+    """The group to run, and the signals that arrived while its file was read. Exits where there is none."""
+    early: "list[int]" = []
+    if wanted.config is None:
+        group = plan.single(wanted.command)
+    else:
+        from pidone.init import planner
+
+        try:
+            made, code, early = planner.ask(wanted.config, wanted.command)
+        except OSError as error:
+            fail("cannot fork to read the file: %s" % posix.strerror(error.errno or 0).lower(), 126)
+        if made is None:
+            posix._exit(code)
+        group = made
+    group.rewrites = wanted.rewrites
+    group.group_wide = wanted.group
+    group.forgiven = tuple(wanted.remap)
+    if wanted.grace is not None:
+        group.grace = wanted.grace
+    return group, early
+
+
+def find_terminal() -> "Terminal | None":
+    if not (posix.isatty(0) or posix.isatty(2) or posix.isatty(1)):
+        return None
+    from pidone.init import terminal
+
+    return terminal.find()
+
+
+def adopt() -> None:
+    """Not PID 1: said once, and then the same as PID 1 as far as the kernel lets us."""
+    from pidone.init import others, words
+
+    refused = others.become_subreaper()
+    if refused:
+        words.say("not pid 1 (but %d), and no subreaper: %s: orphans will escape" % (posix.getpid(), refused))
+    else:
+        words.say("not pid 1 (but %d): adopting orphans as a subreaper" % posix.getpid())
+
+
+def print_and_exit(wanted: "Arguments") -> "NoReturn":
+    from pidone import __version__
+    from pidone.init import words
+
+    try:
+        posix.write(1, (words.HELP if wanted.help else "pidone %s\n" % __version__).encode())
+    except OSError:
+        posix._exit(1)
+    posix._exit(0)
+
+
+def fail(text: str, code: int) -> "NoReturn":
+    from pidone.init import words
+
+    words.say(text)
+    posix._exit(code)

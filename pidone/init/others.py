@@ -1,0 +1,96 @@
+"""The processes below us that nobody declared: what they are called, and how a subreaper reaches them.
+
+PID 1 comes here only to name somebody in a line for people; where it is not PID 1, to sweep.
+"""
+
+import _signal
+import posix
+
+from pidone.init.inherited import read_file
+
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h, since 3.4
+
+
+def name_of(pid: int) -> str:
+    """The kernel's name of a process (at most 15 bytes), or "?" where there is none or no /proc."""
+    try:
+        return read_file("/proc/%d/comm" % pid).decode("utf-8", "backslashreplace").strip("\n")
+    except OSError:
+        return "?"
+
+
+def survivors() -> "list[int]":
+    """Pids of all that run below us, zombies left out: of the whole namespace for PID 1. Empty where /proc is not."""
+    parents, alive = {}, []
+    try:
+        numbers = [int(name) for name in posix.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    for pid in numbers:
+        stat = _stat(pid)
+        if stat:
+            parents[pid] = int(stat[1])
+            if stat[0] not in (b"Z", b"X"):
+                alive.append(pid)
+    ours = posix.getpid()
+    return [pid for pid in alive if pid != ours and (ours == 1 or _descends(pid, ours, parents))]
+
+
+def _stat(pid: int) -> "list[bytes]":
+    """Fields of /proc/PID/stat from the third on: state, ppid, ...; starttime is [19]. Empty if it is gone (proc(5))."""
+    try:
+        return read_file("/proc/%d/stat" % pid).rpartition(b")")[2].split()
+    except OSError:
+        return []
+
+
+def _descends(pid: int, ancestor: int, parents: "dict[int, int]") -> bool:
+    while pid in parents and pid != ancestor:
+        pid = parents[pid]
+    return pid == ancestor
+
+
+def become_subreaper() -> "str | None":
+    """Have orphans given to us (prctl(2)). None if it worked, else why not. The only use of `ctypes`: PID 1 has none."""
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0:
+            return None
+        return posix.strerror(ctypes.get_errno()).lower()
+    except (ImportError, OSError, AttributeError) as error:
+        return str(error)
+
+
+def sweep(number: int) -> None:
+    """Send a signal to all descendants, for want of PID 1's kill(-1).
+
+    What forks while we look is met in the next round. What ends while we look may leave its number to a stranger, so
+    each is held by a pidfd and looked at once more.
+    """
+    seen: "set[int]" = set()
+    for _ in range(10):
+        new = [pid for pid in survivors() if pid not in seen]
+        for pid in new:
+            seen.add(pid)
+            _kill_descendant(pid, number)
+        if not new:
+            return
+
+
+def _kill_descendant(pid: int, number: int) -> None:
+    try:
+        fd = posix.pidfd_open(pid)
+    except (OSError, AttributeError):
+        fd = -1  # no pidfd here: Linux before 5.3, seccomp
+    try:
+        if fd < 0:
+            posix.kill(pid, number)
+        elif pid in survivors():
+            _signal.pidfd_send_signal(fd, number)
+    except OSError:
+        pass
+    finally:
+        if fd >= 0:
+            posix.close(fd)

@@ -1,0 +1,96 @@
+"""What is to run, once it is plain data: no name left to resolve, nothing left to check.
+
+A plan travels from the child that made it to PID 1, and from `pidonectl check --compile` to a later start, as
+marshalled tuples: no class, no code, nothing to parse.
+"""
+
+import marshal
+
+INIT, SIDECAR, PRIMARY = 0, 1, 2
+ROLES = ("init", "sidecar", "primary")
+
+#: Seconds. Below Docker's ten (E37), with room for the two that S80 grants whoever is told last.
+GRACE = 8.0
+
+
+class Process:
+    """One declared process.
+
+    argv: list of bytes, never empty. env: pairs of bytes put over the container's environment. cwd: bytes, or None
+    for the container's. user: (uid, gid, (group, ...)) or None for PID 1's own. rlimits: ((number, soft, hard), ...).
+    umask, nice, oom_score_adj: int, or None to leave as inherited. stop_signal: int.
+    """
+
+    __slots__ = (
+        "name", "role", "argv", "env", "cwd", "user", "umask", "nice", "rlimits", "oom_score_adj", "stop_signal",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        role: int,
+        argv: "list[bytes]",
+        env: "tuple[tuple[bytes, bytes], ...]" = (),
+        cwd: "bytes | None" = None,
+        user: "tuple[int, int, tuple[int, ...]] | None" = None,
+        umask: "int | None" = None,
+        nice: "int | None" = None,
+        rlimits: "tuple[tuple[int, int, int], ...]" = (),
+        oom_score_adj: "int | None" = None,
+        stop_signal: int = 15,
+    ) -> None:
+        self.name = name
+        self.role = role
+        self.argv = argv
+        self.env = env
+        self.cwd = cwd
+        self.user = user
+        self.umask = umask
+        self.nice = nice
+        self.rlimits = rlimits
+        self.oom_score_adj = oom_score_adj
+        self.stop_signal = stop_signal
+
+
+class Plan:
+    """The group: its processes in start order, the primary last (S3).
+
+    grace: seconds. stop_signals: the numbers that begin a stop; empty for a single command, where every signal is
+    the primary's. routes: {number: ((process index, ...), number to send)}. rewrites: {from: to}, 0 drops.
+    group_wide: signals go to process groups. forgiven: exit codes that become 0 (E39).
+    """
+
+    __slots__ = ("processes", "grace", "stop_signals", "routes", "rewrites", "group_wide", "forgiven")
+
+    def __init__(
+        self,
+        processes: "list[Process]",
+        grace: float = GRACE,
+        stop_signals: "tuple[int, ...]" = (),
+        routes: "dict[int, tuple[tuple[int, ...], int]] | None" = None,
+    ) -> None:
+        self.processes = processes
+        self.grace = grace
+        self.stop_signals = stop_signals
+        self.routes = routes or {}
+        self.rewrites: "dict[int, int]" = {}
+        self.group_wide = False
+        self.forgiven: "tuple[int, ...]" = ()
+
+
+def single(argv: "list[bytes]") -> Plan:
+    """The plan of `pidone -- COMMAND`: one primary, named after its program."""
+    name = argv[0].rsplit(b"/", 1)[-1].decode("utf-8", "replace")
+    return Plan([Process(name or "primary", PRIMARY, argv)])
+
+
+def pack(plan: Plan) -> bytes:
+    """The plan as bytes. What the command line adds (rewrites, -g, -e) is not part of it."""
+    rows = [tuple(getattr(p, slot) for slot in Process.__slots__) for p in plan.processes]
+    return marshal.dumps((rows, plan.grace, plan.stop_signals, plan.routes))
+
+
+def unpack(data: bytes) -> Plan:
+    """The plan that `pack` made. Raises ValueError, EOFError or TypeError for anything else."""
+    rows, grace, stop_signals, routes = marshal.loads(data)
+    return Plan([Process(*row) for row in rows], grace, stop_signals, routes)

@@ -1,0 +1,65 @@
+"""Forks the child that reads the file. PID 1 itself parses nothing (DESIGN.md, principle 1)."""
+
+import _signal
+import posix
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from pidone.init.plan import Plan
+
+from pidone.init import plan as plans
+from pidone.init import signals
+from pidone.init.spawn import answer_pipe
+
+STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
+
+
+def ask(path: bytes, command: "list[bytes]") -> "tuple[Plan | None, int, list[int]]":
+    """(plan, exit code where there is none, signals that came meanwhile and wait for the group).
+
+    A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
+    Raises OSError where there is no fork.
+    """
+    reading, writing = answer_pipe()
+    pid = posix.fork()
+    if pid == 0:
+        _answer(path, command, writing)
+    posix.close(writing)
+    data, early = [], []  # type: list[bytes], list[int]
+    while True:
+        try:
+            part = posix.read(reading, 65536)
+            if not part:
+                break
+            data.append(part)
+            continue
+        except BlockingIOError:
+            pass
+        info = _signal.sigwaitinfo(signals.ALL)
+        if info.si_signo in STOPPING:
+            posix.kill(pid, _signal.SIGKILL)
+            posix.waitpid(pid, 0)
+            return None, 128 + info.si_signo, []
+        if info.si_code <= 0:  # not the kernel's SIGIO or SIGCHLD
+            early.append(info.si_signo)
+    posix.close(reading)
+    status = posix.waitpid(pid, 0)[1]
+    if status:
+        return None, posix.WEXITSTATUS(status) if posix.WIFEXITED(status) else 2, []
+    return plans.unpack(b"".join(data)), 0, early
+
+
+def _answer(path: bytes, command: "list[bytes]", writing: int) -> "NoReturn":
+    """The child: everything that may be slow, large or wrong. Its imports cost PID 1 nothing."""
+    code = 2
+    try:
+        from pidone.declare import answer
+
+        code = answer.main(path, command, writing)
+    except BaseException as error:
+        sys.stderr.write("pidone: cannot read %s: %s: %s\n" % (path.decode(errors="replace"), type(error).__name__, error))
+    finally:
+        posix._exit(code)

@@ -1,0 +1,57 @@
+"""Signal names and numbers, without the `signal` module (which costs PID 1 an `enum`, DESIGN.md section 2)."""
+
+import _signal
+
+#: Every signal that can be blocked and forwarded. The C library keeps 32 and 33 for itself (E14); KILL and STOP
+#: cannot be caught.
+ALL = _signal.valid_signals() - {_signal.SIGKILL, _signal.SIGSTOP}
+SIGRTMIN = int(_signal.SIGRTMIN)
+SIGRTMAX = int(_signal.SIGRTMAX)
+
+
+def names() -> "dict[str, int]":
+    """All standard names with their numbers: {"SIGTERM": 15, ...}. Aliases (SIGPOLL, SIGCLD, SIGIOT) included."""
+    return {
+        name: int(getattr(_signal, name))
+        for name in dir(_signal)
+        if name[:3] == "SIG" and name[3:4] != "_" and isinstance(getattr(_signal, name), int)
+    }
+
+
+def name(number: int) -> str:
+    """The usual name of a signal: "SIGTERM", "SIGRTMIN+3"; the bare number for one that has none."""
+    preferred = {"SIGCLD", "SIGPOLL", "SIGIOT"}
+    for text, value in names().items():
+        if value == number and text not in preferred:
+            return text
+    if SIGRTMIN < number < SIGRTMAX:
+        return "SIGRTMIN+%d" % (number - SIGRTMIN)
+    return "signal %d" % number
+
+
+def number(text: str) -> int:
+    """The number of "TERM", "SIGTERM", "15", "SIGRTMIN+3" or "RTMAX-1". Raises ValueError for anything else."""
+    word = text.strip().upper()
+    if word.isdigit() and word.isascii():
+        value = int(word)
+    else:
+        if word[:3] != "SIG":
+            word = "SIG" + word
+        base, plus, offset = word.partition("+")
+        if not plus:
+            base, plus, offset = word.partition("-")
+        table = names()
+        if base not in table or (plus and not (offset.isdigit() and base in ("SIGRTMIN", "SIGRTMAX"))):
+            raise ValueError("unknown signal '%s'" % text)
+        value = table[base]
+        if plus:
+            value += int(offset) if plus == "+" else -int(offset)
+    if value in (_signal.SIGKILL, _signal.SIGSTOP) or value in ALL:
+        return value
+    raise ValueError("unknown signal '%s'" % text)
+
+
+def show(path: bytes) -> str:
+    """A path in a one-line message: as it is, or escaped where it would break the line."""
+    text = path.decode("utf-8", "backslashreplace")
+    return text if text.isprintable() and text else repr(text)

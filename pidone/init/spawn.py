@@ -1,0 +1,181 @@
+"""fork ... exec, and everything between the two, in the order in which it must happen.
+
+The child answers through a close-on-exec pipe: end-of-file says that exec has worked; bytes say what has not, as the
+exit code it stands for and words (E5). PID 1 never waits for the answer: `O_ASYNC` on the pipe makes it a SIGIO.
+"""
+
+import errno
+import fcntl
+import posix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from pidone.init.inherited import Inherited
+    from pidone.init.plan import Process
+    from pidone.init.terminal import Terminal
+
+from pidone.init.plan import PRIMARY
+from pidone.init.signals import show
+
+CANNOT = 126  # as every shell has it (POSIX, sh, "Exit Status")
+MISSING = (errno.ENOENT, errno.ENOTDIR)
+
+
+def answer_pipe() -> "tuple[int, int]":
+    """A close-on-exec pipe whose reading end sends PID 1 a SIGIO when there is something, or the end, to be read."""
+    reading, writing = posix.pipe2(posix.O_CLOEXEC)
+    fcntl.fcntl(reading, fcntl.F_SETOWN, posix.getpid())
+    fcntl.fcntl(reading, fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
+    return reading, writing
+
+
+def spawn(process: "Process", inherited: "Inherited", terminal: "Terminal | None") -> "tuple[int, int]":
+    """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
+    reading, writing = answer_pipe()
+    try:
+        pid = posix.fork()
+    except OSError:
+        posix.close(reading)
+        posix.close(writing)
+        raise
+    if pid == 0:
+        become(process, inherited, terminal if process.role == PRIMARY else None, writing)
+    posix.close(writing)
+    return pid, reading
+
+
+def become(process: "Process", inherited: "Inherited", terminal: "Terminal | None", answer: int) -> "NoReturn":
+    """The child's whole life until exec. Never returns, whatever happens: a second PID 1 loop would be worse."""
+    code = CANNOT
+    try:
+        try:
+            prepare(process, inherited, terminal)
+            code, text = execute(process, inherited)
+        except Refused as refused:
+            text = refused.text
+        except Exception as error:
+            text = "%s: %s" % (type(error).__name__, error)
+        posix.write(answer, (bytes((code,)) + text.encode("utf-8", "backslashreplace"))[:4096])
+    finally:
+        posix._exit(code)
+
+
+class Refused(Exception):
+    """A step before exec did not work. text: what, and the errno's words."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, what: str, error: OSError) -> None:
+        self.text = "%s: %s" % (what, posix.strerror(error.errno or 0).lower())
+
+
+def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | None") -> None:
+    """Everything but exec. What needs privileges comes before they are dropped, `cwd` after (it must be the user's)."""
+    what = "session"
+    try:
+        if terminal is not None:
+            what = "terminal"
+            terminal.in_child()
+        else:
+            posix.setsid()
+        what = "stdin"
+        if process.role != PRIMARY:
+            stdin_from_null()
+        if process.oom_score_adj is not None:
+            what = "oom_score_adj = %d" % process.oom_score_adj
+            write_file("/proc/self/oom_score_adj", b"%d" % process.oom_score_adj)
+        if process.rlimits:
+            what = "rlimits"
+            set_limits(process.rlimits)
+        if process.nice is not None:
+            what = "nice = %d" % process.nice
+            posix.setpriority(posix.PRIO_PROCESS, 0, process.nice)
+        if process.umask is not None:
+            posix.umask(process.umask)
+        if inherited.cwd is not None:
+            what = "working directory %s" % show(inherited.cwd)
+            posix.chdir(inherited.cwd)
+        if process.user is not None:
+            what = "user %d:%d" % process.user[:2]
+            set_user(*process.user)
+        if process.cwd is not None:
+            what = "cwd %s" % show(process.cwd)
+            posix.chdir(process.cwd)
+    except OSError as error:
+        raise Refused(what, error) from None
+    for name, value in process.env:
+        posix.putenv(name, value)
+    for fd in inherited.closed:
+        if fd or process.role == PRIMARY:
+            posix.close(fd)
+
+
+def stdin_from_null() -> None:
+    """stdin belongs to the primary: two readers of one terminal or pipe would each get half (docs/decisions.md)."""
+    fd = posix.open("/dev/null", posix.O_RDONLY)
+    if fd == 0:
+        posix.set_inheritable(0, True)
+    else:
+        posix.dup2(fd, 0)
+
+
+def set_limits(limits: "tuple[tuple[int, int, int], ...]") -> None:
+    """setrlimit(2) for each (number, soft, hard). `resource` is loaded here, in the child, and never in PID 1."""
+    import resource
+
+    for number, soft, hard in limits:
+        try:
+            resource.setrlimit(number, (soft, hard))
+        except ValueError as error:  # what the module makes of EINVAL and EPERM
+            raise OSError(errno.EPERM, str(error)) from None
+
+
+def set_user(uid: int, gid: int, groups: "tuple[int, ...]") -> None:
+    """Groups, gid, uid: in any other order the later calls are no longer allowed (E12)."""
+    if (uid, gid) == (posix.getuid(), posix.getgid()) and uid != 0:
+        return  # already so, as under `USER`; setgroups would be refused
+    posix.setgroups(groups)
+    posix.setresgid(gid, gid, gid)
+    posix.setresuid(uid, uid, uid)
+
+
+def execute(process: "Process", inherited: "Inherited") -> "tuple[int, str]":
+    """exec as execvp does it, in the declared environment (E6). Returns only when it fails: (exit code, words)."""
+    program = process.argv[0]
+    paths = [program] if b"/" in program else [d + b"/" + program if d else program for d in search_path(process)]
+    if not program:
+        paths = []
+    refused = None  # the first that is there and cannot be run
+    inherited.restore_signals()
+    for path in paths:
+        try:
+            posix.execv(path, process.argv)
+        except OSError as error:
+            if error.errno in MISSING and not posix.access(path, posix.F_OK):
+                continue
+            refused = refused or (path, error)
+            if error.errno != errno.EACCES:
+                break
+    from pidone.aside import refusal
+
+    return refusal.explain(program, paths, refused)
+
+
+def search_path(process: "Process") -> "list[bytes]":
+    path = posix.environ.get(b"PATH")
+    for name, value in process.env:
+        if name == b"PATH":
+            path = value
+    if path is None:
+        path = (posix.confstr("CS_PATH") or "/bin:/usr/bin").encode()
+    return path.split(b":")
+
+
+def write_file(path: str, data: bytes) -> None:
+    fd = posix.open(path, posix.O_WRONLY)
+    try:
+        posix.write(fd, data)
+    finally:
+        posix.close(fd)

@@ -1,0 +1,177 @@
+"""What PID 1 says, and when it says nothing. Loaded on trouble only.
+
+One line each, on stderr: what happened, to whom, why, what to do. A line is never worth a stop: where stderr is full,
+closed or slow the line is dropped and counted, and the next one that gets through says how many were lost (E32).
+"""
+
+import posix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.init.plan import Plan
+
+from pidone.init import group as machine
+from pidone.init import others
+from pidone.init.signals import name as signal_name
+from pidone.init.signals import show
+
+HELP = """\
+pidone: PID 1 of a container, for one program or a declared group.
+
+  pidone [OPTIONS] [--] COMMAND [ARG...]   one program; its exit is the container's
+  pidone [OPTIONS] [-c FILE]               the group in FILE ($PIDONE_CONFIG, else
+                                           /etc/pidone.toml)
+  pidone [OPTIONS] -c FILE [--] COMMAND... the group, its primary's command replaced
+
+  -c, --config FILE      the group's file; try it first with: pidonectl check FILE
+  -g, --group            signals go to the primary's process group, not to it alone:
+                         for a shell script that does not pass them on
+  -r, --rewrite FROM:TO  receive FROM, send TO; TO 0 drops it: TERM:QUIT, HUP:0
+  -t, --grace TIME       what a stop may take before SIGKILL: 500ms, 8s (default), 5m
+  -e, --remap CODE       exit 0 where the primary's exit code is CODE: 143 for a JVM
+  -v, --verbose          say each event on stderr
+  -h, --help             this screen
+      --version
+
+Exit code: the primary's; 128+n if signal n killed it; 127 command not found; 126
+command cannot be run; 2 wrong usage or a wrong file; a failed init step's own.
+"""
+
+SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh", "busybox")
+ADVICE = "a shell passes no signal on: start the last command with exec, or give pidone -g"
+_lost = [0]
+
+
+def say(text: str) -> None:
+    """One line to stderr, without ever blocking."""
+    lost = " (%d lines before this one were lost)" % _lost[0] if _lost[0] else ""
+    line = ("pidone: %s%s\n" % (text, lost)).encode("utf-8", "backslashreplace")[-4096:]
+    try:
+        _write(2, line)
+        _lost[0] = 0
+    except OSError:
+        _lost[0] += 1
+
+
+def _write(fd: int, line: bytes) -> None:
+    """write(2) that does not wait. O_NONBLOCK would be set for everyone who shares the open file (DESIGN.md, 2)."""
+    if posix.fstat(fd).st_mode & 0o170000 == 0o100000:  # a plain file
+        posix.write(fd, line)
+        return
+    try:
+        posix.pwritev(fd, [line], -1, posix.RWF_NOWAIT)  # pipes know it since Linux 6.4, sockets longer
+    except (AttributeError, BlockingIOError, OSError) as error:
+        if isinstance(error, BlockingIOError) or getattr(error, "errno", None) in (9, 28, 32):  # EBADF, ENOSPC, EPIPE
+            raise
+        import select
+
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        if not poll.poll(0):
+            raise BlockingIOError(11, "full") from None
+        posix.write(fd, line)
+
+
+def tell(plan: "Plan", pids: "dict[int, int]", what: str, details: "tuple[object, ...]") -> None:
+    """The group's SAY action as a line, or as nothing where it would not be true."""
+    text = _TEXTS[what](plan, pids, *details)
+    if text:
+        say(text)
+
+
+def who(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
+    return "%s (pid %d)" % (plan.processes[member].name, pids.get(member, 0))
+
+
+def how(code: int, number: int) -> str:
+    return "was killed by %s" % signal_name(number) if number else "ended with exit code %d" % code
+
+
+def _cannot_start(plan: "Plan", pids: "dict[int, int]", member: int, code: int, text: str) -> str:
+    name = plan.processes[member].name
+    if not text.startswith(name + ":"):
+        text = name + ": " + text
+    return "cannot start %s (exit %d)" % (text, code)
+
+
+def _init_failed(plan: "Plan", pids: "dict[int, int]", member: int, code: int, number: int) -> str:
+    end = who(plan, pids, member) + " " + how(code, number)
+    return "init step %s: nothing more is started, the group stops (exit %d)" % (end, code or 128 + number)
+
+
+def _sidecar_ended(plan: "Plan", pids: "dict[int, int]", member: int, code: int, number: int) -> str:
+    return "sidecar %s %s; the group goes on without it" % (who(plan, pids, member), how(code, number))
+
+
+def _killed(plan: "Plan", pids: "dict[int, int]", member: int, number: int) -> str:
+    text = "%s was killed by %s, which pidone did not send" % (who(plan, pids, member), signal_name(number))
+    if number == 9:
+        text += ": out of memory, or somebody's kill -9"
+    return "%s (exit %d)" % (text, 128 + number)
+
+
+def _swallowed(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
+    """True of a shell that sits on a signal, and of one that has died of it and left its children; else nothing."""
+    pid = pids.get(member, 0)
+    try:
+        program = posix.readlink("/proc/%d/exe" % pid).rsplit("/", 1)[-1]
+        alive = True
+    except OSError:
+        program, alive = others.name_of(pid), False
+    if program not in SHELLS and not program.endswith(".sh"):
+        return ""
+    name = who(plan, pids, member)
+    if alive:
+        return "%s still runs %g s after it was told to end: %s" % (name, machine.HINT, ADVICE)
+    left = _names([other for other in others.survivors() if other != pid])
+    return "%s is gone and leaves %s: %s" % (name, left, ADVICE) if left else ""
+
+
+def _grace_over(plan: "Plan", pids: "dict[int, int]", member: int = -1) -> str:
+    killed = who(plan, pids, member) if member >= 0 else _names(others.survivors(), plan, pids)
+    return "the grace of %g s is over: SIGKILL to %s" % (plan.grace, killed or "what is left")
+
+
+def _immortal(plan: "Plan", pids: "dict[int, int]") -> str:
+    left = _names(others.survivors(), plan, pids)
+    return "still there %g s after SIGKILL: %s: exiting all the same" % (machine.LAST_RESORT, left or "a process")
+
+
+def _names(found: "list[int]", plan: "Plan | None" = None, pids: "dict[int, int] | None" = None) -> str:
+    """At most eight processes by name and pid."""
+    declared = {pid: plan.processes[member].name for member, pid in (pids or {}).items()} if plan else {}
+    texts = ["%s (pid %d)" % (declared.get(pid) or show(others.name_of(pid).encode()), pid) for pid in found[:8]]
+    if len(found) > 8:
+        texts.append("%d more" % (len(found) - 8))
+    return ", ".join(texts)
+
+
+_TEXTS = {
+    "cannot start": _cannot_start,
+    "init failed": _init_failed,
+    "sidecar ended": _sidecar_ended,
+    "killed": _killed,
+    "swallowed": _swallowed,
+    "grace over": _grace_over,
+    "immortal": _immortal,
+}
+
+_EVENTS = ("begin", "started", "failed", "ended", "stopped", "signal", "deadline", "alone")
+
+
+def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[object, ...]") -> None:
+    """A line for `--verbose`: each event as the group is given it, and each orphan reaped."""
+    kind, *rest = details
+    if kind == "reaped":
+        pid, code, number = rest
+        say("reaped %s (pid %s), which %s" % (others.name_of(pid), pid, how(code, number)))  # type: ignore[arg-type]
+        return
+    event = rest[0]
+    if event == machine.SIGNAL:
+        say("signal %s" % signal_name(rest[1]))  # type: ignore[arg-type]
+    elif event == machine.EXITED:
+        say("%s %s" % (who(plan, pids, rest[1]), how(rest[2], rest[3])))  # type: ignore[arg-type]
+    elif event in (machine.EXECED, machine.STOPPED):
+        say("%s %s" % (_EVENTS[event], who(plan, pids, rest[1])))  # type: ignore[arg-type, call-overload]
+    elif event in (machine.BEGIN, machine.DEADLINE):
+        say("%s" % _EVENTS[event])  # type: ignore[call-overload]
