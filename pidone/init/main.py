@@ -29,11 +29,11 @@ def main() -> "NoReturn":
         print_and_exit(wanted)
     if posix.getpid() != 1:
         adopt()
-    group, early = make_plan(wanted)
+    group, early = make_plan(wanted, inherited.cwd)
     Loop(group, inherited, find_terminal(), wanted.verbose).run(early)
 
 
-def make_plan(wanted: "Arguments") -> "tuple[Plan, list[int]]":
+def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int]]":
     """The group to run, and the signals that arrived while its file was read. Exits where there is none."""
     early: "list[int]" = []
     if wanted.config is None:
@@ -42,7 +42,7 @@ def make_plan(wanted: "Arguments") -> "tuple[Plan, list[int]]":
         from pidone.init import planner
 
         try:
-            made, code, early = planner.ask(wanted.config, wanted.command)
+            made, code, early = planner.ask(wanted.config, wanted.command, cwd)
         except OSError as error:
             fail("cannot fork to read the file: %s" % posix.strerror(error.errno or 0).lower(), 126)
         if made is None:

@@ -17,7 +17,7 @@ from pidone.init.spawn import answer_pipe
 STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
 
 
-def ask(path: bytes, command: "list[bytes]") -> "tuple[Plan | None, int, list[int]]":
+def ask(path: bytes, command: "list[bytes]", cwd: "bytes | None") -> "tuple[Plan | None, int, list[int]]":
     """(plan, exit code where there is none, signals that came meanwhile and wait for the group).
 
     A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
@@ -26,7 +26,7 @@ def ask(path: bytes, command: "list[bytes]") -> "tuple[Plan | None, int, list[in
     reading, writing = answer_pipe()
     pid = posix.fork()
     if pid == 0:
-        _answer(path, command, writing)
+        _answer(path, command, cwd, writing)
     posix.close(writing)
     data, early = [], []  # type: list[bytes], list[int]
     while True:
@@ -52,14 +52,17 @@ def ask(path: bytes, command: "list[bytes]") -> "tuple[Plan | None, int, list[in
     return plans.unpack(b"".join(data)), 0, early
 
 
-def _answer(path: bytes, command: "list[bytes]", writing: int) -> "NoReturn":
+def _answer(path: bytes, command: "list[bytes]", cwd: "bytes | None", writing: int) -> "NoReturn":
     """The child: everything that may be slow, large or wrong. Its imports cost PID 1 nothing."""
     code = 2
     try:
+        if cwd is not None:
+            posix.chdir(cwd)  # FILE may be relative to where the container started
         from pidone.declare import answer
 
         code = answer.main(path, command, writing)
     except BaseException as error:
-        sys.stderr.write("pidone: cannot read %s: %s: %s\n" % (path.decode(errors="replace"), type(error).__name__, error))
+        what = (path.decode("utf-8", "replace"), type(error).__name__, error)
+        sys.stderr.write("pidone: cannot read %s: %s: %s\n" % what)
     finally:
         posix._exit(code)

@@ -1,0 +1,127 @@
+"""`pidonectl sandbox [-c FILE] [--] [COMMAND]`: pidone as a real PID 1, without a container engine.
+
+Fresh PID and mount namespaces with their own /proc, made by unshare(1); as anyone but root in a user namespace as well.
+Not as in a container: files, network, users, memory limits and the clock are this machine's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+#: What to look at where the kernel forbids it: file, the value that forbids, what sets it right.
+SETTINGS = (
+    ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
+    ("/proc/sys/user/max_pid_namespaces", "0", "sysctl user.max_pid_namespaces=10000"),
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for unshare",
+    ),
+)
+
+#: Starts the package that this pidonectl belongs to, isolated like the launchers.
+BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from pidone.init.main import main; main()"
+
+#: Exits with 0 if namespaces can be had.
+TRIAL = ["true"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-c", "--config", help="the group's file")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not say what is not as in a container")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="[--] COMMAND", help="options and command of pidone")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The exit code of pidone; 125 where there is no sandbox to be had (as docker run has it)."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return refuse("there is no unshare command; install util-linux")
+    namespaces = [unshare, "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if os.geteuid() != 0:
+        namespaces += ["--user", "--map-root-user"]
+    trial = subprocess.run([*namespaces, *TRIAL], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if trial.returncode:
+        return refuse(why(trial.stderr.strip()))
+    if not arguments.quiet:
+        print(
+            "pidonectl: a sandbox: its own PID 1 and /proc; files, network, users and limits are this machine's",
+            file=sys.stderr,
+        )
+    words = arguments.words[1:] if arguments.words[:1] == ["--"] and not arguments.config else arguments.words
+    words = ["--", *words] if words and words[0] != "--" and not words[0].startswith("-") else words
+    config = ["-c", arguments.config] if arguments.config else []
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    pidone = [sys.executable, "-I", "-S", "-c", BOOT, root, *config, *words]
+    return supervise([*namespaces, *pidone])
+
+
+def refuse(text: str) -> int:
+    print(f"pidonectl: no sandbox: {text}", file=sys.stderr)
+    return 125
+
+
+def why(words: str) -> str:
+    """What the kernel said, and the setting that makes it say so, if one of them does."""
+    for path, forbids, cure in SETTINGS:
+        try:
+            value = Path(path).read_text().strip()
+        except OSError:
+            continue
+        if value == forbids:
+            return f"{words}: {path} is {value}: {cure}"
+    return (
+        f"{words}: namespaces are refused, by seccomp (inside a container: docker run --security-opt "
+        "seccomp=unconfined), by a security module, or for want of CAP_SYS_ADMIN"
+    )
+
+
+def supervise(command: list[str]) -> int:
+    """Run it, pass signals on to the PID 1 inside, and give the terminal back at the end."""
+    passed = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
+    waiting: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        inside = pid_one(child.pid) if child else None
+        if inside is None:
+            waiting.append(number)
+        else:
+            os.kill(inside, number)
+
+    for number in passed:
+        signal.signal(number, pass_on)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # for tcsetpgrp below, from the background
+    child = subprocess.Popen(command, close_fds=False, preexec_fn=default_signals)
+    while waiting:
+        inside = pid_one(child.pid)
+        if inside is None and child.poll() is None:
+            continue
+        if inside is not None:
+            os.kill(inside, waiting[0])
+        waiting.pop(0)
+    code = child.wait()
+    if os.isatty(0) and os.getpgrp() != os.tcgetpgrp(0) and os.tcgetpgrp(0) != os.getsid(0):
+        os.tcsetpgrp(0, os.getpgrp())
+    return code if code >= 0 else 128 - code
+
+
+def default_signals() -> None:
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+
+
+def pid_one(unshare: int) -> int | None:
+    """The PID 1 that unshare has forked, as numbered out here; None while there is none."""
+    try:
+        children = Path(f"/proc/{unshare}/task/{unshare}/children").read_text().split()
+    except OSError:
+        return None
+    return int(children[0]) if children else None

@@ -1,0 +1,11 @@
+"""The group's file: TOML -> all of its errors, or a plan.
+
+    read      bytes -> a TOML document, and the line of each of its keys
+    schema    which keys there are, what each may hold, and what is said when it holds something else
+    check     document -> errors with file:line, or the declaration as plain data
+    resolve   declaration -> plan: users, env files, volumes, the container's memory; done at each start
+    compiled  a checked declaration kept beside its file
+    answer    what PID 1's child does: all of the above
+
+Runs in a forked child of PID 1 and in `pidonectl`; PID 1 itself never loads it.
+"""

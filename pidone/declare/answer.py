@@ -1,0 +1,47 @@
+"""What PID 1's child does: FILE -> errors on stderr, or a plan into the pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pidone.declare import compiled
+from pidone.declare.read import Wrong, read
+from pidone.declare.resolve import Resolver, make_volumes
+from pidone.init import plan
+
+WRONG = 2
+
+
+def main(path: bytes, command: list[bytes], pipe: int) -> int:
+    """Exit code: 0 with the plan written, or 2 with every error said. command: instead of the primary's, if any."""
+    name = os.fsdecode(path)
+    try:
+        data = read(name)
+        declaration = compiled.read(name, data) or checked(data)
+        resolver = Resolver(declaration, os.path.dirname(os.path.abspath(name)))
+        made = resolver.resolve()
+        make_volumes(declaration, resolver)
+    except Wrong as wrong:
+        for line in lines(name, wrong.errors):
+            print(line, file=sys.stderr)
+        return WRONG
+    if command:
+        made.processes[-1].argv = command
+    packed = plan.pack(made)
+    while packed:
+        packed = packed[os.write(pipe, packed) :]
+    return 0
+
+
+def checked(data: bytes) -> dict[str, object]:
+    """Loads what checking needs only where there is something to check. Raises Wrong."""
+    from pidone.declare.check import check
+    from pidone.declare.read import parse
+
+    return check(*parse(data))
+
+
+def lines(name: str, errors: list[tuple[int, str]]) -> list[str]:
+    """One line an error: `pidone: FILE:LINE: what, and what would be right`."""
+    return [f"pidone: {name}{f':{line}' if line else ''}: {text}" for line, text in errors]

@@ -1,0 +1,177 @@
+"""A TOML document -> all of its errors, or the declaration: plain data with nothing left to check but this machine.
+
+Declaration: {"name", "grace" (s), "stop_signals", "processes", "volumes", "routes"}; a process or volume is a dict of
+the keys in `schema` that were given, with "line": {key: line} besides; routes are {number: ([index, ...], number)}.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from pidone.declare import schema
+from pidone.declare.read import Path, Wrong
+from pidone.init import plan, signals
+
+Declaration = dict[str, Any]
+
+
+class Checker:
+    """Collects errors, so that one reading of a file finds them all."""
+
+    def __init__(self, document: dict[str, Any], lines: dict[Path, int]) -> None:
+        self.document = document
+        self.lines = lines
+        self.errors: list[tuple[int, str]] = []
+
+    def wrong(self, path: Path, text: str) -> None:
+        while path not in self.lines and path:
+            path = path[:-1]
+        self.errors.append((self.lines.get(path, 0), text))
+
+    def check(self) -> Declaration:
+        for key in self.document:
+            if key not in schema.TABLES:
+                self.wrong((key,), f"unknown table '{key}'{nearest(key, schema.TABLES)}")
+        group = self.table(("group",), self.document.get("group", {}), schema.GROUP, "[group]")
+        volumes = self.array("volume", schema.VOLUME)
+        processes = self.array("process", schema.PROCESS)
+        for index, volume in enumerate(volumes):
+            if "path" not in volume and "path" not in self.document["volume"][index]:
+                self.wrong(("volume", index), f"{volume['label']}: no path; say where it is: path = \"/data\"")
+        self.check_processes(processes)
+        stop_signals = group.get("stop_signals", [15, 2])
+        routes = self.routes(processes, stop_signals)
+        if self.errors:
+            raise Wrong(sorted(set(self.errors)))
+        return {
+            "name": group.get("name", "group"),
+            "grace": group.get("grace", plan.GRACE),
+            "stop_signals": stop_signals,
+            "processes": processes,
+            "volumes": volumes,
+            "routes": routes,
+        }
+
+    def array(self, key: str, readers: dict[str, schema.Reader]) -> list[dict[str, Any]]:
+        items = self.document.get(key, [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            self.wrong((key,), f"'{key}' is a list of tables; write [[{key}]]")
+            self.document[key] = []
+            return []
+        found = []
+        seen: dict[str, int] = {}
+        for index, item in enumerate(items):
+            label = f"{key} '{item['name']}'" if isinstance(item.get("name"), str) else f"{key} {index + 1}"
+            found.append(self.table((key, index), item, readers, label))
+            if "name" not in item:
+                self.wrong((key, index), f'{label}: no name; give it one: name = "main"')
+            elif isinstance(item["name"], str) and seen.setdefault(item["name"], index) != index:
+                first = self.lines.get((key, seen[item["name"]], "name"), 0)
+                self.wrong((key, index, "name"), f"{label}: this name is taken, by line {first}")
+        return found
+
+    def table(self, path: Path, table: Any, readers: dict[str, schema.Reader], label: str) -> dict[str, Any]:
+        """The keys that are right, as plain data."""
+        if not isinstance(table, dict):
+            self.wrong(path, f"'{path[-1]}' is a table; write {label}")
+            return {"label": label, "line": {}}
+        found: dict[str, Any] = {"label": label, "line": {"": self.lines.get(path, 0)}}
+        for key, value in table.items():
+            found["line"][key] = self.lines.get((*path, key), self.lines.get(path, 0))
+            if key in readers:
+                try:
+                    found[key] = readers[key](value)
+                except ValueError as error:
+                    self.wrong((*path, key), f"{label}: {key} = {shorten(value)}: wanted is {error}")
+            elif key in schema.LATER:
+                self.wrong((*path, key), f"{label}: '{key}' is not in this version of pidone yet; leave it out")
+            else:
+                self.wrong((*path, key), f"{label}: unknown key '{key}'{nearest(key, readers)}")
+        return found
+
+    def check_processes(self, processes: list[dict[str, Any]]) -> None:
+        raw = self.document.get("process", [])
+        primaries = []
+        for index, process in enumerate(processes):
+            given = raw[index]
+            label = process["label"]
+            if ("command" in given) == ("shell" in given):
+                said = "both command and shell; one of them" if "command" in given else "no command"
+                self.wrong(("process", index), f'{label}: {said}; give command = ["program", "argument"]')
+            if "role" not in given:
+                self.wrong(("process", index), f'{label}: no role; it is one of "init", "sidecar", "primary"')
+            if given.get("role") == "primary":
+                primaries.append(index)
+            if "groups" in given and "user" not in given:
+                self.wrong(("process", index, "groups"), f"{label}: groups without user; add user, or leave groups out")
+        if not primaries:
+            text = 'no process has role = "primary"; exactly one must: its exit is the container\'s'
+            self.wrong(("process", len(raw) - 1) if raw else (), text)
+        for index in primaries[1:]:
+            first = self.lines.get(("process", primaries[0]), 0)
+            text = f"{processes[index]['label']}: a second primary, after that of line {first}; make one of them a sidecar"
+            self.wrong(("process", index, "role"), text)
+        if len(primaries) == 1 and primaries[0] != len(raw) - 1:
+            text = "the primary must stand last: it starts when all else has started; move it to the end of the file"
+            self.wrong(("process", primaries[0], "role"), f"{processes[primaries[0]]['label']}: {text}")
+
+    def routes(self, processes: list[dict[str, Any]], stop_signals: list[int]) -> dict[int, tuple[list[int], int]]:
+        table = self.document.get("signals", {})
+        if not isinstance(table, dict):
+            self.wrong(("signals",), "'signals' is a table; write [signals]")
+            return {}
+        indices = {process.get("name"): index for index, process in enumerate(processes)}
+        routes = {}
+        for key, value in table.items():
+            try:
+                routes.update(self.route(key, value, indices, stop_signals))
+            except ValueError as error:
+                self.wrong(("signals", key), f"[signals] {key}: {error}")
+        return routes
+
+    def route(
+        self, key: str, value: Any, indices: dict[Any, int], stop_signals: list[int]
+    ) -> dict[int, tuple[list[int], int]]:
+        number = signals.number(key)
+        if number not in signals.ALL:
+            raise ValueError("cannot be caught, so it cannot be routed")
+        if number in stop_signals:
+            raise ValueError("begins the stop of the group; take it out of stop_signals first")
+        target = {"to": value} if isinstance(value, list) else value
+        if not isinstance(target, dict) or not set(target) <= {"to", "as"} or not isinstance(target.get("to"), list):
+            raise ValueError('wanted is a list of processes, or { to = ["name"], as = "SIGHUP" }; [] drops it')
+        for name in target["to"]:
+            if name not in indices:
+                raise ValueError(f"no process '{name}'{nearest(str(name), [str(n) for n in indices if n])}")
+        sent = schema.signal(target["as"]) if "as" in target else number
+        return {number: ([indices[name] for name in target["to"]], sent)}
+
+
+def check(document: dict[str, Any], lines: dict[Path, int]) -> Declaration:
+    """Raises Wrong with every error of the file."""
+    return Checker(document, lines).check()
+
+
+def notes(declaration: Declaration) -> list[tuple[int, str]]:
+    """What is right but may not be meant: (line, text)."""
+    found = []
+    for process in declaration["processes"]:
+        for word in process.get("command", []):
+            match = re.search(r"\$\(?\{?[A-Za-z_]\w*\)?\}?", word)
+            if match:
+                text = f"{match[0]} stays as it is: pidone expands nothing in a command; shell = would"
+                found.append((process["line"]["command"], f"{process['label']}: {text}"))
+    return found
+
+
+def nearest(word: str, known: Any) -> str:
+    """ "; is it 'command'?", or what there is."""
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(sorted(known))}"
+
+
+def shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

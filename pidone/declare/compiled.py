@@ -1,0 +1,38 @@
+"""A checked declaration kept beside its file as FILE.plan, so that a start need not parse TOML.
+
+It holds the file's own bytes; where they differ from the file's, or another version of pidone wrote it, it is not
+used: a stale one costs time and never changes what runs.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from typing import Any
+
+from pidone import __version__
+
+_MARK = f"pidone {__version__} {sys.hexversion >> 16:x}"
+
+
+def path_of(path: str) -> str:
+    return path + ".plan"
+
+
+def write(path: str, data: bytes, declaration: dict[str, Any]) -> None:
+    """Raises OSError."""
+    temporary = f"{path_of(path)}.{os.getpid()}"
+    with open(temporary, "wb") as file:
+        file.write(marshal.dumps((_MARK, data, declaration)))
+    os.replace(temporary, path_of(path))
+
+
+def read(path: str, data: bytes) -> dict[str, Any] | None:
+    """The declaration, or None if there is none that was made of exactly these bytes."""
+    try:
+        with open(path_of(path), "rb") as file:
+            mark, source, declaration = marshal.loads(file.read())
+    except (OSError, EOFError, ValueError, TypeError):
+        return None
+    return declaration if mark == _MARK and source == data else None

@@ -1,0 +1,96 @@
+"""How much memory the container may use, and whether what its processes ask for fits (all or nothing).
+
+cgroup v1 and v2 (kernel: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pidone.init import plan
+
+#: v1 says "no limit" with the largest number of whole pages.
+UNLIMITED = 1 << 60
+
+
+def limit(proc: str = "/proc/self") -> int | None:
+    """The tightest memory limit of this process's cgroup and of those above it, in bytes; None where there is none."""
+    found = []
+    for directory, top, name in _cgroups(proc):
+        here = directory if os.path.isdir(directory) else top
+        while True:
+            found.append(_read(os.path.join(here, name)))
+            if here == top or len(here) <= len(top):
+                break
+            here = os.path.dirname(here)
+    limits = [value for value in found if value is not None and value < UNLIMITED]
+    return min(limits, default=None)
+
+
+def _cgroups(proc: str) -> list[tuple[str, str, str]]:
+    """(our directory, where its hierarchy is mounted, name of the file with the limit)."""
+    ours: dict[str, str] = {}
+    found = []
+    try:
+        with open(f"{proc}/cgroup") as file:
+            for line in file:
+                _, controllers, path = line.rstrip("\n").split(":", 2)
+                if not controllers or "memory" in controllers.split(","):
+                    ours["memory" if controllers else "unified"] = path
+        with open(f"{proc}/mountinfo") as file:
+            mounts = [line.split() for line in file]
+    except (OSError, ValueError):
+        return []
+    for fields in mounts:
+        root, top = fields[3], fields[4]
+        kind, options = fields[fields.index("-") + 1], fields[-1]
+        if kind == "cgroup" and "memory" in options.split(",") and "memory" in ours:
+            found.append((_below(ours["memory"], root, top), top, "memory.limit_in_bytes"))
+        elif kind == "cgroup2" and "unified" in ours:
+            found.append((_below(ours["unified"], root, top), top, "memory.max"))
+    return found
+
+
+def _below(path: str, root: str, top: str) -> str:
+    """A cgroup's path as seen through a mount of `root` at `top` (a container sees its own as the root)."""
+    inner = path[len(root) :] if root != "/" and path.startswith(root) else path
+    return os.path.normpath(top + "/" + inner)
+
+
+def _read(path: str) -> int | None:
+    try:
+        with open(path) as file:
+            text = file.read().strip()
+        return int(text) if text != "max" else None
+    except (OSError, ValueError):
+        return None
+
+
+def peak(processes: list[dict[str, Any]]) -> tuple[int, list[tuple[str, int]]]:
+    """(bytes, [(name, bytes), ...]) of those that run at the same time and ask for most.
+
+    A Pod's effective request: an init step runs with the sidecars before it, the primary with all of them.
+    """
+    sidecars: list[tuple[str, int]] = []
+    most: list[tuple[str, int]] = []
+    for process in processes:
+        ask = (process["name"], process.get("requests", 0))
+        if process["role"] == plan.SIDECAR:
+            sidecars.append(ask)
+        together = sidecars if process["role"] == plan.SIDECAR else [*sidecars, ask]
+        if _sum(together) > _sum(most):
+            most = list(together)
+    return _sum(most), [ask for ask in most if ask[1]]
+
+
+def _sum(asks: list[tuple[str, int]]) -> int:
+    return sum(amount for _, amount in asks)
+
+
+def show(amount: int) -> str:
+    """1610612736 -> "1.5 GiB"."""
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if amount >= size:
+            return f"{amount / size:.4g} {unit}"
+    return f"{amount} B"

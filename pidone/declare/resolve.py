@@ -1,0 +1,134 @@
+"""A declaration -> a plan on this machine, now: users, env files, volumes, memory.
+
+Done at each start, also of a compiled file, because all of it may have changed since.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+from typing import Any
+
+from pidone.declare import memory
+from pidone.declare.read import Wrong
+from pidone.init.plan import Plan, Process
+
+Entry = dict[str, Any]
+
+
+class Resolver:
+    """Collects errors like the checker does. make: also make the volumes."""
+
+    def __init__(self, declaration: dict[str, Any], directory: str) -> None:
+        self.declaration = declaration
+        self.directory = directory
+        self.errors: list[tuple[int, str]] = []
+
+    def resolve(self) -> Plan:
+        processes = [self.process(entry) for entry in self.declaration["processes"]]
+        for volume in self.declaration["volumes"]:
+            if "owner" in volume:
+                self.user(volume, "owner")
+        self.check_memory()
+        if self.errors:
+            raise Wrong(sorted(self.errors))
+        routes = {number: (tuple(to), sent) for number, (to, sent) in self.declaration["routes"].items()}
+        return Plan(processes, self.declaration["grace"], tuple(self.declaration["stop_signals"]), routes)
+
+    def wrong(self, entry: Entry, key: str, text: str) -> None:
+        self.errors.append((entry["line"].get(key, entry["line"].get("", 0)), f"{entry['label']}: {text}"))
+
+    def process(self, entry: Entry) -> Process:
+        env = {**self.env_file(entry), **entry.get("env", {})}
+        return Process(
+            name=entry["name"],
+            role=entry["role"],
+            argv=[os.fsencode(word) for word in entry.get("command") or entry["shell"]],
+            env=tuple((os.fsencode(key), os.fsencode(value)) for key, value in env.items()),
+            cwd=os.fsencode(entry["cwd"]) if "cwd" in entry else None,
+            user=self.user(entry, "user") if "user" in entry else None,
+            umask=entry.get("umask"),
+            nice=entry.get("nice"),
+            rlimits=tuple(tuple(limit) for limit in entry.get("rlimits", ())),
+            oom_score_adj=entry.get("oom_score_adj"),
+            stop_signal=entry.get("stop_signal", 15),
+        )
+
+    def env_file(self, entry: Entry) -> dict[str, str]:
+        """NAME=VALUE lines as docker run --env-file has them; blank lines and # comments left out; nothing expanded."""
+        if "env_file" not in entry:
+            return {}
+        path = os.path.join(self.directory, entry["env_file"])
+        found = {}
+        try:
+            with open(path, encoding="utf-8") as file:
+                for number, line in enumerate(file, 1):
+                    line = line.rstrip("\n")
+                    if not line.strip() or line.lstrip().startswith("#"):
+                        continue
+                    key, equals, value = line.partition("=")
+                    if not equals or not re.fullmatch(r"\S+", key) or "\0" in line:
+                        self.wrong(entry, "env_file", f"{path}:{number}: not NAME=VALUE: {line[:40]!r}")
+                        continue
+                    found[key] = value
+        except (OSError, UnicodeDecodeError) as error:
+            reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not UTF-8"
+            self.wrong(entry, "env_file", f"cannot read env_file {path}: {reason}")
+        return found
+
+    def user(self, entry: Entry, key: str) -> tuple[int, int, tuple[int, ...]] | None:
+        """(uid, gid, groups) as Docker's USER has them: a number without a passwd line is good, with gid 0 (E12)."""
+        name, _, group = entry[key].partition(":")
+        try:
+            line = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+        except KeyError:
+            if not name.isdigit():
+                self.wrong(entry, key, f"no user '{name}' here; make it with useradd, or give its number")
+                return None
+            line = None
+        uid = int(name) if line is None else line.pw_uid
+        gid = self.group(entry, key, group) if group else (line.pw_gid if line else 0)
+        if gid is None:
+            return None
+        if "groups" in entry and key == "user":
+            groups = [self.group(entry, "groups", item) or 0 for item in entry["groups"]]
+        else:
+            groups = os.getgrouplist(line.pw_name, gid) if line and not group else [gid]
+        return uid, gid, tuple(groups)
+
+    def group(self, entry: Entry, key: str, name: str) -> int | None:
+        if name.isdigit():
+            return int(name)
+        try:
+            return grp.getgrnam(name).gr_gid
+        except KeyError:
+            self.wrong(entry, key, f"no group '{name}' here; make it with groupadd, or give its number")
+            return None
+
+    def check_memory(self) -> None:
+        total, asks = memory.peak(self.declaration["processes"])
+        allowed = memory.limit() if total else None
+        if allowed is not None and total > allowed:
+            parts = " + ".join(f"{name} {memory.show(amount)}" for name, amount in asks)
+            line = next(p["line"]["requests"] for p in self.declaration["processes"] if "requests" in p)
+            text = f"memory requests do not fit: {parts} = {memory.show(total)}, and the container may use"
+            self.errors.append((line, f"{text} {memory.show(allowed)}; ask for less, or give it more (docker run -m)"))
+
+
+def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
+    """Directories that all processes share, like a Pod's emptyDir. What is there already is kept. Raises Wrong."""
+    for volume in declaration["volumes"]:
+        path = volume["path"]
+        try:
+            new = not os.path.isdir(path)
+            os.makedirs(path, exist_ok=True)
+            if new or "mode" in volume:
+                os.chmod(path, volume.get("mode", 0o777))  # an emptyDir's, whatever our umask
+            if "owner" in volume:
+                uid, gid, _ = resolver.user(volume, "owner") or (-1, -1, ())
+                os.chown(path, uid, gid)
+        except OSError as error:
+            reason = "a file stands there" if isinstance(error, FileExistsError) else (error.strerror or "").lower()
+            raise Wrong([(volume["line"].get("path", 0), f"{volume['label']}: cannot make {path}: {reason}")]) from None

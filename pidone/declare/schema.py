@@ -1,0 +1,196 @@
+"""Which keys there are, what each may hold, and what it becomes.
+
+A key is one line in a table: its name and the function that turns a TOML value into plain data or raises ValueError
+with what would be right. Adding a key is adding a line.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+from typing import Any, Callable
+
+from pidone.init import arguments, plan, signals
+
+Reader = Callable[[Any], Any]
+
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def name(value: Any) -> str:
+    """A DNS-1123 label, so that the group can become a Pod one day."""
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise ValueError("lower-case letters, digits and '-', at most 63 characters")
+    return value
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value or not value:
+        raise ValueError('a string, such as "/srv"')
+    return value
+
+
+def absolute(value: Any) -> str:
+    if not text(value).startswith("/"):
+        raise ValueError("a path that starts with '/'")
+    return str(value)
+
+
+def command(value: Any) -> list[str]:
+    if isinstance(value, str):
+        raise ValueError(f"a list, such as {value.split()!r}; a line for the shell is shell = {value!r}".replace("'", '"'))
+    if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+        raise ValueError('a list of strings, such as ["nginx", "-g", "daemon off;"]')
+    if not value[0]:
+        raise ValueError("a program as its first word, which is empty")
+    if any("\0" in word for word in value):
+        raise ValueError("words without a NUL character")
+    return value
+
+
+def shell(value: Any) -> list[str]:
+    return ["/bin/sh", "-c", text(value)]
+
+
+def environment(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+        raise ValueError('a table of strings, such as { PORT = "8080" }; numbers in quotes')
+    for key, item in value.items():
+        if not key or "=" in key or "\0" in key + item:
+            raise ValueError(f"names without '=' and values without NUL, unlike {key!r}")
+    return value
+
+
+def role(value: Any) -> int:
+    if value not in plan.ROLES:
+        raise ValueError('"init", "sidecar" or "primary"')
+    return plan.ROLES.index(value)
+
+
+def duration(value: Any) -> float:
+    if not isinstance(value, str):
+        raise ValueError('a string with a unit: "500ms", "8s", "5m"')
+    try:
+        return arguments.duration(value)
+    except ValueError:
+        raise ValueError('a duration: "500ms", "8s", "5m"') from None
+
+
+def signal(value: Any) -> int:
+    try:
+        return signals.number(text(value))
+    except ValueError:
+        raise ValueError('a signal, such as "SIGTERM", "SIGRTMIN+3"') from None
+
+
+def signal_list(value: Any) -> list[int]:
+    if not isinstance(value, list) or not value:
+        raise ValueError('a list of signals, such as ["SIGTERM", "SIGQUIT"]')
+    numbers = [signal(item) for item in value]
+    if not signals.ALL.issuperset(numbers):
+        raise ValueError("signals that can be caught, which SIGKILL and SIGSTOP cannot")
+    return numbers
+
+
+def user(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return str(value)
+    if not isinstance(value, str) or not re.fullmatch(r"[^\s:]+(:[^\s:]+)?", value):
+        raise ValueError('"name", "name:group" or "1000:1000"')
+    return value
+
+
+def groups(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise ValueError('a list of groups, such as ["adm", "100"]')
+    return [user(item) for item in value]
+
+
+def octal(value: Any) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"(0o?)?[0-7]{3,4}", value):
+        raise ValueError('an octal number in quotes, such as "0022"')
+    return int(value.replace("o", ""), 8)
+
+
+def between(low: int, high: int) -> Reader:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+LIMITS = {key[7:].lower(): getattr(resource, key) for key in dir(resource) if key.startswith("RLIMIT_")}
+
+
+def rlimits(value: Any) -> list[tuple[int, int, int]]:
+    """[(number, soft, hard)]"""
+    if not isinstance(value, dict):
+        raise ValueError('a table, such as { nofile = 1024, core = "0:unlimited" }')
+    found = []
+    for key, limit in value.items():
+        if key not in LIMITS:
+            raise ValueError(f"limits known here ({', '.join(sorted(LIMITS))}), not {key!r}")
+        parts = str(limit).split(":")
+        if isinstance(limit, bool) or len(parts) > 2 or not all(re.fullmatch(r"\d+|unlimited", part) for part in parts):
+            raise ValueError(f'for {key} a number, "unlimited" or "soft:hard"')
+        numbers = [resource.RLIM_INFINITY if part == "unlimited" else int(part) for part in parts]
+        if numbers[-1] != resource.RLIM_INFINITY and (numbers[0] < 0 or numbers[0] > numbers[-1]):
+            raise ValueError(f"for {key} a soft limit that is not above the hard one")
+        found.append((LIMITS[key], numbers[0], numbers[-1]))
+    return found
+
+
+UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+UNITS.update({f"{u}B": UNITS[u] for u in "KMGT"})
+UNITS.update({f"{u}i{b}": 1024 ** (n + 1) for n, u in enumerate("KMGT") for b in ("", "B")})
+
+
+def memory(value: Any) -> int:
+    """Bytes of "1.5GiB", "512Mi", "500M", 1048576."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value)) if isinstance(value, (str, int)) else None
+    unit = match[2][:1].upper() + match[2][1:].replace("b", "B") if match else "?"
+    if match is None or isinstance(value, bool) or unit not in UNITS:
+        raise ValueError('an amount of memory, such as "512MiB" or "1.5GiB"')
+    return int(float(match[1]) * UNITS[unit])
+
+
+def requests(value: Any) -> int:
+    if not isinstance(value, dict) or set(value) != {"memory"}:
+        raise ValueError('{ memory = "512MiB" }')
+    return memory(value["memory"])
+
+
+#: [group]
+GROUP: dict[str, Reader] = {"name": name, "grace": duration, "stop_signals": signal_list}
+
+#: [[volume]]
+VOLUME: dict[str, Reader] = {"name": name, "path": absolute, "mode": octal, "owner": user}
+
+#: [[process]]
+PROCESS: dict[str, Reader] = {
+    "name": name,
+    "role": role,
+    "command": command,
+    "shell": shell,
+    "env": environment,
+    "env_file": text,
+    "cwd": absolute,
+    "user": user,
+    "groups": groups,
+    "umask": octal,
+    "nice": between(-20, 19),
+    "rlimits": rlimits,
+    "oom_score_adj": between(-1000, 1000),
+    "stop_signal": signal,
+    "requests": requests,
+}
+
+TABLES = ("group", "volume", "process", "signals")
+
+#: Keys that are planned and that this version does not have yet. Refused by name: ignored, they would be promises not kept.
+LATER = {
+    "restart", "restart_rules", "backoff", "startup", "readiness", "liveness", "post_start", "pre_stop", "log",
+    "after", "replicas", "essential", "daemonizes", "pid_file",
+}  # fmt: skip
