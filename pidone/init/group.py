@@ -155,7 +155,7 @@ class Group:
         if self.phase < STOP:
             self.code = code
             self._stop(now)
-        else:
+        elif self.phase == STOP:
             self._progress(now)
 
     # -- running
