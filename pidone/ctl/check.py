@@ -1,4 +1,4 @@
-"""`pidonectl check [FILE]`: every error of a group's file; or its start order, its stop order, and how long each takes."""
+"""`pidonectl check [FILE]`: every error of a group's file; or its start order, stop order, and the time of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOCKER = 10.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", help=f"default: $PIDONE_CONFIG, else {DEFAULT}")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    parser.add_argument("--compile", action="store_true", help="keep the checked file beside it: starts need no TOML then")
+    parser.add_argument("--compile", action="store_true", help="keep what was checked beside it: a faster start")
     parser.add_argument(
         "--elsewhere", action="store_true", help="this is not the machine it is for: look up no users, files or limits"
     )
@@ -92,7 +92,7 @@ def stop_order(processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def picture(name: str, declaration: dict[str, Any]) -> str:
     """The same for people."""
     found = facts(name, declaration)
-    width = max(len(step["name"]) for step in found["start"])
+    width = max(len(name) for name in ["the rest", *(step["name"] for step in found["start"])])
     lines = [f"{name}: group {found['group']}, {len(found['start'])} processes", "", "start"]
     gates = {"init": "then, when it has ended with 0:", "sidecar": "then, when it has started:"}
     for number, step in enumerate(found["start"], 1):
@@ -101,16 +101,20 @@ def picture(name: str, declaration: dict[str, Any]) -> str:
         lines.append(f"  {number}. {step['name']:{width}}  {step['role']:7}  {command}")
         if step["role"] in gates:
             lines.append(f"     {'':{width}}  {gates[step['role']]}")
-    has_init = found["start_worst"] is None
-    lines.append(f"  takes  {'as long as its init steps take: they have no limit' if has_init else 'no time of its own'}")
+    takes = (
+        "as long as its init steps take: they have no limit" if found["start_worst"] is None else "no time of its own"
+    )
+    lines.append(f"  takes  {takes}")
     lines += ["", f"stop, on {', '.join(found['stop_signals'])} or the primary's end"]
     for number, step in enumerate(found["stop"], 1):
         gate = f"when {found['stop'][number - 2]['name']} has ended" if number > 1 else "at once"
         lines.append(f"  {number}. {step['name']:{width}}  {step['signal']:7}  {gate}")
     worst = found["stop_worst"]
     lines.append(f"  {len(found['stop']) + 1}. {'the rest':{width}}  SIGTERM  what they have left behind")
-    lines.append(f"  takes  at most {worst:g} s: the grace of {declaration['grace']:g} s, and {group.WINDOW:g} s for who is told last")
+    grace = f"the grace of {declaration['grace']:g} s, and {group.WINDOW:g} s for who is told last"
+    lines.append(f"  takes  at most {worst:g} s: {grace}")
     if worst > DOCKER:
-        lines.append(f"         docker stop kills after {DOCKER:g} s: use docker stop -t {worst + 1:.0f}, or a shorter grace")
+        cure = f"use docker stop -t {worst + 1:.0f}, or a shorter grace"
+        lines.append(f"         docker stop kills after {DOCKER:g} s: {cure}")
     lines += [f"note: {name}:{line}: {text}" for line, text in notes(declaration)]
     return "\n".join(lines)

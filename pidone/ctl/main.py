@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         module.add_arguments(subparsers.add_parser(name, help=text, description=module.__doc__))
     arguments = parser.parse_args(argv)
     try:
-        return COMMANDS[arguments.command][0].run(arguments)
+        return int(COMMANDS[arguments.command][0].run(arguments))
     except BrokenPipeError:
         sys.stderr.close()
         return 1

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -104,6 +105,7 @@ def supervise(command: list[str]) -> int:
     while waiting:
         inside = pid_one(child.pid)
         if inside is None and child.poll() is None:
+            time.sleep(0.001)  # the fork of another process is no event to us
             continue
         if inside is not None:
             os.kill(inside, waiting[0])

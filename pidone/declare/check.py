@@ -39,7 +39,7 @@ class Checker:
         processes = self.array("process", schema.PROCESS)
         for index, volume in enumerate(volumes):
             if "path" not in volume and "path" not in self.document["volume"][index]:
-                self.wrong(("volume", index), f"{volume['label']}: no path; say where it is: path = \"/data\"")
+                self.wrong(("volume", index), f'{volume["label"]}: no path; say where it is: path = "/data"')
         self.check_processes(processes)
         stop_signals = group.get("stop_signals", [15, 2])
         routes = self.routes(processes, stop_signals)
@@ -111,8 +111,8 @@ class Checker:
             self.wrong(("process", len(raw) - 1) if raw else (), text)
         for index in primaries[1:]:
             first = self.lines.get(("process", primaries[0]), 0)
-            text = f"{processes[index]['label']}: a second primary, after that of line {first}; make one of them a sidecar"
-            self.wrong(("process", index, "role"), text)
+            text = f"a second primary, after that of line {first}; make one of them a sidecar"
+            self.wrong(("process", index, "role"), f"{processes[index]['label']}: {text}")
         if len(primaries) == 1 and primaries[0] != len(raw) - 1:
             text = "the primary must stand last: it starts when all else has started; move it to the end of the file"
             self.wrong(("process", primaries[0], "role"), f"{processes[primaries[0]]['label']}: {text}")

@@ -11,7 +11,7 @@ from typing import Any
 
 MOST = 1 << 20  # bytes; a file of 10 MB is not a group's
 
-Path = tuple  # ("process", 2, "command")
+Path = tuple[Any, ...]  # ("process", 2, "command")
 
 
 class Wrong(Exception):
@@ -63,7 +63,11 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
 
 
 TOKEN = re.compile(
-    r'"""(?:\\.|[^\\])*?"""' r"|'''.*?'''" r'|"(?:\\.|[^"\\\n])*"' r"|'[^'\n]*'" r"|\#[^\n]*|[\[\]{}=\n,.]"
+    r'"""(?:\\.|[^\\])*?"""'
+    r"|'''.*?'''"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|\#[^\n]*|[\[\]{}=\n,.]"
     r"""|[^\s\[\]{}=,.\#"']+""",
     re.DOTALL,
 )
@@ -93,7 +97,7 @@ def lines_of(text: str) -> dict[Path, int]:
 
 
 def inside(names: Path, arrays: dict[Path, int]) -> Path:
-    """The path of a table's name: a name that is an array of tables stands for its latest (TOML 1.0, Array of Tables)."""
+    """The path of a table's name: that of an array of tables stands for its latest (TOML 1.0, Array of Tables)."""
     path: Path = ()
     for name in names:
         path = (*path, name)

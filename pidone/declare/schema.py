@@ -38,7 +38,8 @@ def absolute(value: Any) -> str:
 
 def command(value: Any) -> list[str]:
     if isinstance(value, str):
-        raise ValueError(f"a list, such as {value.split()!r}; a line for the shell is shell = {value!r}".replace("'", '"'))
+        text = f"a list, such as {value.split()!r}; a line for the shell is shell = {value!r}"
+        raise ValueError(text.replace("'", '"'))
     if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
         raise ValueError('a list of strings, such as ["nginx", "-g", "daemon off;"]')
     if not value[0]:
@@ -189,7 +190,7 @@ PROCESS: dict[str, Reader] = {
 
 TABLES = ("group", "volume", "process", "signals")
 
-#: Keys that are planned and that this version does not have yet. Refused by name: ignored, they would be promises not kept.
+#: Planned, and not in this version. Refused by name: ignored, they would be promises not kept.
 LATER = {
     "restart", "restart_rules", "backoff", "startup", "readiness", "liveness", "post_start", "pre_stop", "log",
     "after", "replicas", "essential", "daemonizes", "pid_file",

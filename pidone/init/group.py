@@ -125,21 +125,25 @@ class Group:
         """Start the next member if all before it let it (S2, S3, S16)."""
         for index, member in enumerate(self.members):
             if member.state == WAITING:
-                member.state = STARTING
-                self._do(SPAWN, index)
+                self._spawn(index, member)
                 return
             if member.state == STARTING or (member.role == INIT and member.state == RUNNING):
                 return
+
+    def _spawn(self, index: int, member: Member) -> None:
+        """Fork it, and send it what was held: until its exec the kernel keeps that for it, and hands it over (E2)."""
+        member.state = STARTING
+        self._do(SPAWN, index)
+        held, self.held = self.held, [h for h in self.held if h[0] != index]
+        for target, number in held:
+            if target == index:
+                self._send(index, number)
 
     def _execed(self, now: float, index: int) -> None:
         member = self.members[index]
         if member.state != STARTING:
             return
         member.state = RUNNING
-        held, self.held = self.held, [h for h in self.held if h[0] != index]
-        for target, number in held:
-            if target == index:
-                self._send(index, number)
         if self.phase == START:
             if member.role == PRIMARY:
                 self.phase = RUN
@@ -192,7 +196,7 @@ class Group:
 
     def _stopped(self, now: float, index: int) -> None:
         self.members[index].stopped = True
-        if index == self.primary and self.phase == RUN:
+        if index == self.primary and self.phase <= RUN:
             self._do(SUSPEND)
 
     def _signal(self, now: float, number: int) -> None:
@@ -209,14 +213,14 @@ class Group:
             self.hint = now + HINT
         targets, number = self.plan.routes.get(number, ((self.primary,), number))
         for index in targets:
-            state = self.members[index].state
-            if state == RUNNING:
+            member = self.members[index]
+            if member.alive:
                 self._send(index, number)
-            elif state != TERMINATED and self.phase < STOP:
+            elif member.state == WAITING and self.phase < STOP:
                 self._hold(index, number)
 
     def _hold(self, index: int, number: int) -> None:
-        """Keep a signal for a member that is not there yet (E1). Standard signals merge, as pending ones do."""
+        """Keep a signal for a member that is not forked yet (E1). Standard signals merge, as pending ones do."""
         if (number >= REALTIME or (index, number) not in self.held) and len(self.held) < MOST_HELD:
             self.held.append((index, number))
 
@@ -279,7 +283,7 @@ class Group:
         return (self.began or 0.0) + self.plan.grace
 
     def _kill_at(self) -> float:
-        """When all that is left gets SIGKILL: the end of the grace, or of the youngest WINDOW, but never after limit."""
+        """When all that is left gets SIGKILL: the end of the grace, or of the youngest WINDOW, never after limit."""
         end = self._grace_end()
         told = [member.told if member.told is not None else end for member in self.members if member.alive]
         if self.swept is not None:

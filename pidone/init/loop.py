@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from pidone.init.group import Action, Event
+    from pidone.init.group import Event
     from pidone.init.inherited import Inherited
     from pidone.init.plan import Plan
     from pidone.init.terminal import Terminal
@@ -49,15 +49,15 @@ class Loop:
         self.feed((machine.BEGIN,))
         for number in early:
             self.feed((machine.SIGNAL, number))
-        more = True
         while True:
-            self.wait(0.0 if more else None)
             more = self.reap()
+            while not self.wait(0.0 if more else None) and not more:
+                pass
 
     # -- events
 
-    def wait(self, timeout: "float | None") -> None:
-        """Sleep until something happens, or for at most `timeout` seconds."""
+    def wait(self, timeout: "float | None") -> bool:
+        """Sleep until something happens, or for at most `timeout` seconds. True if it may have happened to a child."""
         deadline = self.group.deadline
         if deadline is not None and timeout is None:
             timeout = max(0.0, deadline - monotonic())
@@ -68,19 +68,19 @@ class Loop:
             if got is None:
                 if deadline is not None and monotonic() >= deadline:
                     self.feed((machine.DEADLINE,))
-                return
+                return True
             info = got
         number, by_kernel = info.si_signo, info.si_code > 0  # sigaction(2): SI_USER is 0, SI_QUEUE -1, SI_TKILL -6
-        if number == SIGIO:
+        if self.answers:
             self.read_answers()
-        if by_kernel and number in (SIGCHLD, SIGIO):
-            return
-        if self.terminal is not None:
-            if by_kernel and self.terminal.leads and number in (SIGHUP, SIGCONT):
-                return  # the price of handing the terminal over (E25)
-            if number == SIGCONT and self.terminal.resume():
-                return
-        self.feed((machine.SIGNAL, number))
+        ours = by_kernel and number in (SIGCHLD, SIGIO)
+        if self.terminal is not None and not ours:
+            # (E25) is the price of handing the terminal over
+            ours = by_kernel and self.terminal.leads and number in (SIGHUP, SIGCONT)
+            ours = ours or (number == SIGCONT and self.terminal.resume())
+        if not ours:
+            self.feed((machine.SIGNAL, number))
+        return number == SIGCHLD
 
     def reap(self) -> bool:
         """Look at ended children. True if there may be more."""

@@ -77,10 +77,10 @@ def adopt() -> None:
 
 def print_and_exit(wanted: "Arguments") -> "NoReturn":
     from pidone import __version__
-    from pidone.init import words
+    from pidone.aside.usage import HELP
 
     try:
-        posix.write(1, (words.HELP if wanted.help else "pidone %s\n" % __version__).encode())
+        posix.write(1, (HELP if wanted.help else "pidone %s\n" % __version__).encode())
     except OSError:
         posix._exit(1)
     posix._exit(0)

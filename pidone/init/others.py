@@ -37,7 +37,7 @@ def survivors() -> "list[int]":
 
 
 def _stat(pid: int) -> "list[bytes]":
-    """Fields of /proc/PID/stat from the third on: state, ppid, ...; starttime is [19]. Empty if it is gone (proc(5))."""
+    """Fields of /proc/PID/stat from the third on: state, ppid, ... (proc(5)). Empty if it is gone."""
     try:
         return read_file("/proc/%d/stat" % pid).rpartition(b")")[2].split()
     except OSError:
@@ -51,7 +51,7 @@ def _descends(pid: int, ancestor: int, parents: "dict[int, int]") -> bool:
 
 
 def become_subreaper() -> "str | None":
-    """Have orphans given to us (prctl(2)). None if it worked, else why not. The only use of `ctypes`: PID 1 has none."""
+    """Have orphans given to us (prctl(2)). None if it worked, else why not. PID 1 needs neither this nor ctypes."""
     try:
         import ctypes
 

@@ -23,7 +23,7 @@ def ask(path: bytes, command: "list[bytes]", cwd: "bytes | None") -> "tuple[Plan
     A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
     Raises OSError where there is no fork.
     """
-    reading, writing = answer_pipe()
+    reading, writing = answer_pipe(awaited=True)
     pid = posix.fork()
     if pid == 0:
         _answer(path, command, cwd, writing)

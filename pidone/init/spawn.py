@@ -1,11 +1,11 @@
 """fork ... exec, and everything between the two, in the order in which it must happen.
 
 The child answers through a close-on-exec pipe: end-of-file says that exec has worked; bytes say what has not, as the
-exit code it stands for and words (E5). PID 1 never waits for the answer: `O_ASYNC` on the pipe makes it a SIGIO.
+exit code it stands for and words (E5). PID 1 never waits for the answer: where something else does, `O_ASYNC` on the
+pipe makes it a SIGIO; the primary, for which nothing waits, says by its end that there is something to be read.
 """
 
 import errno
-import fcntl
 import posix
 
 TYPE_CHECKING = False
@@ -23,17 +23,21 @@ CANNOT = 126  # as every shell has it (POSIX, sh, "Exit Status")
 MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 
-def answer_pipe() -> "tuple[int, int]":
-    """A close-on-exec pipe whose reading end sends PID 1 a SIGIO when there is something, or the end, to be read."""
+def answer_pipe(awaited: bool) -> "tuple[int, int]":
+    """A close-on-exec pipe; an awaited one sends PID 1 a SIGIO when there is something, or the end, to be read."""
     reading, writing = posix.pipe2(posix.O_CLOEXEC)
-    fcntl.fcntl(reading, fcntl.F_SETOWN, posix.getpid())
-    fcntl.fcntl(reading, fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
+    posix.set_blocking(reading, False)
+    if awaited:
+        import fcntl  # a shared object on some builds: a third of what pidone adds to the start of a single command
+
+        fcntl.fcntl(reading, fcntl.F_SETOWN, posix.getpid())
+        fcntl.fcntl(reading, fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
     return reading, writing
 
 
 def spawn(process: "Process", inherited: "Inherited", terminal: "Terminal | None") -> "tuple[int, int]":
     """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
-    reading, writing = answer_pipe()
+    reading, writing = answer_pipe(awaited=process.role != PRIMARY)
     try:
         pid = posix.fork()
     except OSError:

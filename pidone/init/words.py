@@ -8,34 +8,14 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pidone.init.plan import Plan
 
 from pidone.init import group as machine
 from pidone.init import others
 from pidone.init.signals import name as signal_name
 from pidone.init.signals import show
-
-HELP = """\
-pidone: PID 1 of a container, for one program or a declared group.
-
-  pidone [OPTIONS] [--] COMMAND [ARG...]   one program; its exit is the container's
-  pidone [OPTIONS] [-c FILE]               the group in FILE ($PIDONE_CONFIG, else
-                                           /etc/pidone.toml)
-  pidone [OPTIONS] -c FILE [--] COMMAND... the group, its primary's command replaced
-
-  -c, --config FILE      the group's file; try it first with: pidonectl check FILE
-  -g, --group            signals go to the primary's process group, not to it alone:
-                         for a shell script that does not pass them on
-  -r, --rewrite FROM:TO  receive FROM, send TO; TO 0 drops it: TERM:QUIT, HUP:0
-  -t, --grace TIME       what a stop may take before SIGKILL: 500ms, 8s (default), 5m
-  -e, --remap CODE       exit 0 where the primary's exit code is CODE: 143 for a JVM
-  -v, --verbose          say each event on stderr
-  -h, --help             this screen
-      --version
-
-Exit code: the primary's; 128+n if signal n killed it; 127 command not found; 126
-command cannot be run; 2 wrong usage or a wrong file; a failed init step's own.
-"""
 
 SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh", "busybox")
 ADVICE = "a shell passes no signal on: start the last command with exec, or give pidone -g"
@@ -72,7 +52,7 @@ def _write(fd: int, line: bytes) -> None:
         posix.write(fd, line)
 
 
-def tell(plan: "Plan", pids: "dict[int, int]", what: str, details: "tuple[object, ...]") -> None:
+def tell(plan: "Plan", pids: "dict[int, int]", what: str, details: "tuple[Any, ...]") -> None:
     """The group's SAY action as a line, or as nothing where it would not be true."""
     text = _TEXTS[what](plan, pids, *details)
     if text:
@@ -146,7 +126,7 @@ def _names(found: "list[int]", plan: "Plan | None" = None, pids: "dict[int, int]
     return ", ".join(texts)
 
 
-_TEXTS = {
+_TEXTS: "dict[str, Any]" = {
     "cannot start": _cannot_start,
     "init failed": _init_failed,
     "sidecar ended": _sidecar_ended,
@@ -159,19 +139,19 @@ _TEXTS = {
 _EVENTS = ("begin", "started", "failed", "ended", "stopped", "signal", "deadline", "alone")
 
 
-def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[object, ...]") -> None:
+def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
     """A line for `--verbose`: each event as the group is given it, and each orphan reaped."""
     kind, *rest = details
     if kind == "reaped":
         pid, code, number = rest
-        say("reaped %s (pid %s), which %s" % (others.name_of(pid), pid, how(code, number)))  # type: ignore[arg-type]
+        say("reaped %s (pid %s), which %s" % (others.name_of(pid), pid, how(code, number)))
         return
     event = rest[0]
     if event == machine.SIGNAL:
-        say("signal %s" % signal_name(rest[1]))  # type: ignore[arg-type]
+        say("signal %s" % signal_name(rest[1]))
     elif event == machine.EXITED:
-        say("%s %s" % (who(plan, pids, rest[1]), how(rest[2], rest[3])))  # type: ignore[arg-type]
+        say("%s %s" % (who(plan, pids, rest[1]), how(rest[2], rest[3])))
     elif event in (machine.EXECED, machine.STOPPED):
-        say("%s %s" % (_EVENTS[event], who(plan, pids, rest[1])))  # type: ignore[arg-type, call-overload]
+        say("%s %s" % (_EVENTS[event], who(plan, pids, rest[1])))
     elif event in (machine.BEGIN, machine.DEADLINE):
-        say("%s" % _EVENTS[event])  # type: ignore[call-overload]
+        say(_EVENTS[event])

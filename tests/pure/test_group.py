@@ -116,7 +116,7 @@ class World:
         assert self.life[i] in ("forked", "running"), "a signal to a process that is gone"
         if number == KILL:
             assert i in self.told and self.now >= self.told[i] + g.WINDOW, "killed before its time"
-            assert self.stop_at is not None and self.now >= self.stop_at + GRACE or self.single
+            assert self.single or (self.stop_at is not None and self.now >= self.stop_at + GRACE)
         elif number == TERM and i not in self.told:
             self.told[i] = self.now
             if self.roles[i] == SIDECAR and self.stop_at is not None and self.now < self.stop_at + GRACE:
@@ -146,7 +146,12 @@ class World:
         assert self.now <= self.stop_at + GRACE + g.WINDOW + g.LAST_RESORT, "the stop took too long"
 
 
-CHECKS: dict[int, Any] = {g.SPAWN: World.on_spawn, g.KILL: World.on_kill, g.SWEEP: World.on_sweep, g.EXIT: World.on_exit}
+CHECKS: dict[int, Any] = {
+    g.SPAWN: World.on_spawn,
+    g.KILL: World.on_kill,
+    g.SWEEP: World.on_sweep,
+    g.EXIT: World.on_exit,
+}
 
 
 def begun(plan: Plan) -> World:
@@ -158,7 +163,8 @@ def begun(plan: Plan) -> World:
 def explore(plan: Plan, make_world: Any = begun) -> int:
     """Every order of events, breadth first, so that the sequence that fails is the shortest. Returns transitions."""
     start = make_world(plan)
-    seen, layer, transitions = {start.key()}, [(start, ())], 0
+    seen, transitions = {start.key()}, 0
+    layer: list[tuple[World, tuple[Any, ...]]] = [(start, ())]
     while layer:
         following = []
         for world, path in layer:
@@ -225,7 +231,7 @@ def test_the_explorer_finds_a_planted_mistake(mistake: type[g.Group], monkeypatc
 
     def copy_of(world: World) -> World:
         new = World.clone(world)
-        new.group.__class__ = mistake  # type: ignore[assignment]
+        new.group.__class__ = mistake
         new.clone = lambda: copy_of(new)  # type: ignore[method-assign]
         return new
 
@@ -245,13 +251,20 @@ def test_long_random_lives_of_larger_groups_keep_the_rules(data: st.DataObject) 
         world.apply(data.draw(st.sampled_from(world.choices())))
 
 
-def test_signals_before_the_primary_runs_are_held_and_delivered_in_order() -> None:  # E1
-    group = g.Group(make((PRIMARY,), stop_signals=()))
+def test_signals_before_the_primary_is_forked_are_held_and_sent_in_order() -> None:  # E1
+    group = g.Group(make((INIT, PRIMARY)))
     group.take((g.BEGIN,), 0.0)
+    group.take((g.EXECED, 0), 0.0)
     for number in (10, 12, 10, 34, 34):
         assert group.take((g.SIGNAL, number), 0.0) == []
-    sent = [a[2] for a in group.take((g.EXECED, 0), 0.1) if a[0] == g.KILL]
-    assert sent == [10, 12, 34, 34]
+    actions = group.take((g.EXITED, 0, 0, 0), 0.1)
+    assert actions == [(g.SPAWN, 1), *((g.KILL, 1, number, False) for number in (10, 12, 34, 34))]
+
+
+def test_a_signal_between_fork_and_exec_is_sent_at_once_for_the_kernel_keeps_it() -> None:  # E2
+    group = g.Group(make((PRIMARY,), stop_signals=()))
+    group.take((g.BEGIN,), 0.0)
+    assert group.take((g.SIGNAL, 10), 0.0) == [(g.KILL, 0, 10, False)]
 
 
 def test_the_primary_s_own_code_wins_over_the_stop_signal_s() -> None:  # E42

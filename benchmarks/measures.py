@@ -1,0 +1,263 @@
+"""The measures. Each takes the bench and gives {peer: value}, from rounds in which the peers take turns, so that
+what else this machine does falls on all of them alike. A value is the median of its rounds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.peers import Peers
+
+PATIENCE = 60.0
+Values = dict[str, float]
+
+
+class Bench:
+    """meter: the compiled helper. scale: of the number of rounds and the sizes; 1 is a full run."""
+
+    def __init__(self, directory: Path, scale: float) -> None:
+        self.directory = directory
+        self.scale = scale
+        self.meter = str(directory / "meter")
+        self.peers = Peers(directory)
+
+    def rounds(self, number: int) -> int:
+        return max(3, round(number * self.scale))
+
+    @contextlib.contextmanager
+    def running(self, command: list[str], *meter: str) -> Iterator[Run]:
+        """`meter run COMMAND` from its start to its killing; every process of it is gone afterwards."""
+        run = Run([self.meter, *(meter or ("run",)), *command], self.directory)
+        try:
+            yield run
+        finally:
+            run.end()
+
+    @contextlib.contextmanager
+    def group(self, name: str, count: int, *app: str) -> Iterator[Run]:
+        with tempfile.TemporaryDirectory(dir=self.directory) as directory:
+            command = self.peers.group[name](Path(directory), count, [self.meter, *app])
+            with self.running(command) as run:
+                yield run
+
+
+class Run:
+    """One start of a peer. What the meter wrote is read from a file that grows."""
+
+    def __init__(self, command: list[str], directory: Path) -> None:
+        handle, name = tempfile.mkstemp(dir=directory)
+        os.close(handle)
+        self.path = Path(name)
+        self.process = subprocess.Popen(
+            command, env={**os.environ, "METER": name}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def lines(self, word: str) -> list[int]:
+        return [int(line.split()[1]) for line in self.path.read_text().splitlines() if line.startswith(word + " ")]
+
+    def wait(self, word: str, count: int = 1) -> list[int]:
+        """The values of `word`, once there are `count`. Raises TimeoutError."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            found = self.lines(word)
+            if len(found) >= count:
+                return found
+            if time.monotonic() > end:
+                raise TimeoutError(f"{len(found)} of {count} '{word}' in {PATIENCE:g} s: {self.process.args!r}")
+            time.sleep(0.002)
+
+    @property
+    def pid(self) -> int:
+        """Of PID 1, out here."""
+        return self.wait("pid")[0]
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            for pid in self.lines("pid"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)  # and with PID 1 its namespace
+            self.process.wait()
+        self.path.unlink()
+
+
+def medians(rows: dict[str, list[float]]) -> Values:
+    return {name: statistics.median(values) for name, values in rows.items() if values}
+
+
+def start(bench: Bench) -> tuple[Values, Values]:
+    """(ms from exec of PID 1 to the first instruction of the app, ms from the app's end to PID 1's)."""
+    starts: dict[str, list[float]] = {"floor": [], **{name: [] for name in bench.peers.single}}
+    deaths: dict[str, list[float]] = {name: [] for name in bench.peers.single if name != "no init"}
+    for _ in range(bench.rounds(60)):
+        with bench.running([*bench.peers.floor, "pass"]) as run:
+            end = run.wait("end")[0]
+            starts["floor"].append((end - run.wait("exec")[0]) / 1e6)
+        for name, words in bench.peers.single.items():
+            with bench.running([*words, bench.meter, "now"]) as run:
+                end = run.wait("end")[0]
+                starts[name].append((run.wait("now")[0] - run.wait("exec")[0]) / 1e6)
+                if name in deaths:
+                    deaths[name].append((end - run.wait("bye")[0]) / 1e6)
+    return medians(starts), medians(deaths)
+
+
+def group_start(bench: Bench, count: int) -> Values:
+    """ms a process from exec of PID 1 until all `count` processes of a group run."""
+    rows: dict[str, list[float]] = {name: [] for name in bench.peers.group}
+    for _ in range(bench.rounds(5) if count <= 100 else 3):
+        for name in bench.peers.group:
+            with contextlib.suppress(TimeoutError), bench.group(name, count, "hold") as run:
+                last = max(run.wait("now", count))
+                rows[name].append((last - run.wait("exec")[0]) / 1e6 / count)
+    return medians(rows)
+
+
+def uss(pid: int) -> float:
+    """Memory that is this process's alone, in kB (proc(5), smaps_rollup)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
+
+
+def supervisors(run: Run, meter: str) -> list[int]:
+    """Pids of PID 1 and all below it that are not the app: s6 and runit have one more process for each service."""
+    found, todo = [], [run.pid]
+    while todo:
+        pid = todo.pop()
+        try:
+            if Path(f"/proc/{pid}/exe").resolve() == Path(meter).resolve() and pid != run.pid:
+                continue
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                todo += [int(word) for word in (task / "children").read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found.append(pid)
+    return found
+
+
+def memory(bench: Bench, count: int) -> Values:
+    """USS in kB of everything that is not the app, idle, with `count` processes."""
+    values: Values = {}
+    if count == 1:
+        wait = "import _signal; _signal.sigwait([15])"
+        with bench.running([*bench.peers.floor, wait]) as run:
+            settle(run.pid)
+            values["floor"] = uss(run.pid)
+        for name, words in bench.peers.single.items():
+            if name != "no init":
+                with bench.running([*words, bench.meter, "hold"]) as run:
+                    run.wait("now")
+                    settle(run.pid)
+                    values[name] = uss(run.pid)
+    for name in bench.peers.group:
+        if count == 1 and name == "pidone":
+            continue  # one command is the row of inits above
+        with contextlib.suppress(TimeoutError), bench.group(name, count, "hold") as run:
+            run.wait("now", count)
+            settle(run.pid)
+            values[name] = sum(uss(pid) for pid in supervisors(run, bench.meter))
+    return values
+
+
+def settle(pid: int) -> None:
+    """Wait until a process sleeps and uses no processor time: idle is what is measured."""
+    before = None
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        now = (fields[0], fields[11], fields[12])
+        if now == before and fields[0] == "S":
+            return
+        before = now
+        time.sleep(0.1)
+
+
+def storm(bench: Bench, orphans: int = 20000) -> Values:
+    """Orphans reaped per second while they are made."""
+    orphans = max(2000, int(orphans * bench.scale))
+    rows: dict[str, list[float]] = {}
+    for _ in range(bench.rounds(5)):
+        for name, words in bench.peers.single.items():
+            if name != "no init":
+                with bench.running([*words, bench.meter, "storm", str(orphans)]) as run:
+                    rows.setdefault(name, []).append(orphans / run.wait("storm")[0] * 1e9)
+        for name in bench.peers.group:
+            if name not in ("pidone", "circus", "honcho"):  # which reap no orphans at all, or poll for them
+                with contextlib.suppress(TimeoutError), bench.group(name, 1, "storm", str(orphans)) as run:
+                    rows.setdefault(name, []).append(orphans / run.wait("storm")[0] * 1e9)
+    return medians(rows)
+
+
+def drain(bench: Bench, zombies: int = 30000) -> Values:
+    """ms in which PID 1, stopped until then, reaps 30,000 zombies."""
+    zombies = max(3000, int(zombies * bench.scale))
+    rows: dict[str, list[float]] = {name: [] for name in bench.peers.single if name != "no init"}
+    for _ in range(bench.rounds(5)):
+        for name in rows:
+            with bench.running([*bench.peers.single[name], bench.meter, "zombies", str(zombies)]) as run:
+                run.wait("now")
+                os.kill(run.pid, signal.SIGSTOP)
+                run.wait("made")
+                env = {**os.environ, "METER": str(run.path)}
+                subprocess.run([bench.meter, "drain", str(run.pid)], check=True, env=env)
+                rows[name].append(run.wait("drain")[0] / 1e6)
+    return medians(rows)
+
+
+def latency(bench: Bench, pings: int = 2000) -> Values:
+    """Microseconds from a signal to PID 1 until the app has it and its answer is back."""
+    rows: dict[str, list[float]] = {name: [] for name in bench.peers.single}
+    for _ in range(bench.rounds(9)):
+        for name, words in bench.peers.single.items():
+            with bench.running([*words, bench.meter, "pong"], "ping", str(pings)) as run:
+                run.process.wait(PATIENCE)
+                rows[name].append(statistics.median(run.wait("ping", pings)) / 1e3)
+    return medians(rows)
+
+
+def switches(pids: list[int]) -> int:
+    """Context switches of these processes so far, wanted or not (proc(5), status)."""
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            lines = (task / "status").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+    return total
+
+
+def idle(bench: Bench, seconds: float = 60.0, count: int = 100) -> Values:
+    """Context switches of everything that is not the app in 60 s, with 100 processes (one, for the inits)."""
+    seconds = max(3.0, seconds * bench.scale)
+    runs: dict[str, Run] = {}
+    with contextlib.ExitStack() as stack:
+        for name in bench.peers.group:
+            with contextlib.suppress(TimeoutError):
+                run = stack.enter_context(bench.group(name, count, "hold"))
+                run.wait("now", count)
+                runs[name] = run
+        for name, words in bench.peers.single.items():
+            if name not in ("no init", "pidone"):
+                runs[name] = stack.enter_context(bench.running([*words, bench.meter, "hold"]))
+                runs[name].wait("now")
+        pids = {name: supervisors(run, bench.meter) for name, run in runs.items()}
+        for run in runs.values():
+            settle(run.pid)
+        before = {name: switches(found) for name, found in pids.items()}
+        time.sleep(seconds)  # the measure itself: what happens in this time when nothing does
+        return {name: (switches(found) - before[name]) * 60.0 / seconds for name, found in pids.items()}
+
+
+def compile_meter(directory: Path) -> None:
+    source = Path(__file__).with_name("meter.c")
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise SystemExit("benchmarks: there is no C compiler; install gcc")
+    subprocess.run([compiler, "-O2", "-Wall", "-static", "-o", str(directory / "meter"), str(source)], check=True)
