@@ -2,33 +2,87 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from pidone.ctl import launcher
-from tests.pid1 import Pidone
+from tests.pid1 import NAMESPACE, ROOT, Pidone
+
+Write = Callable[[str, str], str]
 
 
 @pytest.fixture(scope="session")
-def pidone(tmp_path_factory: pytest.TempPathFactory) -> Pidone:
-    """pidone by its fast launcher, in a directory that any user may enter."""
-    directory = tmp_path_factory.mktemp("launcher")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that any user may enter and read."""
+    directory = tmp_path_factory.mktemp("public")
+    open_to_all(directory)
+    return directory
+
+
+def open_to_all(directory: Path) -> None:
+    """pytest's own directories are for their owner only; other users must pass through them."""
     for parent in (directory, *directory.parents):
-        if parent.owner() == directory.owner() and parent != Path("/tmp"):
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
-        if parent.name.startswith("pytest-of"):
+        if parent.parent == parent or not os.access(parent, os.W_OK) or parent == Path("/tmp"):
             break
-    assert shutil.which("unshare"), "this tier needs unshare: apt-get install util-linux"
-    launcher.write(directory / "pidone")
-    return Pidone(str(directory / "pidone"))
+        parent.chmod(parent.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
+
+
+@pytest.fixture(scope="session")
+def helper(public: Path) -> str:
+    """The compiled helper.c."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    assert compiler, "the tests need a C compiler: apt-get install gcc libc6-dev"
+    source = Path(__file__).with_name("helper.c")
+    command = [compiler, "-O1", "-Wall", "-Werror", "-static", "-o", str(public / "helper"), str(source)]
+    subprocess.run(command, check=True)
+    return str(public / "helper")
+
+
+@pytest.fixture(scope="session")
+def pidone(public: Path) -> Pidone:
+    """pidone by its fast launcher, as PID 1 of namespaces of its own."""
+    trial = subprocess.run([*NAMESPACE, "true"], capture_output=True, text=True)
+    assert trial.returncode == 0, f"this tier needs root and unshare (apt-get install util-linux): {trial.stderr}"
+    launcher.write(public / "pidone")
+    return Pidone(str(public / "pidone"))
+
+
+@pytest.fixture(scope="session")
+def source(public: Path) -> Path:
+    """A copy of what pip installs from, readable by all: pip leaves a build directory where it works."""
+    copy = public / "source"
+    copy.mkdir()
+    for name in ("pidone", "scripts", "pyproject.toml", "README.md", "LICENSE"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def anyone(public: Path, source: Path) -> Pidone:
+    """As `pidone`, for other users: of an interpreter that they may run as well."""
+    # setpriv itself may still pass everywhere; what it has executed may not
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env"]
+    for python in (sys.executable, "/usr/bin/python3"):
+        if subprocess.run([*nobody, python, "-c", ""], capture_output=True).returncode == 0:
+            command = [python, "-m", "pidone.ctl.main", "launcher", str(public / "anyone")]
+            subprocess.run(command, check=True, cwd=source, stdout=subprocess.DEVNULL)
+            return Pidone(str(public / "anyone"))
+    raise AssertionError("no Python that other users may run: apt-get install python3")
 
 
 @pytest.fixture
-def write(tmp_path: Path):  # type: ignore[no-untyped-def]
-    """write(name, text) -> path of a file; scripts are executable."""
+def write(tmp_path: Path) -> Write:
+    """write(name, text) -> path of an executable file in a directory open to all."""
 
     def write(name: str, text: str) -> str:
         path = tmp_path / name
@@ -36,5 +90,16 @@ def write(tmp_path: Path):  # type: ignore[no-untyped-def]
         path.chmod(0o755)
         return str(path)
 
-    tmp_path.chmod(0o755)
+    open_to_all(tmp_path)
     return write
+
+
+@pytest.fixture(scope="session")
+def installed(public: Path, source: Path) -> Path:
+    """bin/ of an environment into which pip has installed pidone, without its dependencies."""
+    environment = public / "installed"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "-q", "--no-deps"]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    subprocess.run([*pip, str(source)], check=True, env=clean)
+    return environment / "bin"

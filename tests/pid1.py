@@ -4,55 +4,79 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+#: As an engine does: PID 1 leads a session.
+NAMESPACE = [
+    shutil.which("unshare") or "unshare",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--kill-child",
+    shutil.which("setsid") or "setsid",
+]
 PATIENCE = 20.0  # seconds after which an awaited event is taken to never come
+PYTHON = sys.executable
 
 
 class Result:
     """How a run ended. Printed whole where an assertion fails."""
 
-    def __init__(self, arguments: list[str], code: int, out: bytes, err: str) -> None:
+    def __init__(self, arguments: Sequence[str], code: int, out: bytes, err: str) -> None:
         self.arguments, self.code, self.out, self.err = arguments, code, out, err
 
     @property
     def text(self) -> str:
         return self.out.decode(errors="replace")
 
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
     def __repr__(self) -> str:
         return f"\n$ {' '.join(self.arguments)}\nexit {self.code}\n-- stdout\n{self.text}\n-- stderr\n{self.err}"
 
 
 class Running:
-    """A pidone at work: lines of its stdout can be awaited, signals sent."""
+    """A pidone at work: lines of its stdout can be awaited, signals sent. Killed where a test forgets it."""
 
     def __init__(self, command: list[str], **options: Any) -> None:
         self.command = command
         self.seen = b""
         self.process = subprocess.Popen(
-            command, stdin=options.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE,
+            command, stdin=options.pop("stdin", subprocess.DEVNULL), stdout=options.pop("stdout", subprocess.PIPE),
             stderr=options.pop("stderr", subprocess.PIPE), **options,
         )  # fmt: skip
 
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.end(kill=True)
+
+    @property
     def pid(self) -> int:
         """Of PID 1, as numbered out here: the child that unshare has forked."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(until(lambda: children.read_text().split(), "unshare has forked")[0])
 
-    def line(self, wanted: str) -> str:
-        """Wait for a line of stdout that holds `wanted`."""
+    def line(self, wanted: str, count: int = 1) -> str:
+        """Wait for the `count`-th line of stdout that holds `wanted`."""
         assert self.process.stdout is not None
         end = time.monotonic() + PATIENCE
         while True:
-            for line in self.seen.decode(errors="replace").splitlines():
-                if wanted in line:
-                    return line
+            found = [line for line in self.seen.decode(errors="replace").splitlines() if wanted in line]
+            if len(found) >= count:
+                return found[count - 1]
             ready = select.select([self.process.stdout], [], [], max(0.0, end - time.monotonic()))[0]
             part = os.read(self.process.stdout.fileno(), 65536) if ready else b""
             if not part:
@@ -60,18 +84,44 @@ class Running:
             self.seen += part
 
     def kill(self, number: int) -> None:
-        os.kill(self.pid(), number)
+        """Send PID 1 a signal from outside of its namespace, as an engine does."""
+        os.kill(self.pid, number)
+
+    def children(self) -> dict[str, int]:
+        """name -> pid out here, of PID 1's children."""
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return {Path(f"/proc/{pid}/comm").read_text().strip(): int(pid) for pid in found}
+
+    def child(self, argument: str) -> int:
+        """Pid out here of the process of this namespace that has `argument` among its arguments."""
+        space = os.stat(f"/proc/{self.pid}/ns/pid").st_ino
+
+        def look() -> int | None:
+            for entry in Path("/proc").iterdir():
+                try:
+                    if entry.name.isdigit() and entry.joinpath("ns/pid").stat().st_ino == space:
+                        words = entry.joinpath("cmdline").read_bytes().split(b"\0")
+                        if argument.encode() in words and int(entry.name) != self.pid:
+                            return int(entry.name)
+                except OSError:
+                    continue
+            return None
+
+        return int(until(look, f"a process with the argument {argument} runs"))
 
     def end(self, kill: bool = False) -> Result:
+        """Wait for its end."""
         if kill:
-            self.process.kill()
+            self.process.send_signal(signal.SIGKILL)  # unshare --kill-child takes the namespace with it
         try:
             out, err = self.process.communicate(timeout=PATIENCE + 10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             out, err = self.process.communicate()
             err = (err or b"") + b"\n(the test lost its patience)"
-        return Result(self.command, self.process.returncode, self.seen + out, (err or b"").decode(errors="replace"))
+        return Result(
+            self.command, self.process.returncode, self.seen + (out or b""), (err or b"").decode("utf-8", "replace")
+        )
 
 
 def until(get: Any, what: str) -> Any:
@@ -86,20 +136,17 @@ def until(get: Any, what: str) -> Any:
 
 
 class Pidone:
-    """launcher: the fast one, written for this test session."""
+    """program: the words that start it."""
 
-    def __init__(self, launcher: str) -> None:
-        self.launcher = launcher
+    def __init__(self, *program: str) -> None:
+        self.program = program
 
-    def start(self, *arguments: str, wrap: tuple[str, ...] = (), **options: Any) -> Running:
-        return Running([*NAMESPACE, *wrap, self.launcher, *arguments], **options)
+    def start(self, *arguments: str, wrap: Sequence[str] = (), **options: Any) -> Running:
+        return Running([*NAMESPACE, *wrap, *self.program, *arguments], **options)
 
-    def run(self, *arguments: str, wrap: tuple[str, ...] = (), **options: Any) -> Result:
+    def run(self, *arguments: str, wrap: Sequence[str] = (), **options: Any) -> Result:
         return self.start(*arguments, wrap=wrap, **options).end()
 
-    def bare(self, *command: str, wrap: tuple[str, ...] = (), **options: Any) -> Result:
+    def bare(self, *command: str, wrap: Sequence[str] = (), **options: Any) -> Result:
         """The same command without pidone, in the same namespaces."""
         return Running([*NAMESPACE, *wrap, *command], **options).end()
-
-
-PYTHON = [sys.executable, "-u"]

@@ -3,21 +3,21 @@
 HELP = """\
 pidone: PID 1 of a container, for one program or a declared group.
 
-  pidone [OPTIONS] [--] COMMAND [ARG...]   one program; its exit is the container's
-  pidone [OPTIONS] [-c FILE]               the group in FILE ($PIDONE_CONFIG, else
-                                           /etc/pidone.toml)
-  pidone [OPTIONS] -c FILE [--] COMMAND... the group, its primary's command replaced
+  pidone [OPTIONS] [--] COMMAND [ARG...]  one program
+  pidone [OPTIONS] [-c FILE]              the group in FILE, or $PIDONE_CONFIG,
+                                          or /etc/pidone.toml
+  pidone [OPTIONS] -c FILE [--] COMMAND   the group, with this primary
 
-  -c, --config FILE      the group's file; try it first with: pidonectl check FILE
-  -g, --group            signals go to the primary's process group, not to it alone:
-                         for a shell script that does not pass them on
-  -r, --rewrite FROM:TO  receive FROM, send TO; TO 0 drops it: TERM:QUIT, HUP:0
-  -t, --grace TIME       what a stop may take before SIGKILL: 500ms, 8s (default), 5m
-  -e, --remap CODE       exit 0 where the primary's exit code is CODE: 143 for a JVM
+  -c, --config FILE      the group's file; try it with: pidonectl check FILE
+  -g, --group            signals go to the primary's process group, not to
+                         it alone: for a shell that does not pass them on
+  -r, --rewrite FROM:TO  receive FROM, send TO; 0 drops it: TERM:QUIT, HUP:0
+  -t, --grace TIME       of a stop, before SIGKILL: 500ms, 8s (the default), 5m
+  -e, --remap CODE       exit 0 where the primary's code is CODE: 143 of a JVM
   -v, --verbose          say each event on stderr
   -h, --help             this screen
       --version
 
-Exit code: the primary's; 128+n if signal n killed it; 127 command not found; 126
-command cannot be run; 2 wrong usage or a wrong file; a failed init step's own.
+Exit code: the primary's; 128+n if signal n killed it; 127 command not found;
+126 command cannot be run; 2 wrong usage or file; a failed init step's own.
 """

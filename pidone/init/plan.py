@@ -6,6 +6,8 @@ marshalled tuples: no class, no code, nothing to parse.
 
 import marshal
 
+from pidone.init.signals import show
+
 INIT, SIDECAR, PRIMARY = 0, 1, 2
 ROLES = ("init", "sidecar", "primary")
 
@@ -80,8 +82,7 @@ class Plan:
 
 def single(argv: "list[bytes]") -> Plan:
     """The plan of `pidone -- COMMAND`: one primary, named after its program."""
-    name = argv[0].rsplit(b"/", 1)[-1].decode("utf-8", "replace")
-    return Plan([Process(name or "primary", PRIMARY, argv)])
+    return Plan([Process(show(argv[0].rsplit(b"/", 1)[-1] or b"primary"), PRIMARY, argv)])
 
 
 def pack(plan: Plan) -> bytes:

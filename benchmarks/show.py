@@ -1,0 +1,166 @@
+"""Rows of values -> a table, verdicts, JSON and a picture. A row is {peer: value}; all measures are rows by label."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+from benchmarks.measures import Bench, Values
+
+Rows = dict[str, Values]
+
+ORDER = (
+    "floor",
+    "no init",
+    "pidone",
+    "tini",
+    "dumb-init",
+    "catatonit",
+    "s6",
+    "runit",
+    "supervisord",
+    "circus",
+    "honcho",
+)
+
+USS = "USS, %d processes (kB)"
+
+
+def ratio(label: str, peer: str) -> Callable[[Rows], float]:
+    return lambda rows: rows[label]["pidone"] / rows[label][peer]
+
+
+def above_floor(count: int) -> Callable[[Rows], float]:
+    return lambda rows: rows[USS % count]["pidone"] - rows[USS % 1]["floor"]
+
+
+#: (what, how it is worked out, may it be "<=" or ">=" this?)
+BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
+    ("start / floor", ratio("start (ms)", "floor"), "<=", 1.15),
+    (
+        "death to PID 1's, beyond tini's (ms)",
+        lambda rows: rows[DEATH]["pidone"] - rows[DEATH]["tini"],
+        "<=",
+        1.0,
+    ),
+    ("signal latency / tini", ratio("signal to app and back (us)", "tini"), "<=", 1.3),
+    ("orphans per second / tini", ratio("orphans reaped (1/s)", "tini"), ">=", 0.95),
+    ("zombies drained per second / tini", lambda rows: 1 / ratio("30,000 zombies (ms)", "tini")(rows), ">=", 0.5),
+    ("USS beyond the floor, one command (kB)", above_floor(1), "<=", 600),
+    ("USS beyond the floor, 100 processes (kB)", above_floor(100), "<=", 1500),
+    (
+        "USS of each further process (kB)",
+        lambda rows: (above_floor(1000)(rows) - above_floor(100)(rows)) / 900,
+        "<=",
+        5,
+    ),
+    (
+        "context switches in 60 s, 100 processes",
+        lambda rows: rows["switches in 60 s, 100 processes"]["pidone"],
+        "<=",
+        0,
+    ),
+    ("start of each of 1,000 (ms)", lambda rows: rows["start of 1000 (ms each)"]["pidone"], "<=", 2),
+]
+DEATH = "primary's death to PID 1's (ms)"
+
+
+def judge(rows: Rows) -> list[dict[str, Any]]:
+    """Every bar that the rows tell about."""
+    found = []
+    for what, work_out, sense, bar in BARS:
+        try:
+            value = work_out(rows)
+        except KeyError:
+            continue  # not measured this time
+        kept = value <= bar if sense == "<=" else value >= bar
+        found.append({"what": what, "value": round(value, 3), "bar": f"{sense} {bar:g}", "kept": kept})
+    return found
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def table(rows: Rows) -> str:
+    peers = [name for name in ORDER if any(name in row for row in rows.values())]
+    lines = [["", *peers]] + [[label, *(number(row.get(name)) for name in peers)] for label, row in rows.items()]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(word.rjust(width) for word, width in zip(line[1:], widths[1:]))])
+        for line in lines
+    )
+
+
+def verdicts(judged: list[dict[str, Any]]) -> str:
+    width = max((len(verdict["what"]) for verdict in judged), default=0)
+    return "\n".join(
+        f"{'kept  ' if v['kept'] else 'MISSED'}  {v['what']:{width}}  {v['value']:g}  (bar: {v['bar']})" for v in judged
+    )
+
+
+def facts(bench: Bench, scale: float, contained: bool) -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "processors": os.cpu_count(),
+        "scale": scale,
+        "cpu cgroup": contained,
+        "not installed": bench.peers.missing,
+    }
+
+
+def remarks(facts: dict[str, Any]) -> str:
+    lines = [
+        f"Python {facts['python']}, Linux {facts['kernel']}, {facts['processors']} processors, scale {facts['scale']:g}"
+    ]
+    if facts["not installed"]:
+        lines.append(f"left out, for they are not installed: {', '.join(facts['not installed'])}")
+    if not facts["cpu cgroup"]:
+        lines.append("no cpu cgroup to be had: signal latency is not as in a container (sched(7), autogroup)")
+    return "\n".join(lines)
+
+
+def write(directory: Path, facts: dict[str, Any], rows: Rows, judged: list[dict[str, Any]]) -> None:
+    document = {"facts": facts, "rows": rows, "bars": judged}
+    (directory / "results.json").write_text(json.dumps(document, indent=2) + "\n")
+    try:
+        draw(directory / "results.png", rows)
+    except ImportError:
+        print("no picture: matplotlib is not installed (pip install '.[bench]')", file=sys.stderr)
+
+
+def draw(path: Path, rows: Rows) -> None:
+    """One small panel a measure, on a logarithmic scale, pidone's bar dark."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    columns = 3
+    lines = -(-len(rows) // columns)
+    figure, panels = pyplot.subplots(lines, columns, figsize=(13, 2.9 * lines), squeeze=False, layout="constrained")
+    for panel in panels.flat[len(rows) :]:
+        panel.axis("off")
+    for panel, (label, row) in zip(panels.flat, rows.items()):
+        peers = [name for name in reversed(ORDER) if name in row]
+        colours = ["#1b4f72" if name == "pidone" else "#aeb6bf" for name in peers]
+        lowest = min((value for value in row.values() if value > 0), default=1)
+        panel.barh(peers, [max(row[name], lowest / 3) for name in peers], color=colours)
+        panel.set_xscale("log")
+        panel.set_title(label, fontsize=10)
+        panel.tick_params(labelsize=8)
+        for place, name in enumerate(peers):
+            panel.annotate(
+                number(row[name]), (max(row[name], lowest / 3), place), xytext=(3, 0), textcoords="offset points",
+                va="center", fontsize=7,
+            )  # fmt: skip
+        panel.margins(x=0.25)
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=90)

@@ -1,0 +1,299 @@
+"""How it ends: in order, in time, with the right code, and nothing left (design, section 6.4 and 6.5)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import PYTHON, Pidone, until
+
+
+def test_a_primary_s_end_is_the_end_at_once(pidone: Pidone, helper: str) -> None:  # E34
+    """Leftovers that obey do not cost the grace, which is far longer than the test's own limit."""
+    script = f"{helper} leave x {helper} app rest && exit 5"
+    result = pidone.run("-t", "10m", "--", "sh", "-c", script)
+    assert result.code == 5 and result.lines == ["x left", "rest started", "rest got 15", "rest ends"], result
+
+
+def test_leftovers_get_sigterm_time_and_then_sigkill(pidone: Pidone, helper: str) -> None:  # E20, E36
+    script = f"{helper} leave a {helper} app good delay=200 && {helper} leave b {helper} app bad ignore=15 && exit 5"
+    result = pidone.run("-t", "1s", "--", "sh", "-c", script)
+    assert result.code == 5 and "good ends" in result.lines, result
+    assert "bad got 15" in result.lines and "bad ends" not in result.lines, result
+    assert re.fullmatch(r"pidone: the grace of 1 s is over: SIGKILL to helper \(pid \d+\)\n", result.err), result
+
+
+def test_a_shell_that_swallowed_the_signal_is_named(pidone: Pidone, helper: str) -> None:  # E13, E20
+    """The classic: sh -c 'app; more' as the command. sh dies of SIGTERM, its child knows of nothing."""
+    with pidone.start("--", "sh", "-c", f"{helper} app inner; true") as run:
+        run.line("inner started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 143 and "inner got 15" in result.lines, result
+    assert "sh (pid 2) is gone and leaves helper (pid 3): a shell passes no signal on: start the last" in result.err, (
+        result
+    )
+
+
+def test_a_shell_that_sits_on_a_stop_signal_is_named_while_it_does(pidone: Pidone, helper: str) -> None:
+    """As PID 1 would, a shell that traps SIGTERM waits for its foreground child first."""
+    script = f"trap 'exit 0' TERM; {helper} app inner ends=10; true"
+    with pidone.start("--", "sh", "-c", script) as run:
+        run.line("inner started")
+        run.kill(signal.SIGTERM)
+        assert run.process.stderr is not None
+        line = run.process.stderr.readline().decode()
+        assert "sh (pid 2) still runs 3 s after it was told to end: a shell passes no signal on" in line
+        os.kill(run.child("inner"), signal.SIGUSR1)
+        result = run.end()
+    assert result.code == 0 and result.err == "", result
+
+
+def test_an_app_of_its_own_is_not_taken_for_a_shell(pidone: Pidone, helper: str) -> None:
+    with pidone.start("--", helper, "app", "a", "delay=3300") as run:
+        run.line("a started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert (result.code, result.err) == (0, ""), result
+
+
+def test_a_single_command_has_no_grace_before_it_ends(pidone: Pidone, helper: str) -> None:
+    """As tini does, pidone waits; the grace is for what is left behind."""
+    with pidone.start("-t", "100ms", "--", helper, "app", "a", "delay=1000") as run:
+        run.line("a started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert (result.code, result.err) == (0, "") and "a ends" in result.lines, result
+
+
+GROUP = ("log", "sidecar"), ("api", "sidecar"), ("main", "primary")
+
+
+def group(write: Write, helper: str, grace: str = "8s", **more: str) -> str:
+    text = "".join(process(name, role, helper, "app", name, *more.get(name, "").split()) for name, role in GROUP)
+    return write("g.toml", f'[group]\ngrace = "{grace}"\n{text}')
+
+
+def test_a_group_stops_primary_first_then_sidecars_in_reverse(pidone: Pidone, helper: str, write: Write) -> None:
+    with pidone.start("-c", group(write, helper, main="code=3 delay=100", api="delay=100")) as run:
+        run.line("main started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 3 and result.err == "", result
+    assert [line for line in result.lines if "started" not in line] == [
+        "main got 15", "main ends", "api got 15", "api ends", "log got 15", "log ends",
+    ], result  # fmt: skip
+
+
+def test_a_group_starts_in_order_each_after_the_one_before(pidone: Pidone, helper: str, write: Write) -> None:
+    steps = "".join(process(f"s{n}", "init", "sh", "-c", f"echo step {n}") for n in range(3))
+    rest = process("log", "sidecar", helper, "app", "log") + process("main", "primary", "sh", "-c", "echo main")
+    result = pidone.run("-c", write("g.toml", steps + rest))
+    assert result.code == 0 and result.lines[:3] == ["step 0", "step 1", "step 2"], result
+    trace = pidone.run("-v", "-c", write("g.toml", steps + rest)).err.splitlines()
+    started = [line.split()[2] for line in trace if line.startswith("pidone: started ")]
+    assert started[:4] == ["s0", "s1", "s2", "log"], trace
+
+
+def test_the_primary_s_end_stops_the_sidecars(pidone: Pidone, helper: str, write: Write) -> None:  # E34
+    with pidone.start("-c", group(write, helper, main="code=9 ends=10")) as run:
+        run.line("main started")
+        os.kill(run.child("main"), signal.SIGUSR1)
+        result = run.end()
+    assert result.code == 9 and result.lines[-4:] == ["api got 15", "api ends", "log got 15", "log ends"], result
+
+
+def test_killing_the_primary_gives_137_and_says_so(pidone: Pidone, helper: str, write: Write) -> None:
+    with pidone.start("-c", group(write, helper)) as run:
+        run.line("main started")
+        os.kill(run.child("main"), signal.SIGKILL)
+        result = run.end()
+    assert result.code == 137 and "log ends" in result.lines, result
+    assert re.fullmatch(
+        r"pidone: main \(pid \d\) was killed by SIGKILL, which pidone did not send: out of memory, or somebody's"
+        r" kill -9 \(exit 137\)\n", result.err,
+    ), result  # fmt: skip
+
+
+def test_a_sidecar_s_end_is_said_and_does_not_end_the_group(pidone: Pidone, helper: str, write: Write) -> None:
+    with pidone.start("-c", group(write, helper, api="code=2")) as run:
+        run.line("main started")
+        os.kill(run.child("api"), signal.SIGTERM)
+        run.line("api ends")
+        run.kill(signal.SIGUSR1)
+        run.line("main got 10")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 0, result
+    said = r"pidone: sidecar api \(pid \d\) ended with exit code 2; the group goes on without it\n"
+    assert re.fullmatch(said, result.err), result
+
+
+def test_the_grace_bounds_a_stop_and_the_killed_are_named(pidone: Pidone, helper: str, write: Write) -> None:  # E37
+    ignore = {name: "ignore=15" for name, _ in GROUP}
+    began = time.monotonic()
+    with pidone.start("-c", group(write, helper, "3s", **ignore)) as run:
+        run.line("main started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 137 and time.monotonic() - began < 9, result
+    assert re.match(r"pidone: the grace of 3 s is over: SIGKILL to main \(pid \d\)\n", result.err), result
+    assert "log got 15" in result.lines and "api got 15" in result.lines, result  # told before they are killed (S81)
+
+
+def test_a_second_stop_signal_changes_nothing(pidone: Pidone, helper: str, write: Write) -> None:  # E40
+    with pidone.start("-c", group(write, helper, main="delay=300")) as run:
+        run.line("main started")
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+            run.kill(number)
+        result = run.end()
+    stops = [line for line in result.lines if "got" in line]
+    assert result.code == 0 and stops == ["main got 15", "api got 15", "log got 15"], result
+
+
+def test_a_stop_during_an_init_step_tells_it_at_once_and_starts_nothing(
+    pidone: Pidone, helper: str, write: Write
+) -> None:  # E41
+    file = write(
+        "g.toml",
+        process("log", "sidecar", helper, "app", "log")
+        + process("step", "init", helper, "app", "step")
+        + process("main", "primary", helper, "app", "main"),
+    )
+    with pidone.start("-c", file) as run:
+        run.line("step started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 143 and "main started" not in result.text, result
+    assert [line for line in result.lines if "got" in line] == ["step got 15", "log got 15"], result
+
+
+def test_the_stop_signal_of_each_process_is_its_own(pidone: Pidone, helper: str, write: Write) -> None:
+    file = write(
+        "g.toml",
+        '[group]\nstop_signals = ["SIGQUIT", "SIGRTMIN+3"]\n'
+        + process("log", "sidecar", helper, "app", "log", "ends=10", more='stop_signal = "SIGUSR1"')
+        + process("main", "primary", helper, "app", "main", "ignore=15", "ends=3", more='stop_signal = "QUIT"'),
+    )
+    with pidone.start("-c", file) as run:
+        run.line("main started")
+        run.kill(signal.SIGTERM)
+        run.line("main got 15")
+        run.kill(signal.SIGRTMIN + 3)
+        result = run.end()
+    assert result.code == 0, result
+    assert [line for line in result.lines if "got" in line] == ["main got 15", "main got 3", "log got 10"], result
+
+
+def test_the_primary_s_own_code_wins_over_the_signal_s(pidone: Pidone, helper: str, write: Write) -> None:  # E42
+    for _ in range(20):
+        with pidone.start(
+            "-c", write("g.toml", process("main", "primary", helper, "app", "m", "ends=10", "code=4"))
+        ) as run:
+            run.line("m started")
+            pid = run.pid
+            os.kill(run.child("m"), signal.SIGUSR1)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            result = run.end()
+        assert result.code == 4, result
+
+
+def test_output_written_just_before_death_is_there(pidone: Pidone) -> None:  # E43
+    result = pidone.run("--", PYTHON, "-c", "import os; os.write(1, b'x' * 60000 + b'end'); os._exit(0)")
+    assert result.out.endswith(b"xend") and len(result.out) == 60003
+
+
+class TestFailedStart:
+    """A group that could not start leaves nothing running."""
+
+    def test_a_failed_init_step_gives_its_own_code_and_starts_nothing_more(
+        self, pidone: Pidone, helper: str, write: Write
+    ) -> None:
+        file = write(
+            "g.toml",
+            process("log", "sidecar", helper, "app", "log")
+            + process("migrate", "init", "sh", "-c", "exit 42")
+            + process("main", "primary", helper, "app", "main"),
+        )
+        result = pidone.run("-c", file)
+        assert result.code == 42 and "main started" not in result.text, result
+        assert re.fullmatch(
+            r"pidone: init step migrate \(pid \d\) ended with exit code 42: nothing more is started, the group stops"
+            r" \(exit 42\)\n", result.err,
+        ), result  # fmt: skip
+
+    def test_an_init_step_killed_by_a_signal_gives_128_and_its_number(self, pidone: Pidone, write: Write) -> None:
+        file = write("g.toml", process("s", "init", "sh", "-c", "kill -9 $$") + process("m", "primary", "true"))
+        result = pidone.run("-c", file)
+        assert result.code == 137 and "was killed by SIGKILL: nothing more is started" in result.err, result
+
+    @pytest.mark.parametrize(
+        ("role", "command", "code"), [("sidecar", "/no/such", 127), ("init", "/etc", 126), ("primary", "/no/such", 127)]
+    )
+    def test_a_command_that_is_not_there_takes_the_group_down_again(
+        self, pidone: Pidone, helper: str, write: Write, role: str, command: str, code: int
+    ) -> None:
+        last = process("last", "primary", helper, "app", "last") if role != "primary" else ""
+        file = write("g.toml", process("log", "sidecar", helper, "app", "log") + process("bad", role, command) + last)
+        result = pidone.run("-c", file)
+        assert result.code == code and "last started" not in result.text, result
+        assert result.err.startswith(f"pidone: cannot start bad: {command}: ") and result.err.count("\n") == 1, result
+        assert "log started" not in result.text or "log ends" in result.text, result
+
+    def test_too_many_processes_in_the_middle_of_a_start_stops_what_runs(
+        self, anyone: Pidone, helper: str, write: Write
+    ) -> None:  # E30
+        """RLIMIT_NPROC counts a user's processes: this user has none but ours."""
+        sidecars = "".join(process(f"s{n}", "sidecar", helper, "app", f"s{n}") for n in range(12))
+        file = write("g.toml", sidecars + process("main", "primary", helper, "app", "main"))
+        wrap = ("setpriv", "--reuid=64321", "--regid=64321", "--clear-groups", "prlimit", "--nproc=8")
+        result = anyone.run("-c", file, wrap=wrap)
+        assert result.code == 126, result
+        assert "cannot fork: resource temporarily unavailable (exit 126)" in result.err, result
+        started = {line.split()[0] for line in result.lines if "started" in line}
+        ended = {line.split()[0] for line in result.lines if "ends" in line}
+        assert started == ended and "main" not in started and len(started) >= 3, result
+
+    def test_no_fork_at_all_is_one_line_and_126(self, anyone: Pidone) -> None:
+        wrap = ("setpriv", "--reuid=64322", "--regid=64321", "--clear-groups", "prlimit", "--nproc=1")
+        result = anyone.run("--", "true", wrap=wrap)
+        assert result.code == 126 and "cannot fork" in result.err and result.err.count("\n") == 1, result
+
+
+def test_what_sigkill_cannot_end_is_named_and_bounds_nothing(
+    pidone: Pidone, helper: str, tmp_path: Path
+) -> None:  # E38
+    """A process in a frozen cgroup stays, whatever is sent. The v2 freezer lets SIGKILL through, so this wants v1's."""
+    top = Path("/sys/fs/cgroup/freezer")
+    if not (top / "cgroup.procs").exists():
+        pytest.skip("no cgroup v1 freezer here: in v2's a process can be killed, and nothing else stays")
+    ice = top / f"pidone-test-{os.getpid()}"
+    ice.mkdir()
+    run = pidone.start(
+        "-t", "200ms", "--", "sh", "-c", f"{helper} leave x {helper} app frozen && exec {helper} app main"
+    )
+    try:
+        run.line("frozen started")
+        run.line("main started")
+        (ice / "cgroup.procs").write_text(str(run.child("frozen")))
+        (ice / "freezer.state").write_text("FROZEN")
+        until(lambda: (ice / "freezer.state").read_text().strip() == "FROZEN", "it is frozen")
+        os.kill(run.child("main"), signal.SIGTERM)
+        assert run.process.stderr is not None
+        assert b"is over: SIGKILL to helper" in run.process.stderr.readline()
+        line = run.process.stderr.readline()
+        assert b"still there 0.5 s after SIGKILL: helper (pid " in line and b"exiting all the same" in line
+    finally:
+        (ice / "freezer.state").write_text("THAWED")
+        result = run.end()
+        ice.rmdir()
+    assert result.code == 0, result
