@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +30,7 @@ def open_to_all(directory: Path) -> None:
     for parent in (directory, *directory.parents):
         if parent.parent == parent or not os.access(parent, os.W_OK) or parent == Path("/tmp"):
             break
-        parent.chmod(parent.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
+        parent.chmod(parent.stat().st_mode | 0o055)
 
 
 @pytest.fixture(scope="session")

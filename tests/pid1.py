@@ -14,15 +14,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+UNSHARE, SETSID = shutil.which("unshare") or "unshare", shutil.which("setsid") or "setsid"
 #: As an engine does: PID 1 leads a session.
-NAMESPACE = [
-    shutil.which("unshare") or "unshare",
-    "--pid",
-    "--fork",
-    "--mount-proc",
-    "--kill-child",
-    shutil.which("setsid") or "setsid",
-]
+NAMESPACE = [UNSHARE, "--pid", "--fork", "--mount-proc", "--kill-child", SETSID]
 PATIENCE = 20.0  # seconds after which an awaited event is taken to never come
 PYTHON = sys.executable
 

@@ -122,9 +122,13 @@ def write(path: Path) -> None:
 def replace(path: Path, data: bytes, mode: int) -> None:
     """Whole or not at all: an init that is half written would be the last thing an image ever runs."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.chmod(mode)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(data)
+        temporary.chmod(mode)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

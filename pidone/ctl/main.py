@@ -23,7 +23,14 @@ def main(argv: list[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():
         module.add_arguments(subparsers.add_parser(name, help=text, description=module.__doc__))
-    arguments = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    rest: list[str] = []
+    if words[:1] == ["sandbox"]:
+        own, rest = sandbox.split(words[1:])
+        words = ["sandbox", *own]
+    arguments = parser.parse_args(words)
+    if rest:
+        arguments.words = rest
     try:
         return int(COMMANDS[arguments.command][0].run(arguments))
     except BrokenPipeError:

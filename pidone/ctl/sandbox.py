@@ -1,7 +1,8 @@
-"""`pidonectl sandbox [-c FILE] [--] [COMMAND]`: pidone as a real PID 1, without a container engine.
+"""`pidonectl sandbox [-q] [OPTIONS] [-c FILE] [--] [COMMAND]`: pidone as a real PID 1, without a container engine.
 
-Fresh PID and mount namespaces with their own /proc, made by unshare(1); as anyone but root in a user namespace as well.
-Not as in a container: files, network, users, memory limits and the clock are this machine's own.
+All but -q is pidone's own command line. Fresh PID and mount namespaces with their own /proc, made by unshare(1); as
+anyone but root in a user namespace as well. Not as in a container: files, network, users, memory limits and the clock
+are this machine's own.
 """
 
 from __future__ import annotations
@@ -36,9 +37,18 @@ TRIAL = ["true"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-c", "--config", help="the group's file")
+    parser.usage = "pidonectl sandbox [-h] [-q] [OPTIONS] [-c FILE] [--] [COMMAND]"
+    parser.epilog = "The rest is pidone's own command line: see pidone --help."
     parser.add_argument("-q", "--quiet", action="store_true", help="do not say what is not as in a container")
-    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="[--] COMMAND", help="options and command of pidone")
+    parser.set_defaults(words=[])
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """(our own options, pidone's command line): argparse cannot be told to leave the options of another alone."""
+    own = 0
+    while own < len(words) and words[own] in ("-q", "--quiet", "-h", "--help"):
+        own += 1
+    return words[:own], words[own:]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,6 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     namespaces = [unshare, "--pid", "--fork", "--mount-proc", "--kill-child"]
     if os.geteuid() != 0:
         namespaces += ["--user", "--map-root-user"]
+    setpriv = shutil.which("setpriv")
+    if setpriv:
+        namespaces = [setpriv, "--pdeathsig", "KILL", *namespaces]  # our end, even by SIGKILL, is the sandbox's
     trial = subprocess.run([*namespaces, *TRIAL], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if trial.returncode:
         return refuse(why(trial.stderr.strip()))
@@ -57,12 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
             "pidonectl: a sandbox: its own PID 1 and /proc; files, network, users and limits are this machine's",
             file=sys.stderr,
         )
-    words = arguments.words[1:] if arguments.words[:1] == ["--"] and not arguments.config else arguments.words
-    words = ["--", *words] if words and words[0] != "--" and not words[0].startswith("-") else words
-    config = ["-c", arguments.config] if arguments.config else []
     root = str(Path(__file__).resolve().parent.parent.parent)
-    pidone = [sys.executable, "-I", "-S", "-c", BOOT, root, *config, *words]
-    return supervise([*namespaces, *pidone])
+    return supervise([*namespaces, sys.executable, "-I", "-S", "-c", BOOT, root, *arguments.words])
 
 
 def refuse(text: str) -> int:

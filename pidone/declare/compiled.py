@@ -6,6 +6,7 @@ used: a stale one costs time and never changes what runs.
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import sys
@@ -23,9 +24,14 @@ def path_of(path: str) -> str:
 def write(path: str, data: bytes, declaration: dict[str, Any]) -> None:
     """Raises OSError."""
     temporary = f"{path_of(path)}.{os.getpid()}"
-    with open(temporary, "wb") as file:
-        file.write(marshal.dumps((_MARK, data, declaration)))
-    os.replace(temporary, path_of(path))
+    try:
+        with open(temporary, "wb") as file:
+            file.write(marshal.dumps((_MARK, data, declaration)))
+        os.replace(temporary, path_of(path))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def read(path: str, data: bytes) -> dict[str, Any] | None:

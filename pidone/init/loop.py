@@ -75,8 +75,8 @@ class Loop:
             self.read_answers()
         ours = by_kernel and number in (SIGCHLD, SIGIO)
         if self.terminal is not None and not ours:
-            # (E25) is the price of handing the terminal over
-            ours = by_kernel and self.terminal.leads and number in (SIGHUP, SIGCONT)
+            # the price of handing the terminal over (E25); the kernel sends these two in our own name
+            ours = number in (SIGHUP, SIGCONT) and info.si_pid == posix.getpid()
             ours = ours or (number == SIGCONT and self.terminal.resume())
         if not ours:
             self.feed((machine.SIGNAL, number))

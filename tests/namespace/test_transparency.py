@@ -24,7 +24,7 @@ def test_an_ordinary_start_is_the_same_with_and_without_pidone(pidone: Pidone, h
 
 
 def test_an_odd_start_is_the_same_with_and_without_pidone(pidone: Pidone, helper: str) -> None:  # E3, E4, E8, E9, E11
-    """Masks, dispositions, a closed stdin, more descriptors, limits, umask, nice, timer slack, a strange environment."""
+    """Masks, dispositions, a closed stdin, more descriptors, limits, umask, nice, timer slack, a strange block."""
     odd = (helper, "odd")
     bare = seen(pidone.bare(helper, "dump", wrap=odd))
     assert {"environment 1: A=2", "environment 3: no-equals", "signal 17: ignored", "nice: 5"} <= set(bare)

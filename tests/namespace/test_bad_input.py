@@ -1,0 +1,274 @@
+"""Bad input: a clear line, the documented exit code, nothing started, no process left (issue of the first version)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import Pidone
+
+GOOD = process("main", "primary", "echo", "ran")
+
+
+def refused(pidone: Pidone, file: str, *words: str) -> None:
+    result = pidone.run("-c", file)
+    assert result.code == 2 and result.out == b"", result
+    assert all(line.startswith(f"pidone: {file}") for line in result.err.splitlines()), result
+    assert "Traceback" not in result.err, result
+    for word in words:
+        assert word in result.err, result
+
+
+def test_a_missing_file(pidone: Pidone, tmp_path: Path) -> None:
+    refused(pidone, f"{tmp_path}/none.toml", "cannot read it: no such file or directory; name the file with -c FILE")
+
+
+def test_an_unreadable_file(anyone: Pidone, write: Write) -> None:
+    file = write("g.toml", GOOD)
+    os.chmod(file, 0o000)
+    wrap = ("setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "env")
+    result = anyone.run("-c", file, wrap=wrap)
+    assert result.code == 2 and result.err == f"pidone: {file}: cannot read it: permission denied\n", result
+
+
+def test_an_empty_file(pidone: Pidone, write: Write) -> None:
+    refused(pidone, write("g.toml", ""), 'no process has role = "primary"; exactly one must')
+
+
+def test_a_directory(pidone: Pidone, tmp_path: Path) -> None:
+    refused(pidone, str(tmp_path), "cannot read it: is a directory")
+
+
+def test_a_file_of_10_mb(pidone: Pidone, write: Write) -> None:
+    refused(pidone, write("g.toml", "# x\n" * 2_500_000 + GOOD), "it is larger than 1 MiB")
+
+
+def test_an_endless_file(pidone: Pidone) -> None:
+    refused(pidone, "/dev/zero", "it is larger than 1 MiB")
+
+
+def test_a_socket(pidone: Pidone, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{tmp_path}/s")
+        refused(pidone, f"{tmp_path}/s", "cannot read it: no such device or address")
+
+
+@pytest.mark.parametrize(
+    ("data", "where", "words"),
+    [
+        (b"a = 1\nb = '\xe9'\n", ":2:", "byte 0xe9 is not UTF-8"),
+        (bytes(range(256)), ":2:", "byte 0x80 is not UTF-8"),
+        (Path("/bin/true").read_bytes()[:4096], ":1:", ""),
+        (b"[[process]]\nname = \n", ":2:", "no TOML at column"),
+        (b"[[process]\n", ":1:", "no TOML at column"),
+        (b"a = 1\na = 2\n", ":2:", "no TOML"),
+        (b"a = " + b"[" * 100000, "", ""),
+        (b"\xff\xfe[\x00", ":1:", "byte 0xff is not UTF-8"),
+    ],
+    ids=["latin-1", "all bytes", "elf", "no value", "no bracket", "a key twice", "deep", "utf-16"],
+)
+def test_what_is_no_toml(pidone: Pidone, tmp_path: Path, data: bytes, where: str, words: str) -> None:
+    (tmp_path / "g.toml").write_bytes(data)
+    refused(pidone, f"{tmp_path}/g.toml", where, words)
+
+
+def test_all_errors_of_a_file_at_once_each_with_its_line(pidone: Pidone, write: Write) -> None:
+    text = """\
+[group]
+grcae = "8s"
+grace = 8
+
+[[process]]
+name = "Web"
+role = "sidekick"
+comand = ["x"]
+
+[[process]]
+name = "main"
+role = "primary"
+command = "nginx -g"
+user = "nosuchuser"
+env = { A = 1 }
+
+[[process]]
+name = "main"
+role = "primary"
+command = []
+restart = "always"
+
+[[volume]]
+name = "data"
+
+[signals]
+SIGNOPE = ["main"]
+SIGHUP = ["mian"]
+
+[extra]
+"""
+    file = write("g.toml", text)
+    result = pidone.run("-c", file)
+    wanted = [
+        (2, "[group]: unknown key 'grcae'; is it 'grace'?"),
+        (3, '[group]: grace = 8: wanted is a string with a unit: "500ms", "8s", "5m"'),
+        (5, 'process \'Web\': no command; give command = ["program", "argument"]'),
+        (6, "process 'Web': name = 'Web': wanted is lower-case letters"),
+        (7, 'process \'Web\': role = \'sidekick\': wanted is "init", "sidecar" or "primary"'),
+        (8, "process 'Web': unknown key 'comand'; is it 'command'?"),
+        (13, "process 'main': command = 'nginx -g': wanted is a list, such as [\"nginx\", \"-g\"]"),
+        (15, "process 'main': env = {'A': 1}: wanted is a table of strings"),
+        (18, "process 'main': this name is taken, by line 11"),
+        (19, "process 'main': a second primary, after that of line 10"),
+        (20, "process 'main': command = []: wanted is a list of strings"),
+        (21, "process 'main': 'restart' is not in this version of pidone yet; leave it out"),
+        (23, "volume 'data': no path"),
+        (27, "[signals] SIGNOPE: unknown signal 'SIGNOPE'"),
+        (28, "[signals] SIGHUP: no process 'mian'; is it 'main'?"),
+        (30, "unknown table 'extra'"),
+    ]
+    lines = result.err.splitlines()
+    assert result.code == 2, result
+    for line, words in wanted:
+        assert any(said.startswith(f"pidone: {file}:{line}: {words}") for said in lines), (line, words, result)
+    assert len(lines) == len(wanted), result
+
+
+def test_a_group_with_no_primary_and_one_with_two(pidone: Pidone, write: Write) -> None:
+    refused(pidone, write("a.toml", process("x", "sidecar", "true")), "exactly one must: its exit is the container's")
+    two = process("x", "primary", "true") + process("y", "primary", "true")
+    refused(pidone, write("b.toml", two), ":8: process 'y': a second primary, after that of line 1; make one of them")
+
+
+def test_an_unknown_user_and_group(pidone: Pidone, write: Write) -> None:
+    refused(
+        pidone,
+        write("g.toml", process("x", "primary", "true", more='user = "nosuch"')),
+        ":5: process 'x': no user 'nosuch' here; make it with useradd, or give its number",
+    )
+    refused(
+        pidone,
+        write("g.toml", process("x", "primary", "true", more='user = "root:nosuch"')),
+        "no group 'nosuch' here; make it with groupadd, or give its number",
+    )
+
+
+@pytest.mark.parametrize("command", ["[]", '[""]', '["a\\u0000b"]', "[1]", '"true"', '[["true"]]', "{}"])
+def test_commands_that_make_no_sense(pidone: Pidone, write: Write, command: str) -> None:
+    file = write("g.toml", f'[[process]]\nname = "m"\nrole = "primary"\ncommand = {command}\n')
+    refused(pidone, file, ":4: process 'm': command = ", ": wanted is ")
+
+
+def test_a_bad_env_file_is_named_with_its_own_line(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    file = write("g.toml", process("x", "primary", "true", more='env_file = "vars"'))
+    refused(pidone, file, f":5: process 'x': cannot read env_file {tmp_path}/vars: no such file or directory")
+    write("vars", "A=1\nB\n=c\n")
+    refused(pidone, file, f"{tmp_path}/vars:2: not NAME=VALUE: 'B'", f"{tmp_path}/vars:3: not NAME=VALUE: '=c'")
+
+
+class TestStderr:
+    """pidone's own messages are never worth a stop (E32)."""
+
+    def test_a_full_device(self, pidone: Pidone) -> None:
+        with open("/dev/full", "wb") as full:
+            assert pidone.run("--", "/no/such", stderr=full).code == 127
+            assert pidone.run("--", "sh", "-c", "kill -9 $$", stderr=full).code == 137
+
+    def test_a_closed_one(self, pidone: Pidone) -> None:
+        wrap = ("sh", "-c", 'exec 2>&-; exec "$@"', "sh")
+        assert pidone.run("--", "/no/such", wrap=wrap).code == 127
+        assert pidone.run("-c", "/no/such", wrap=wrap).code == 2
+
+    def test_a_pipe_that_nobody_reads(self, pidone: Pidone) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        assert pidone.run("--", "/no/such", stderr=writing).code == 127
+        os.close(writing)
+
+    def test_a_full_pipe_holds_nothing_up_and_what_was_lost_is_counted(
+        self, pidone: Pidone, helper: str, write: Write
+    ) -> None:
+        file = write(
+            "g.toml",
+            process("one", "sidecar", helper, "app", "one")
+            + process("two", "sidecar", helper, "app", "two")
+            + process("fill", "sidecar", helper, "fill")
+            + process("main", "primary", helper, "app", "main", "code=3"),
+        )
+        reading, writing = os.pipe()
+        with pidone.start("-c", file, stderr=writing) as run:
+            os.close(writing)
+            run.line("main started")
+            run.line("full")
+            os.kill(run.child("one"), 15)
+            run.line("one ends")
+            os.kill(run.child("main"), 10)
+            run.line("main got 10")  # and so has dealt with the end of `one`, and could not say it
+            while os.read(reading, 1 << 20)[-1:] == b".":
+                if os.get_blocking(reading):
+                    os.set_blocking(reading, False)
+                try:
+                    os.read(reading, 1 << 20)
+                except BlockingIOError:
+                    break
+            os.set_blocking(reading, True)
+            os.kill(run.child("two"), 15)
+            run.line("two ends")
+            with os.fdopen(reading) as lines:
+                said = lines.readline()
+            assert "sidecar two (pid" in said and said.endswith("(1 lines before this one were lost)\n"), said
+            run.kill(15)
+            assert run.end().code == 3
+
+
+def test_all_standard_descriptors_closed(pidone: Pidone) -> None:
+    wrap = ("sh", "-c", 'exec 0<&- 1>&- 2>&-; exec "$@"', "sh")
+    assert pidone.run("--", "sh", "-c", "exit 5", wrap=wrap).code == 5
+
+
+class TestOddPlaces:
+    def test_an_arbitrary_uid_without_a_passwd_line(self, anyone: Pidone, helper: str, write: Write) -> None:
+        wrap = ("setpriv", "--reuid=123456", "--regid=0", "--clear-groups", "env", "HOME=/")
+        assert anyone.run("--", "id", "-u", wrap=wrap).text == "123456\n"
+        result = anyone.run("-c", write("g.toml", GOOD), wrap=wrap)
+        assert (result.text, result.err, result.code) == ("ran\n", "", 0), result
+
+    def test_without_proc(self, pidone: Pidone, helper: str, write: Write) -> None:
+        wrap = ("sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
+        assert pidone.run("--", "sh", "-c", "exit 4", wrap=wrap).code == 4
+        result = pidone.run("--", "ls", "-A", "/proc", wrap=wrap)
+        assert result.text == "", result
+        result = pidone.run("-c", write("g.toml", GOOD), wrap=wrap)
+        assert (result.text, result.err) == ("ran\n", ""), result
+        script = f"{helper} leave x {helper} app bad ignore=15; exit 3"
+        result = pidone.run("-t", "200ms", "--", "sh", "-c", script, wrap=wrap)
+        assert result.code == 3 and result.err == "pidone: the grace of 0.2 s is over: SIGKILL to what is left\n", (
+            result
+        )
+
+    def test_locale_coercion_is_undone_without_proc_as_well(self, pidone: Pidone) -> None:
+        wrap = ("sh", "-c", 'mount -t tmpfs none /proc && exec env -i "$@"', "sh")
+        assert pidone.run("--", "env", wrap=wrap).text == ""
+
+    def test_a_read_only_root(self, pidone: Pidone, write: Write, helper: str) -> None:
+        remount = "mount --make-rprivate / && mount -o remount,ro,bind / && ! touch /x 2>/dev/null"
+        wrap = ("sh", "-c", remount + ' && exec "$@"', "sh")
+        assert pidone.run("--", "sh", "-c", "exit 4", wrap=wrap).code == 4
+        result = pidone.run("-c", write("g.toml", GOOD), wrap=wrap)
+        assert (result.text, result.err) == ("ran\n", ""), result
+
+    def test_without_dev_null(self, pidone: Pidone, write: Write) -> None:
+        wrap = ("sh", "-c", 'mount --make-rprivate / && mount -t tmpfs none /dev && exec "$@"', "sh")
+        assert pidone.run("--", "sh", "-c", "exit 4", wrap=wrap).code == 4
+        closed = ("sh", "-c", 'mount --make-rprivate / && mount -t tmpfs n /dev && exec 0<&- && exec "$@"', "sh")
+        assert pidone.run("--", "sh", "-c", "exit 4", wrap=closed).code == 4
+        result = pidone.run("-c", write("g.toml", process("s", "init", "true") + GOOD), wrap=wrap)
+        assert result.code == 126 and "cannot start s: stdin: no such file or directory" in result.err, result
+
+    def test_no_new_privileges_and_no_capabilities(self, anyone: Pidone, write: Write) -> None:
+        wrap = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--clear-groups", "env")
+        result = anyone.run("-c", write("g.toml", GOOD), wrap=wrap)
+        assert (result.text, result.err, result.code) == ("ran\n", "", 0), result

@@ -1,0 +1,106 @@
+"""`pidonectl check`: every error at once, or the orders of start and stop and how long they may take."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import PYTHON, ROOT
+
+GOOD = (
+    '[group]\nname = "shop"\ngrace = "12s"\n'
+    + process("migrate", "init", "./migrate", "--all")
+    + process("api", "sidecar", "nginx", "-g", "daemon off;", more='stop_signal = "SIGQUIT"')
+    + process("main", "primary", "serve", "$PORT")
+)
+
+
+def check(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [PYTHON, "-m", "pidone.ctl.main", "check", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def test_a_good_file_shows_both_orders_and_their_worst_case(write: Write) -> None:
+    file = write("g.toml", GOOD)
+    result = check(file)
+    assert result.returncode == 0 and result.stderr == "", result
+    assert (
+        result.stdout
+        == f"""\
+{file}: group shop, 3 processes
+
+start
+  1. migrate   init     ./migrate --all
+               then, when it has ended with 0:
+  2. api       sidecar  nginx -g 'daemon off;'
+               then, when it has started:
+  3. main      primary  serve '$PORT'
+  takes  as long as its init steps take: they have no limit
+
+stop, on SIGTERM, SIGINT or the primary's end
+  1. main      SIGTERM  at once
+  2. api       SIGQUIT  when main has ended
+  3. the rest  SIGTERM  what they have left behind
+  takes  at most 14 s: the grace of 12 s, and 2 s for who is told last
+         docker stop kills after 10 s: use docker stop -t 15, or a shorter grace
+note: {file}:17: process 'main': $PORT stays as it is: pidone expands nothing in a command; shell = would
+"""
+    )
+
+
+def test_json_says_the_same(write: Write) -> None:
+    facts = json.loads(check("--json", write("g.toml", GOOD)).stdout)
+    assert facts["ok"] and facts["errors"] == [] and facts["group"] == "shop"
+    assert [(step["name"], step["role"]) for step in facts["start"]] == [
+        ("migrate", "init"), ("api", "sidecar"), ("main", "primary"),
+    ]  # fmt: skip
+    assert [(step["name"], step["signal"]) for step in facts["stop"]] == [("main", "SIGTERM"), ("api", "SIGQUIT")]
+    assert (facts["start_worst"], facts["stop_worst"], facts["notes"][0]["line"]) == (None, 14, 17)
+
+
+def test_a_bad_file_exits_with_2_and_names_every_line(write: Write) -> None:
+    file = write("g.toml", "[group]\nnam = 1\n[[process]]\n")
+    result = check(file)
+    assert result.returncode == 2 and result.stdout == ""
+    assert [line.split(":")[2] for line in result.stderr.splitlines()] == ["2", "3", "3", "3", "3"]
+    facts = json.loads(check("--json", file).stdout)
+    assert not facts["ok"] and facts["errors"][0] == {"line": 2, "text": "[group]: unknown key 'nam'; is it 'name'?"}
+
+
+def test_a_file_for_another_machine_is_checked_without_its_users(write: Write) -> None:
+    file = write("g.toml", process("m", "primary", "true", more='user = "nosuchuser"\nenv_file = "none"'))
+    assert check(file).returncode == 2
+    assert check("--elsewhere", file).returncode == 0
+
+
+def test_the_file_is_by_default_the_one_pidone_would_read(write: Write) -> None:
+    file = write("g.toml", GOOD)
+    assert check(env={**os.environ, "PIDONE_CONFIG": file}).stdout.startswith(f"{file}: group shop")
+    environment = {key: value for key, value in os.environ.items() if key != "PIDONE_CONFIG"}
+    assert "/etc/pidone.toml: cannot read it" in check(env=environment).stderr
+
+
+def test_a_compiled_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    result = check("--compile", "/proc/self/environ")
+    assert result.returncode == 2
+    file = tmp_path / "g.toml"
+    file.write_text(GOOD)
+    Path(f"{file}.plan").mkdir()
+    result = check("--compile", str(file))
+    assert result.returncode == 1 and result.stderr.startswith(f"pidonectl: cannot write {file}.plan: "), result
+    assert not list(tmp_path.glob("*.plan.*")), "the temporary file stays behind"
+
+
+def test_wrong_usage_exits_with_2() -> None:
+    result = subprocess.run([PYTHON, "-m", "pidone.ctl.main", "nosuch"], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 2 and "invalid choice" in result.stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback(write: Write) -> None:
+    command = f"{PYTHON} -m pidone.ctl.main check {write('g.toml', GOOD)} | true"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert result.stderr == "", result

@@ -1,0 +1,182 @@
+"""The app's world cannot change what PID 1 imports, and reaches the app untouched (design, section 2)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pidone.init import ALLOWED
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import PYTHON, ROOT, Pidone
+
+HOSTILE = "import posix; posix.write(2, b'TAKEN OVER\\n'); posix._exit(66)\n"
+NAMES = (
+    "signal",
+    "os",
+    "types",
+    "sitecustomize",
+    "usercustomize",
+    "posixpath",
+    "stat",
+    "enum",
+    "fcntl",
+    "pidone",
+    "re",
+)
+
+
+@pytest.fixture(params=["launcher", "pip's script", "pip's script, linked"])
+def started(request: pytest.FixtureRequest, pidone: Pidone, installed: Path, tmp_path: Path) -> Pidone:
+    """Each way in which an image may start pidone."""
+    if request.param == "launcher":
+        return pidone
+    if request.param == "pip's script":
+        return Pidone(str(installed / "pidone"))
+    (tmp_path / "linked").symlink_to(installed / "pidone")
+    return Pidone(str(tmp_path / "linked"))
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    directory = tmp_path / "hostile"
+    directory.mkdir()
+    for name in NAMES:
+        (directory / f"{name}.py").write_text(HOSTILE)
+    return directory
+
+
+def environment(hostile: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(hostile),
+        "PYTHONHOME": "/nowhere",
+        "PYTHONSTARTUP": str(hostile / "os.py"),
+        "PYTHONINSPECT": "1",
+        "PYTHONVERBOSE": "1",
+        "PYTHONWARNINGS": "error",
+        "PYTHONDEVMODE": "1",
+        "PYTHONTRACEMALLOC": "5",
+        "PYTHONMALLOC": "debug",
+        "PYTHONIOENCODING": "rot13",
+        "PYTHONUTF8": "0",
+        "PYTHONUSERBASE": str(hostile),
+        "PYTHONPYCACHEPREFIX": str(hostile),
+        "PYTHONBREAKPOINT": "os.system",
+        "PYTHONPLATLIBDIR": "nowhere",
+        "PYTHONEXECUTABLE": "/nowhere",
+        "PYTHONCASEOK": "1",
+    }
+
+
+def test_nothing_of_it_changes_what_pid_1_imports(started: Pidone, hostile: Path, helper: str) -> None:
+    wanted = environment(hostile)
+    result = started.run("--", "/usr/bin/env", cwd=hostile, env=wanted)
+    assert result.code == 0 and result.err == "", result
+    assert dict(line.split("=", 1) for line in result.lines) == wanted
+
+
+def test_nor_what_the_child_imports_that_reads_the_file(started: Pidone, hostile: Path, write: Write) -> None:
+    for name in ("tomllib", "pwd", "grp", "json", "typing", "collections", "difflib"):
+        (hostile / f"{name}.py").write_text(HOSTILE)
+    file = write("g.toml", process("step", "init", "true") + process("main", "primary", "/bin/echo", "ran"))
+    result = started.run("-c", file, cwd=hostile, env=environment(hostile))
+    assert (result.text, result.err, result.code) == ("ran\n", "", 0), result
+
+
+def test_nor_its_words_on_trouble(started: Pidone, hostile: Path) -> None:
+    result = started.run("--", "/no/such", cwd=hostile, env=environment(hostile))
+    assert result.code == 127 and result.err.startswith("pidone: cannot start such: /no/such: no such file"), result
+
+
+def test_it_starts_where_no_dependency_is_installed(installed: Path, write: Write) -> None:
+    """The environment of `installed` has neither psutil nor python-daemon nor tomli."""
+    listing = subprocess.run([installed / "python", "-m", "pip", "list"], capture_output=True, text=True).stdout
+    assert "pidone" in listing and "psutil" not in listing and "daemon" not in listing
+    script = Pidone(str(installed / "pidone"))
+    assert script.run("--", "sh", "-c", "exit 3").code == 3
+
+
+MODULES = """
+import posix, sys
+before = set(sys.modules)
+def tell(code, exit=posix._exit):
+    if posix.getpid() == 1:
+        posix.write(3, " ".join(sorted(set(sys.modules) - before)).encode())
+    exit(code)
+posix._exit = tell
+sys.path.append(sys.argv.pop(1))
+from pidone.init.main import main
+main()
+"""
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The modules that a PID 1 has loaded at its end, beyond those of the bare interpreter."""
+    reading, writing = os.pipe()
+    command = (PYTHON, "-I", "-S", "-c", MODULES, str(ROOT))
+    # descriptor 3 belongs to the one process that patches itself; the app is given it like any other (E9)
+    wrap = ("bash", "-c", f'exec 3>&{writing}; exec "$@"', "bash")
+    result = Pidone(*command).run(*arguments, wrap=wrap, pass_fds=(writing,))
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        told = pipe.read().split()
+    assert result.code == 0, result
+    return set(told)
+
+
+def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(write: Write) -> None:
+    file = write(
+        "g.toml",
+        process("step", "init", "true") + process("log", "sidecar", "sleep", "60") + process("main", "primary", "true"),
+    )
+    room = {f"pidone.init.{path.stem}" for path in (ROOT / "pidone" / "init").glob("*.py")} | {"pidone", "pidone.init"}
+    single, group = loaded("--", "true"), loaded("-c", file)
+    assert {"pidone.init.loop", "pidone.init.spawn"} <= single <= group
+    assert "pidone.init.planner" in group
+    for name in (single | group) - room:
+        assert name in ALLOWED, f"PID 1 has loaded {name}"
+    assert not {"pidone.init.words", "pidone.init.others", "pidone.init.terminal"} & single, "loaded without need"
+    assert "fcntl" not in single
+
+
+def test_the_launcher_is_stale_and_says_nothing_when_a_source_has_changed(
+    source: Path, public: Path, tmp_path: Path
+) -> None:
+    """It then starts from the sources: slower, and right."""
+    copy = tmp_path / "source"
+    shutil.copytree(source / "pidone", copy / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [PYTHON, "-m", "pidone.ctl.main", "launcher", str(tmp_path / "pidone")]
+    subprocess.run(command, check=True, cwd=copy, stdout=subprocess.DEVNULL)
+    version = copy / "pidone" / "__init__.py"
+    launcher = Pidone(str(tmp_path / "pidone"))
+    assert launcher.run("--version").text == "pidone 0.1.0\n"
+    version.write_text('__version__ = "9.9"\n')
+    assert launcher.run("--version").text == "pidone 9.9\n"
+    assert launcher.run("--", "sh", "-c", "exit 3").code == 3
+    for room in (copy / "pidone" / "init" / "__pycache__").glob("room.*"):
+        room.write_bytes(b"junk")
+        assert launcher.run("--", "sh", "-c", "exit 3").code == 3
+        room.unlink()
+    assert launcher.run("--", "sh", "-c", "exit 3").code == 3
+
+
+def test_the_launcher_refuses_an_interpreter_that_a_first_line_cannot_name(tmp_path: Path) -> None:
+    spaced = tmp_path / "with space"
+    spaced.mkdir()
+    (spaced / "python").symlink_to(PYTHON)
+    command = [str(spaced / "python"), "-m", "pidone.ctl.main", "launcher", str(tmp_path / "pidone")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1 and "a script's first line cannot hold" in result.stderr, result
+    assert not (tmp_path / "pidone").exists()
+
+
+def test_the_launcher_names_a_place_where_it_cannot_write() -> None:
+    command = [PYTHON, "-m", "pidone.ctl.main", "launcher", "/no/where/pidone"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1 and result.stderr.startswith("pidonectl: cannot write the launcher /no/where/pidone")
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,92 @@
+"""`pidonectl sandbox`: the group as a real PID 1 without a container engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import PYTHON, ROOT, Pidone, Result, Running, until
+
+NOBODY = ("setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "env", "HOME=/")
+
+
+def sandbox(*arguments: str, python: str = PYTHON, wrap: tuple[str, ...] = (), **options: Any) -> Running:
+    options.setdefault("cwd", ROOT)
+    return Running([*wrap, python, "-m", "pidone.ctl.main", "sandbox", *arguments], **options)
+
+
+def run(*arguments: str, **options: Any) -> Result:
+    return sandbox(*arguments, **options).end()
+
+
+def test_a_command_runs_below_a_real_pid_1_with_its_own_proc() -> None:
+    result = run("--", "sh", "-c", "cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l; echo $PPID; exit 7")
+    assert result.code == 7 and result.lines[1:] == ["4", "1"], result  # PID 1, sh, ls, wc
+    assert result.err.startswith("pidonectl: a sandbox: its own PID 1 and /proc; files, network, users"), result
+    assert result.err.count("\n") == 1 and "not pid 1" not in result.err, result
+
+
+def test_quiet_says_nothing_and_options_reach_pidone() -> None:
+    result = run("-q", "-e", "7", "--", "sh", "-c", "exit 7")
+    assert (result.code, result.err) == (0, ""), result
+
+
+def test_a_group_runs_and_sigterm_stops_it_in_order(write: Write, helper: str) -> None:
+    file = write(
+        "g.toml",
+        process("log", "sidecar", helper, "app", "log") + process("main", "primary", helper, "app", "main", "code=4"),
+    )
+    with sandbox("-q", "-c", file) as running:
+        running.line("main started")
+        running.process.send_signal(signal.SIGTERM)
+        result = running.end()
+    assert result.code == 4 and result.lines[-4:] == ["main got 15", "main ends", "log got 15", "log ends"], result
+
+
+def test_a_relative_file_is_found(write: Write, tmp_path: Path) -> None:
+    write("g.toml", process("main", "primary", "pwd"))
+    result = run("-q", "-c", "g.toml", cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert result.text == f"{tmp_path}\n", result
+
+
+def test_as_somebody_else_it_uses_a_user_namespace(anyone: Pidone, source: Path, helper: str) -> None:
+    python = Path(anyone.program[0]).read_text().split("\n")[0][2:].split()[0]
+    script = f"id -u; cat /proc/1/comm; {helper} leave x {helper} app rest; exit 3"
+    result = run("-q", "--", "sh", "-c", script, python=python, wrap=NOBODY, cwd=source)
+    assert result.code == 3 and result.lines[0] == "0" and "rest got 15" in result.lines, result
+
+
+def test_where_the_kernel_forbids_it_the_setting_is_named(anyone: Pidone, source: Path) -> None:
+    """In a user namespace of the test's own, where a limit can be set without harm to the machine's."""
+    python = Path(anyone.program[0]).read_text().split("\n")[0][2:].split()[0]
+    forbid = 'echo 0 > /proc/sys/user/max_pid_namespaces && exec "$@"'
+    wrap = ("unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh")
+    result = run("--", "true", python=python, wrap=wrap, cwd=source)
+    assert result.code == 125 and result.out == b"", result
+    assert "/proc/sys/user/max_pid_namespaces is 0: sysctl user.max_pid_namespaces=10000" in result.err, result
+    assert result.err.startswith("pidonectl: no sandbox: ") and result.err.count("\n") == 1, result
+
+
+def test_without_unshare_it_says_what_to_install(tmp_path: Path) -> None:
+    result = run("--", "true", env={"PATH": str(tmp_path), "HOME": "/"})
+    assert result.code == 125, result
+    assert result.err == "pidonectl: no sandbox: there is no unshare command; install util-linux\n", result
+
+
+def test_a_bad_file_is_refused_with_its_line(write: Write) -> None:
+    result = run("-q", "-c", write("g.toml", "[grup]\n"))
+    assert result.code == 2 and "unknown table 'grup'; is it 'group'?" in result.err, result
+
+
+def test_its_end_takes_everything_with_it(helper: str) -> None:
+    with sandbox("-q", "--", helper, "app", "left-behind", "ignore=15") as running:
+        running.line("left-behind started")
+        running.process.kill()
+        running.process.wait()
+    search = ["pgrep", "-f", f"{helper} app left-behind"]
+    until(lambda: subprocess.run(search, stdout=subprocess.DEVNULL).returncode == 1, "the app is gone with it")

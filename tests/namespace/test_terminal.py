@@ -1,0 +1,266 @@
+"""On a terminal it is as without an init: job control, Ctrl-C, Ctrl-Z, window size, and the terminal given back."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pexpect
+import pexpect.fdpexpect
+import pytest
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import NAMESPACE, PATIENCE, PYTHON, ROOT, SETSID, Pidone, until
+
+#: The app of these tests: says what the terminal sends it, and what size it has.
+APP = r"""
+import os, signal, sys
+def said(number, frame):
+    size = os.get_terminal_size(0)
+    print("got", number, size.columns, size.lines, flush=True)
+for number in (signal.SIGINT, signal.SIGWINCH, signal.SIGHUP, signal.SIGCONT, signal.SIGQUIT):
+    signal.signal(number, said)
+print("up", os.tcgetpgrp(0) == os.getpgrp(), flush=True)
+while True:
+    line = sys.stdin.readline()
+    if not line or line == "end\n":
+        sys.exit(7)
+    print("read", line, end="", flush=True)
+"""
+
+
+class Tty:
+    """A command on a new terminal, and the person in front of it."""
+
+    def __init__(self, *command: str, cwd: Path | None = None) -> None:
+        self.master, slave = os.openpty()
+        self.resize(24, 80)
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, cwd=cwd)
+        os.close(slave)
+        self.screen = pexpect.fdpexpect.fdspawn(self.master, timeout=PATIENCE, encoding="utf-8", codec_errors="replace")
+        self.screen.logfile_read = sys.stdout  # shown by pytest where the test fails
+
+    def __enter__(self) -> Tty:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.master >= 0:
+            os.close(self.master)
+
+    def see(self, *patterns: str) -> int:
+        """Wait for one of them; which."""
+        return int(self.screen.expect(list(patterns)))
+
+    def type(self, line: str) -> None:
+        self.screen.sendline(line)
+
+    def press(self, key: str) -> None:
+        """Ctrl and this key."""
+        self.screen.send(chr(ord(key.upper()) & 0x1F))
+
+    def resize(self, lines: int, columns: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def foreground(self) -> str:
+        """The name of the leader of the terminal's foreground process group."""
+        try:
+            return Path(f"/proc/{os.tcgetpgrp(self.master)}/comm").read_text().strip()
+        except OSError:
+            return ""
+
+    def code(self) -> int:
+        self.see(pexpect.EOF)
+        return self.process.wait(PATIENCE)
+
+    def hang_up(self) -> None:
+        os.close(self.master)
+        self.master = -1
+
+
+#: PID 1 of a namespace leads the terminal's session, as an engine's -t has it.
+ENGINE = [*NAMESPACE, "--ctty"]
+#: A shell leads it, and pidone is PID 1 of a namespace below.
+SHELL = [SETSID, "--ctty", "sh", "-c", '"$@"; exit $?', "sh", *NAMESPACE[:-1]]
+
+
+@pytest.fixture(params=["engine", "shell"])
+def start(request: pytest.FixtureRequest, pidone: Pidone) -> Iterator[Callable[..., Tty]]:
+    """start(COMMAND...) under pidone on a terminal, in both of its lives."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*command: str) -> Tty:
+            above = ENGINE if request.param == "engine" else SHELL
+            return stack.enter_context(Tty(*above, *pidone.program, *command))
+
+        yield start
+
+
+Start = Callable[..., Tty]
+
+
+def test_the_app_is_in_the_foreground_and_reads(start: Start) -> None:  # E24
+    tty = start("--", PYTHON, "-c", APP)
+    tty.see("up True")
+    tty.type("hello")
+    tty.see("read hello")
+    tty.type("end")
+    assert tty.code() == 7
+
+
+def test_ctrl_c_reaches_the_app_once(start: Start) -> None:  # E21
+    tty = start("--", PYTHON, "-c", APP)
+    tty.see("up True")
+    tty.press("c")
+    tty.see("got 2 80 24")
+    tty.type("after")
+    assert tty.see("got 2", "read after") == 1
+    tty.press("\\")
+    tty.see("got 3")
+    tty.type("end")
+    assert tty.code() == 7
+
+
+def test_ctrl_c_kills_an_app_that_does_nothing_about_it_and_nothing_is_said(start: Start) -> None:
+    tty = start("--", "sleep", "1000")
+    until(lambda: tty.foreground() == "sleep", "sleep is in the foreground")
+    tty.press("c")
+    assert tty.code() == 130
+    assert "pidone" not in tty.screen.before
+
+
+def test_the_window_s_size_reaches_the_app(start: Start) -> None:  # E22
+    tty = start("--", PYTHON, "-c", APP)
+    tty.see("up True")
+    tty.resize(50, 132)
+    tty.see("got 28 132 50")
+    tty.type("end")
+    assert tty.code() == 7
+
+
+def test_bash_has_job_control(start: Start) -> None:  # E24, E25
+    tty = start("--", "bash", "--norc", "--noprofile", "-i")
+    tty.see(r"bash-[\d.]+[#$] ")
+    assert "job control" not in tty.screen.before and "terminal" not in tty.screen.before
+    tty.type("stty -echo; PS1='<''> '")
+    tty.see("<> ")
+    tty.type("sleep 1000")
+    until(lambda: tty.foreground() == "sleep", "sleep is in the foreground")
+    tty.press("z")
+    tty.see(r"\[1\]\+ +Stopped +sleep 1000")
+    tty.see("<> ")
+    tty.type("bg; jobs")
+    tty.see(r"\[1\]\+ +Running +sleep 1000")
+    tty.type("fg")
+    until(lambda: tty.foreground() == "sleep", "sleep is in the foreground again")
+    tty.press("c")
+    tty.see("<> ")
+    tty.type("exit 5")
+    assert tty.code() == 5
+
+
+def test_a_group_s_primary_has_the_terminal_and_its_sidecars_have_not(start: Start, write: Write, helper: str) -> None:
+    file = write(
+        "g.toml",
+        process("side", "sidecar", "sh", "-c", "exec 2>/dev/null; (: < /dev/tty) && echo has a terminal; sleep 1000")
+        + process("main", "primary", "bash", "--norc", "--noprofile", "-i"),
+    )
+    tty = start("-c", file)
+    tty.see(r"bash-[\d.]+[#$] ")
+    assert "job control" not in tty.screen.before and "has a terminal" not in tty.screen.before
+    tty.type("exit 5")
+    assert tty.code() == 5
+
+
+def test_a_hang_up_reaches_the_app(pidone: Pidone, tmp_path: Path) -> None:
+    """The terminal goes: the kernel's SIGHUP is for the session's leader, which is the app."""
+    script = f"trap 'echo > {tmp_path}/out; exit 6' HUP; echo ready; while :; do read x; sleep 0.01; done"
+    with Tty(*ENGINE, *pidone.program, "--", "sh", "-c", script) as tty:
+        tty.see("ready")
+        tty.hang_up()
+        until((tmp_path / "out").exists, "the app has noticed")
+        assert tty.process.wait(PATIENCE) == 6
+
+
+class TestUnderAShell:
+    """A laptop: pidone is a job of an interactive shell, in a sandbox or not."""
+
+    @pytest.fixture(params=["not pid 1", "sandbox"])
+    def bash(self, request: pytest.FixtureRequest, pidone: Pidone) -> Iterator[tuple[Tty, str]]:
+        """(terminal with an interactive shell, the words that start pidone)."""
+        with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i", cwd=ROOT) as tty:
+            tty.see("# ")
+            tty.type("stty -echo; PS1='<''> '")
+            tty.see("<> ")
+            yield tty, pidone.program[0] if request.param == "not pid 1" else f"{PYTHON} -m pidone.ctl.main sandbox"
+            tty.type("exit")
+
+    def test_ctrl_z_gives_the_shell_its_prompt_and_fg_continues(self, bash: tuple[Tty, str], write: Write) -> None:
+        tty, words = bash  # E26
+        tty.type(f"{words} -- {PYTHON} {write('app.py', APP)}")
+        tty.see("up True")
+        for _ in range(2):
+            tty.press("z")
+            tty.see("Stopped")
+            tty.see("<> ")
+            tty.type("echo the shell is $((1 + 1)) here")
+            tty.see("is 2 here")
+            tty.type("fg")
+            tty.see("got 18")
+            tty.type("again")
+            tty.see("read again")
+        tty.type("end")
+        tty.see("<> ")
+        tty.type("echo code $?")
+        tty.see("code 7")
+
+    def test_the_terminal_is_given_back(self, bash: tuple[Tty, str]) -> None:
+        tty, words = bash
+        tty.type(f"{words} -- cat")
+        until(lambda: tty.foreground() == "cat", "cat is in the foreground")
+        tty.press("d")
+        tty.see("<> ")
+        tty.type("echo still $((40 + 2)); stty size")
+        tty.see("still 42\r\n24 80")
+
+    def test_ctrl_c_ends_it_and_the_code_says_so(self, bash: tuple[Tty, str]) -> None:
+        tty, words = bash
+        tty.type(f"{words} -- cat")
+        until(lambda: tty.foreground() == "cat", "cat is in the foreground")
+        tty.press("c")
+        tty.see("<> ")
+        tty.type("echo code $?")
+        tty.see("code 130")
+
+    def test_in_the_background_it_leaves_the_terminal_alone(self, bash: tuple[Tty, str]) -> None:
+        tty, words = bash
+        tty.type(f"{words} -- sh -c 'echo from behind; exit 4' & wait $!; echo code $?")
+        tty.see("from behind")
+        tty.see("code 4")
+        tty.type("echo still $((40 + 2))")
+        tty.see("still 42")
+
+
+def test_words_to_a_terminal_that_was_given_away_do_not_stop_pidone(pidone: Pidone) -> None:  # E23
+    """`stty tostop`: who writes from the background is stopped with SIGTTOU."""
+    script = f"stty tostop; {pidone.program[0]} -- sh -c 'kill -9 $$'; echo code $?"
+    with Tty(SETSID, "--ctty", "sh", "-c", script) as tty:
+        tty.see("was killed by SIGKILL")
+        tty.see("code 137")
+
+
+def test_with_0_to_2_redirected_no_terminal_is_touched(pidone: Pidone) -> None:
+    script = f"{pidone.program[0]} -- cat < /dev/null > /dev/null 2>&1; echo code $?"
+    with Tty(SETSID, "--ctty", "sh", "-c", script) as tty:
+        tty.see("code 0")
