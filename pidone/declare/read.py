@@ -84,6 +84,7 @@ def lines_of(text: str) -> dict[Path, int]:
             names = tuple(unquote(word) for word in words if word not in "[].")
             table = inside(names[:-1], arrays) + names[-1:] if is_array else inside(names, arrays)
             if is_array:
+                lines.setdefault(table, line)
                 arrays[table] = arrays.get(table, -1) + 1
                 table = (*table, arrays[table])
             lines.setdefault(table, line)

@@ -147,7 +147,8 @@ class Loop:
         try:
             if self.terminal is not None and member == self.group.primary:
                 self.terminal.before_fork()
-            pid, answer = spawn(process, self.inherited, self.terminal)
+            awaited = len(self.plan.processes) > 1 or self.verbose
+            pid, answer = spawn(process, self.inherited, self.terminal, awaited)
         except OSError as error:
             text = "cannot fork: %s" % posix.strerror(error.errno or 0).lower()
             self.queue.append((machine.FAILED, member, CANNOT, text))

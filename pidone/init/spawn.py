@@ -2,7 +2,7 @@
 
 The child answers through a close-on-exec pipe: end-of-file says that exec has worked; bytes say what has not, as the
 exit code it stands for and words (E5). PID 1 never waits for the answer: where something else does, `O_ASYNC` on the
-pipe makes it a SIGIO; the primary, for which nothing waits, says by its end that there is something to be read.
+pipe makes it a SIGIO; a single command, for which nothing waits, says by its end that there is something to be read.
 """
 
 import errno
@@ -35,9 +35,9 @@ def answer_pipe(awaited: bool) -> "tuple[int, int]":
     return reading, writing
 
 
-def spawn(process: "Process", inherited: "Inherited", terminal: "Terminal | None") -> "tuple[int, int]":
+def spawn(process: "Process", inherited: "Inherited", terminal: "Terminal | None", awaited: bool) -> "tuple[int, int]":
     """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
-    reading, writing = answer_pipe(awaited=process.role != PRIMARY)
+    reading, writing = answer_pipe(awaited)
     try:
         pid = posix.fork()
     except OSError:

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_cwd_umask_nice_limits_and_oom_score(pidone: Pidone, write: Write) -> No
 def test_user_and_groups(pidone: Pidone, write: Write, more: str, uid: int, gid: int, groups: list[int]) -> None:  # E12
     seen = look(pidone, write, more, env={"HOME": "/root", "USER": "root"})
     assert seen["ids"] == [[uid] * 3, [gid] * 3]
-    assert sorted(seen["groups"]) == groups  # type: ignore[call-overload]
+    assert sorted(seen["groups"]) == groups
     env = seen["env"]
     assert isinstance(env, dict) and (env["HOME"], env["USER"]) == ("/root", "root")  # only if asked
 

@@ -92,7 +92,7 @@ GOOD_VALUES = {
     "nice": -20, "rlimits": {"nofile": "unlimited", "core": 0}, "oom_score_adj": -1000, "stop_signal": "USR1",
     "requests": {"memory": "1.5GiB"}, "name": "a-1", "role": "primary", "shell": "x | y",
 }  # fmt: skip
-BAD_VALUES = {
+BAD_VALUES: dict[str, list[Any]] = {
     "command": [[], "x", [1], ["a\0"], [""], None],
     "env": [{"A": 1}, {"": "x"}, {"A=": "x"}, {"A": "\0"}, []],
     "env_file": ["", 1], "cwd": ["rel", "", 1], "user": ["", "a b", "a:b:c", -1, True, ":g"], "groups": ["a", [""]],

@@ -1,0 +1,51 @@
+"""What the four share: a place for their sockets, one line to send and one to answer, and one line for the log."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+
+PLACE = "/tmp/pidone-helloworld"
+
+
+def connect(name: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A connection to `name`. It was started before us; its socket may be a moment younger."""
+    end = time.monotonic() + 10
+    while True:
+        client = socket.socket(socket.AF_UNIX, kind)
+        try:
+            client.connect(f"{PLACE}/{name}")
+            return client
+        except OSError:
+            client.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+
+
+def listen(name: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    server = socket.socket(socket.AF_UNIX, kind)
+    path = f"{PLACE}/{name}"
+    if os.path.exists(path):
+        os.unlink(path)
+    server.bind(path)
+    if kind == socket.SOCK_STREAM:
+        server.listen()
+    return server
+
+
+def ask(name: str, question: str) -> str:
+    """One line to `name`, one line back."""
+    with connect(name) as client, client.makefile("rw") as stream:
+        stream.write(question + "\n")
+        stream.flush()
+        return stream.readline().strip()
+
+
+def log(text: str) -> None:
+    """A line for the log collector, with our own name before it."""
+    name = os.path.basename(sys.argv[0]).rpartition(".")[0]
+    with connect("log", socket.SOCK_DGRAM) as client:
+        client.send(f"{name}: {text}".encode())

@@ -1,0 +1,9 @@
+"""The primary: asks the api, prints the answer, and is done; with it the whole group."""
+
+import sys
+
+from line import ask, log
+
+log("started, the last")
+print(f"main: the api says: {ask('api', sys.argv[1])}", flush=True)
+log("done: now the others are stopped")

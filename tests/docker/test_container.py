@@ -1,0 +1,174 @@
+"""pidone -- CMD in a real container: instead of tini, on any single program; and groups at a container's limits."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.conftest import Write
+from tests.docker.conftest import Run, mount
+from tests.docker.engine import Engine
+from tests.namespace.test_signals import process
+from tests.pid1 import until
+
+HELPER = "/t/helper"
+
+
+def dump(run: Run, *arguments: str) -> list[str]:
+    result = run(*arguments).end()
+    assert result.code == 0 and result.err == "", result
+    return re.sub(r"(pipe|socket):\[\d+\]|(docker/)[0-9a-f]{64}", r"\1\2", result.text).splitlines()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--user", "4321:55", "--group-add", "7", "-w", "/usr", "-e", "LANG=C", "-e", "PYTHONPATH=/x"],
+        [
+            "--ulimit",
+            "nofile=77:88",
+            "--cap-drop",
+            "ALL",
+            "--security-opt",
+            "no-new-privileges",
+            "--oom-score-adj",
+            "7",
+        ],
+        ["-i"],
+    ],
+    ids=["plain", "user", "limits", "stdin"],
+)
+def test_the_app_sees_what_it_would_see_without_an_init(run: Run, options: list[str]) -> None:
+    """All but its place in the tree of processes; the host name is the container's own."""
+    name = ("--hostname", "same")
+    bare = dump(run, *name, *options, "--entrypoint", HELPER, "plain", "dump")
+    assert dump(run, *name, *options, "plain", "--", HELPER, "dump") == bare
+
+
+def test_docker_stop_reaches_a_program_that_does_nothing_about_it(run: Run) -> None:
+    """As PID 1 it would be deaf to SIGTERM, and docker stop would take ten seconds."""
+    container = run("plain", "--", "python3", "-uc", "print('up'); import signal; signal.pause()")
+    container.said("up")
+    result, took = container.stop()
+    assert result.code == 143 and took < 5, (took, result)
+
+
+def test_the_image_s_stopsignal_is_forwarded_real_time_ones_too(run: Run) -> None:
+    container = run("--stop-signal", "RTMIN+3", "plain", "--", HELPER, "app", "a", "ends=37")
+    container.said("a started")
+    result, took = container.stop()
+    assert result.code == 0 and took < 5 and "a got 37" in result.lines, result
+
+
+def test_docker_kill_sends_any_signal(run: Run) -> None:
+    container = run("plain", "--", HELPER, "app", "a", "code=6")
+    container.said("a started")
+    for name, number in (("HUP", 1), ("USR1", 10), ("WINCH", 28), ("RTMAX", 64)):
+        container.signal(name)
+        container.said(f"a got {number}")
+    container.signal("TERM")
+    assert container.end().code == 6
+
+
+def test_the_orphan_of_a_docker_exec_is_reaped_and_swept(run: Run) -> None:  # E44
+    container = run("plain", "--", HELPER, "app", "main")
+    container.said("main started")
+    container.exec("sh", "-c", f"{HELPER} leave x {HELPER} app orphan > /proc/1/fd/1")
+    container.said("orphan started")
+    result, _ = container.stop()
+    assert result.code == 0 and "orphan got 15" in result.lines and "orphan ends" in result.lines, result
+
+
+def test_zombies_of_docker_exec_do_not_stay(run: Run) -> None:
+    container = run("plain", "--", HELPER, "app", "main")
+    container.said("main started")
+    container.exec(HELPER, "orphans", "100")
+    script = "grep -l 'State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l"
+    until(lambda: container.exec("sh", "-c", script).text.strip() == "0", "no zombie is left")
+
+
+def test_out_of_memory_is_137_and_said(run: Run) -> None:
+    """The kernel kills the app, not pidone, which is smaller (E31)."""
+    eat = "b = []\nwhile True: b.append(bytearray(1 << 20))"
+    container = run("--memory", "48m", "--memory-swap", "48m", "plain", "--", "python3", "-c", eat)
+    result = container.end()
+    assert result.code == 137, result
+    assert re.search(
+        r"pidone: python3 \(pid \d+\) was killed by SIGKILL, which pidone did not send: out of memory", result.err
+    ), result
+
+
+def test_pids_limit_in_the_middle_of_a_start_stops_what_runs(run: Run, write: Write) -> None:  # E30
+    sidecars = "".join(process(f"s{n}", "sidecar", HELPER, "app", f"s{n}") for n in range(10))
+    file = write("g.toml", sidecars + process("main", "primary", HELPER, "app", "main"))
+    result = run("--pids-limit", "6", *mount(file), "plain").end()
+    assert result.code == 126 and "main" not in result.text, result
+    assert re.search(r"cannot start s\d: cannot fork: resource temporarily unavailable \(exit 126\)", result.err), (
+        result
+    )
+    begun = {line.split()[0] for line in result.lines if "started" in line}
+    assert begun == {line.split()[0] for line in result.lines if "ends" in line} and len(begun) == 5, result
+
+
+def test_a_group_of_1_5_gib_in_a_container_of_1_25_gib_is_refused(run: Run, write: Write) -> None:
+    file = write(
+        "g.toml",
+        process("cache", "sidecar", HELPER, "app", "cache", more='requests = { memory = "512MiB" }')
+        + process("main", "primary", HELPER, "app", "main", more='requests = { memory = "1GiB" }'),
+    )
+    result = run("--memory", "1280m", *mount(file), "plain").end()
+    assert result.code == 2 and result.out == b"", result
+    assert "cache 512 MiB + main 1 GiB = 1.5 GiB, and the container may use 1.25 GiB" in result.err, result
+    container = run("--memory", "1536m", *mount(file), "plain")
+    container.said("main started")
+    assert container.stop()[0].code == 0
+
+
+def test_volumes_are_made_and_users_are_become(run: Run, write: Write) -> None:
+    file = write(
+        "g.toml",
+        '[[volume]]\nname = "data"\npath = "/data/deep"\nowner = "www-data"\nmode = "0750"\n'
+        + process("main", "primary", "sh", "-c", "id -un; id -Gn; stat -c %U:%a /data/deep; touch /data/deep/x",
+                  more='user = "www-data"\ngroups = ["www-data", "adm"]'),
+    )  # fmt: skip
+    result = run(*mount(file), "plain").end()
+    assert result.code == 0 and result.lines == ["www-data", "www-data adm", "www-data:750"], result
+
+
+def test_a_stop_that_takes_too_long_ends_before_docker_s_own_patience(run: Run, write: Write) -> None:  # E37
+    stubborn = [process(name, "sidecar", HELPER, "app", name, "ignore=15") for name in ("a", "b")]
+    file = write("g.toml", "".join(stubborn) + process("main", "primary", HELPER, "app", "main", "ignore=15"))
+    container = run(*mount(file), "plain")
+    container.said("main started")
+    began = time.monotonic()
+    container.engine.docker("stop", "-t", "20", container.id)
+    result = container.end()
+    assert result.code == 137 and time.monotonic() - began < 15, result
+    assert re.search(r"the grace of 8 s is over: SIGKILL to main \(pid \d+\)", result.err), result
+
+
+def test_a_bad_file_is_an_error_in_docker_logs_and_exit_2(run: Run, write: Write) -> None:
+    result = run(*mount(write("g.toml", "[[proces]]\n")), "plain").end()
+    assert result.code == 2, result
+    assert "pidone: /etc/pidone.toml:1: unknown table 'proces'; is it 'process'?\n" in result.err, result
+
+
+def test_without_command_and_file_it_says_what_to_give(run: Run) -> None:
+    result = run("plain").end()
+    assert result.code == 2, result
+    assert result.err == (
+        "pidone: /etc/pidone.toml: cannot read it: no such file or directory; name the file with -c FILE, or give a"
+        " command\n"
+    ), result
+
+
+def test_a_healthcheck_s_processes_are_no_business_of_pidone_s(run: Run, engine: Engine) -> None:
+    container = run(
+        "--health-cmd", "sh -c 'sleep 0.01 & exit 0'", "--health-interval", "1s", "plain", "--", HELPER, "app", "a"
+    )
+    until(lambda: container.inspect()["State"]["Health"]["Status"] == "healthy", "docker says healthy")
+    result, _ = container.stop()
+    assert (result.code, result.err) == (0, ""), result
