@@ -9,6 +9,7 @@ import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.peers import Peers
 
+ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
 Values = dict[str, float]
 
@@ -33,9 +35,9 @@ class Bench:
         return max(3, round(number * self.scale))
 
     @contextlib.contextmanager
-    def running(self, command: list[str], *meter: str) -> Iterator[Run]:
+    def running(self, command: list[str], *meter: str, path: str | None = None) -> Iterator[Run]:
         """`meter run COMMAND` from its start to its killing; every process of it is gone afterwards."""
-        run = Run([self.meter, *(meter or ("run",)), *command], self.directory)
+        run = Run([self.meter, *(meter or ("run",)), *command], self.directory, path or os.environ["PATH"])
         try:
             yield run
         finally:
@@ -52,12 +54,12 @@ class Bench:
 class Run:
     """One start of a peer. What the meter wrote is read from a file that grows."""
 
-    def __init__(self, command: list[str], directory: Path) -> None:
+    def __init__(self, command: list[str], directory: Path, path: str) -> None:
         handle, name = tempfile.mkstemp(dir=directory)
         os.close(handle)
         self.path = Path(name)
         self.process = subprocess.Popen(
-            command, env={**os.environ, "METER": name}, stdin=subprocess.DEVNULL,
+            command, env={**os.environ, "METER": name, "PATH": path}, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -108,6 +110,40 @@ def start(bench: Bench) -> tuple[Values, Values]:
                 if name in deaths:
                     deaths[name].append((end - run.wait("bye")[0]) / 1e6)
     return medians(starts), medians(deaths)
+
+
+def ways(bench: Bench) -> Values:
+    """ms from exec of PID 1 to the first instruction of the app, for each way of starting pidone."""
+    place = bench.directory / "ways"
+    packages = place / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    packages.mkdir(parents=True)
+    (place / "bin").mkdir()
+    shutil.copytree(ROOT / "pidone", packages / "pidone")
+    script = str(shutil.copy(ROOT / "scripts" / "pidone", place / "bin" / "pidone"))
+    (place / "bin" / "python3").symlink_to(sys.executable)  # what env(1) is to find
+    module = f"import sys; sys.path.append({str(packages)!r}); from pidone.init.main import main; main()"
+    group = bench.peers.group["pidone"](place, 1, [bench.meter, "now"])
+    compiled = str(shutil.copy(place / "pidone.toml", place / "compiled.toml"))
+    compiling = [sys.executable, "-m", "pidone.ctl.main", "check", "--compile", compiled]
+    subprocess.run(compiling, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    commands = {
+        "floor": [*bench.peers.floor, "pass"],
+        "launcher": [*bench.peers.single["pidone"], bench.meter, "now"],
+        "pip's script": [script, "--", bench.meter, "now"],
+        "python3 -m pidone": [sys.executable, "-c", module, "--", bench.meter, "now"],
+        "launcher, a file": group,
+        "launcher, a compiled file": [*group[:-1], compiled],
+    }
+    path = f"{place}/bin:{os.environ['PATH']}"
+    rows: dict[str, list[float]] = {name: [] for name in commands}
+    for number in range(bench.rounds(40) + 1):
+        for name, command in commands.items():
+            with bench.running(command, path=path) as run:
+                end = run.wait("end")[0]
+                first = (run.lines("now") or [end])[0]
+                if number:  # the first writes the .pyc files
+                    rows[name].append((first - run.wait("exec")[0]) / 1e6)
+    return medians(rows)
 
 
 def group_start(bench: Bench, count: int) -> Values:

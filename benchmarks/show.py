@@ -13,6 +13,8 @@ from benchmarks.measures import Bench, Values
 
 Rows = dict[str, Values]
 
+#: The columns of `ways`: not peers, but ways to start pidone.
+WAYS = ("launcher", "pip's script", "python3 -m pidone", "launcher, a file", "launcher, a compiled file")
 ORDER = (
     "floor",
     "no init",
@@ -89,8 +91,16 @@ def number(value: float | None) -> str:
 
 
 def table(rows: Rows) -> str:
+    """Measures down, peers across; the ways to start pidone in a table of their own."""
+    apart = [label for label, row in rows.items() if not set(row) <= set(ORDER)]
+    ways = [[label, *(f"{name} {number(value)}" for name, value in rows[label].items())] for label in apart]
+    rows = {label: row for label, row in rows.items() if label not in apart}
     peers = [name for name in ORDER if any(name in row for row in rows.values())]
     lines = [["", *peers]] + [[label, *(number(row.get(name)) for name in peers)] for label, row in rows.items()]
+    return "\n\n".join(columns(block) for block in (lines if rows else [], *([way] for way in ways)) if block)
+
+
+def columns(lines: list[list[str]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(word.rjust(width) for word, width in zip(line[1:], widths[1:]))])
@@ -128,6 +138,7 @@ def remarks(facts: dict[str, Any]) -> str:
 
 
 def write(directory: Path, facts: dict[str, Any], rows: Rows, judged: list[dict[str, Any]]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
     document = {"facts": facts, "rows": rows, "bars": judged}
     (directory / "results.json").write_text(json.dumps(document, indent=2) + "\n")
     try:
@@ -149,8 +160,8 @@ def draw(path: Path, rows: Rows) -> None:
     for panel in panels.flat[len(rows) :]:
         panel.axis("off")
     for panel, (label, row) in zip(panels.flat, rows.items()):
-        peers = [name for name in reversed(ORDER) if name in row]
-        colours = ["#1b4f72" if name == "pidone" else "#aeb6bf" for name in peers]
+        peers = [name for name in reversed((*ORDER, *WAYS)) if name in row]
+        colours = ["#1b4f72" if name == "pidone" or name in WAYS else "#aeb6bf" for name in peers]
         lowest = min((value for value in row.values() if value > 0), default=1)
         panel.barh(peers, [max(row[name], lowest / 3) for name in peers], color=colours)
         panel.set_xscale("log")

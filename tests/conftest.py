@@ -6,15 +6,61 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from pidone.ctl import launcher
+from tests.docker.engine import BASE, Engine, packages
 from tests.pid1 import NAMESPACE, ROOT, Pidone
 
 Write = Callable[[str, str], str]
+
+#: An image with pidone and a Python, as small as the base allows: any single program is put in by a volume.
+PLAIN = """\
+FROM web
+USER root
+RUN rm -f /etc/pidone.toml /etc/pidone.toml.plan
+HEALTHCHECK NONE
+"""
+
+TIERS = ("pure", "namespace", "docker", "docs")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-tier", action="store_true", help="fail where a tier has run no test, or left one out")
+
+
+class EveryTier:
+    """A tier that could not run is a failure, not a shorter list of dots."""
+
+    def __init__(self) -> None:
+        self.ran = dict.fromkeys(TIERS, 0)
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        tier = report.nodeid.split("/")[1]
+        if report.when == "call" and report.passed:
+            self.ran[tier] += 1
+        if report.skipped:
+            self.skipped.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if not all(self.ran.values()) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for tier, ran in self.ran.items():
+            terminalreporter.write_line(f"{tier}: {ran} passed" if ran else f"{tier}: THIS TIER COULD NOT RUN")
+        for name in self.skipped:
+            terminalreporter.write_line(f"left out: {name}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--every-tier"):
+        config.pluginmanager.register(EveryTier())
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +148,18 @@ def installed(public: Path, source: Path) -> Path:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     subprocess.run([*pip, str(source)], check=True, env=clean)
     return environment / "bin"
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """With the images `web`, of Dockerfile.example as it stands, and `plain`, the same without a group."""
+    engine = Engine()
+    try:
+        engine.import_base(BASE, packages())
+        engine.build("web")
+        directory = tmp_path_factory.mktemp("plain")
+        (directory / "Dockerfile").write_text(PLAIN)
+        engine.build("plain", file=directory / "Dockerfile", directory=directory)
+        yield engine
+    finally:
+        engine.stop()

@@ -118,9 +118,9 @@ class Running:
         )
 
 
-def until(get: Any, what: str) -> Any:
+def until(get: Any, what: str, patience: float = PATIENCE) -> Any:
     """Poll where the kernel has no event for us, with a deadline."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while True:
         got = get()
         if got:

@@ -1,4 +1,4 @@
-"""One engine, one base image and one web image for the whole tier."""
+"""Containers that are removed with the test."""
 
 from __future__ import annotations
 
@@ -12,34 +12,11 @@ from tests.docker.engine import Container, Engine
 
 Run = Callable[..., Container]
 
-#: An image with pidone and a Python, as small as the base allows: any single program is put in by a volume.
-PLAIN = """\
-FROM web
-USER root
-RUN rm -f /etc/pidone.toml /etc/pidone.toml.plan
-HEALTHCHECK NONE
-"""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/docker/" in str(item.path):
             item.add_marker(pytest.mark.timeout(300))  # the first of them makes the base image
-
-
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """With the images `web`, of Dockerfile.example as it stands, and `plain`, the same without a group."""
-    engine = Engine()
-    try:
-        engine.import_base()
-        engine.build("web")
-        directory = tmp_path_factory.mktemp("plain")
-        (directory / "Dockerfile").write_text(PLAIN)
-        engine.build("plain", file=directory / "Dockerfile", directory=directory)
-        yield engine
-    finally:
-        engine.stop()
 
 
 @pytest.fixture

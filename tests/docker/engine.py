@@ -71,12 +71,13 @@ class Engine:
         assert not check or result.code == 0, result
         return result
 
-    def import_base(self) -> None:
-        tar = ROOT / ".cache" / f"base-{hashlib.sha256(' '.join([RELEASE, *packages()]).encode()).hexdigest()[:12]}.tar"
+    def import_base(self, name: str, packages: list[str]) -> None:
+        """A Debian with these packages as the image `name`."""
+        tar = ROOT / ".cache" / f"base-{hashlib.sha256(' '.join([RELEASE, *packages]).encode()).hexdigest()[:12]}.tar"
         if not tar.exists():
-            make_base(tar)
+            make_base(tar, packages)
         with tar.open("rb") as file:
-            self.docker("import", "-", BASE, stdin=file, timeout=300)
+            self.docker("import", "-", name, stdin=file, timeout=300)
 
     def build(self, name: str, *, file: Path = DOCKERFILE, directory: Path = ROOT) -> Result:
         return self.docker("build", "--network", "none", "-t", name, "-f", str(file), str(directory), timeout=300)
@@ -98,18 +99,16 @@ class Engine:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def make_base(tar: Path) -> None:
-    """Debian with what the Dockerfile installs, as debootstrap makes it."""
+def make_base(tar: Path, packages: list[str]) -> None:
+    """As debootstrap makes it: no registry, no account, half a minute."""
     tar.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pidone-base-") as directory:
-        include = ",".join(packages())
-        command = ["debootstrap", "--variant=minbase", f"--include={include}", RELEASE, directory]
+        command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", RELEASE, directory]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, f"debootstrap: {done.stdout[-2000:]}{done.stderr}"
         partial = tar.with_suffix(".partial")
-        subprocess.run(
-            ["tar", "-C", directory, "--exclude=./var/cache/apt/archives/*.deb", "-cf", str(partial), "."], check=True
-        )
+        archives = "--exclude=./var/cache/apt/archives/*.deb"
+        subprocess.run(["tar", "-C", directory, archives, "-cf", str(partial), "."], check=True)
         partial.rename(tar)
 
 

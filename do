@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Each chore, one way. On a fresh Debian each installs what it needs: packages by apt-get (as root), Python's into .venv.
+#
+#   ./do hello         the helloworld group, as a real PID 1, in a sandbox
+#   ./do test [...]    all four tiers of tests; words after it are pytest's
+#   ./do pythons       the pure and namespace tiers on every Python 3.9 to 3.14 that is here
+#   ./do lint          ruff and mypy
+#   ./do bench [...]   benchmarks/run, with its peers installed
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# packages PROGRAM:PACKAGE...  installs the package of each program that is missing
+packages() {
+    local pair missing=()
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "do: missing, and only root of a Debian can install them here: ${missing[*]}" >&2
+        exit 1
+    fi
+    echo "do: installing ${missing[*]}" >&2
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# python_here  the Python to use: $PYTHON, or python3, with its venv
+python_here() {
+    PYTHON=${PYTHON:-python3}
+    packages "$PYTHON:python3"
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || {
+        echo "do: $("$PYTHON" -V) is too old: pidone needs Python 3.9 or later; PYTHON=... names another" >&2
+        exit 1
+    }
+    "$PYTHON" -c 'import ensurepip' 2>/dev/null || packages "no-such-program:python3-venv"
+}
+
+# environment EXTRAS  .venv with pidone and these extras
+environment() {
+    local stamp=.venv/installed-${1//,/-}
+    python_here
+    [ "$stamp" -nt pyproject.toml ] && return
+    [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check -e ".[$1]"
+    touch "$stamp"
+}
+
+test_packages() {
+    packages unshare:util-linux setpriv:util-linux mount:mount pgrep:procps cc:gcc strace:strace \
+        dockerd:docker.io docker:docker.io debootstrap:debootstrap
+    [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
+}
+
+# pythons_here  every usable Python 3.9 to 3.14, one path a version
+pythons_here() {
+    local candidate version seen=" "
+    for candidate in python3.{9,10,11,12,13,14} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3 python3; do
+        version=$("$candidate" -c 'import sys, ensurepip; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+        case "$version" in 3.9 | 3.1[0-4]) ;; *) continue ;; esac
+        case "$seen" in *" $version "*) continue ;; esac
+        seen="$seen$version "
+        echo "$version $candidate"
+    done
+}
+
+case "${1:-}" in
+hello)
+    packages unshare:util-linux
+    environment test
+    root=$PWD
+    cd config/helloworld
+    exec "$root/.venv/bin/pidonectl" sandbox -c pidone.toml
+    ;;
+test)
+    shift
+    test_packages
+    environment test
+    exec .venv/bin/python -m pytest --every-tier "$@"
+    ;;
+pythons)
+    test_packages
+    pythons_here | while read -r version python; do
+        echo "== Python $version"
+        venv=.venv-$version
+        [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+        "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]'
+        "$venv/bin/python" -m pytest -q tests/pure tests/namespace </dev/null
+    done
+    ;;
+lint)
+    environment lint
+    .venv/bin/ruff check .
+    .venv/bin/ruff format --check .
+    .venv/bin/mypy
+    ;;
+bench)
+    shift
+    packages unshare:util-linux cc:gcc tini:tini dumb-init:dumb-init catatonit:catatonit s6-svscan:s6 \
+        runsvdir:runit supervisord:supervisor
+    [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
+    environment bench
+    exec .venv/bin/python benchmarks/run "$@"
+    ;;
+*)
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+    exit 2
+    ;;
+esac

@@ -1,0 +1,209 @@
+"""Every command block of the README, every file in config/, every figure and every link: as they stand."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Write
+from tests.docker.engine import BASE, Container, Engine
+from tests.pid1 import PYTHON, ROOT, Pidone, Result
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md")])
+DOCUMENTS = [path for path in DOCUMENTS if not path.parent.name.startswith(".")]
+
+
+class Block:
+    """A fenced block: its language, its text, and the output that the document shows below it, if any."""
+
+    def __init__(self, document: Path, language: str, text: str, output: str) -> None:
+        self.document, self.language, self.text, self.output = document, language, text, output
+
+    def __repr__(self) -> str:
+        return f"{self.document.name}: {self.text.splitlines()[0]}"
+
+
+def blocks(*languages: str) -> list[Block]:
+    found = []
+    for document in DOCUMENTS:
+        fences = re.findall(r"^```(\w*)\n(.*?)^```$", document.read_text(), re.M | re.S)
+        for number, (language, text) in enumerate(fences):
+            after = fences[number + 1] if number + 1 < len(fences) else ("", "")
+            if language in languages:
+                found.append(Block(document, language, text, after[1] if after[0] == "text" else ""))
+    return found
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout as a newcomer has it: what git knows of, and the environment that ./do has made already."""
+    directory = tmp_path_factory.mktemp("clone") / "pidone"
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
+    for name in names or [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]:
+        if (ROOT / name).is_file():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, directory / name)
+    return directory
+
+
+#: Commands whose block is not run here, because it is what runs this.
+THIS = {"./do test\n"}
+
+
+def test_the_readme_names_the_command_that_runs_these_tests_and_so_does_ci() -> None:
+    readme = [block.text for block in blocks("sh") if block.document.name == "README.md"]
+    assert set(readme) >= THIS and "./do hello\n" in readme
+    assert "./do test" in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", [block for block in blocks("sh") if block.text not in THIS], ids=repr)
+def test_a_command_block_runs_and_prints_what_the_document_shows(block: Block, clone: Path, engine: Engine) -> None:
+    environment = {key: value for key, value in engine.environment.items() if key != "CI"}
+    done = subprocess.run(
+        ["bash", "-euc", block.text], cwd=clone, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=280,
+    )  # fmt: skip
+    result = Result([block.text], done.returncode, done.stdout.encode(), done.stderr)
+    assert result.code == 0, result
+    for line in block.output.splitlines():
+        if line != "...":
+            assert any(fnmatch.fnmatchcase(said, line) for said in (done.stdout + done.stderr).splitlines()), (
+                line,
+                result,
+            )
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=repr)
+def test_a_file_that_a_document_shows_is_right_and_runs(block: Block, pidone: Pidone, write: Write) -> None:
+    file = write("pidone.toml", block.text)
+    check = subprocess.run([PYTHON, "-m", "pidone.ctl.main", "check", file], cwd=ROOT, capture_output=True, text=True)
+    assert check.returncode == 0, check.stderr
+    result = pidone.run("-c", file)
+    assert result.code == 0 and result.err == "", result
+
+
+#: A Python image as the README's three lines expect it, with the package index replaced by a wheel of this checkout.
+PYTHON_IMAGE = f"""\
+FROM {BASE}
+COPY *.whl /wheels/
+ENV PIP_FIND_LINKS=/wheels PIP_NO_INDEX=1 PIP_BREAK_SYSTEM_PACKAGES=1
+WORKDIR /app
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", blocks("dockerfile"), ids=repr)
+def test_the_lines_for_a_dockerfile_make_an_image_that_runs(
+    block: Block,
+    engine: Engine,
+    source: Path,
+    tmp_path: Path,
+) -> None:
+    wheel = [PYTHON, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(source)]
+    subprocess.run(wheel, check=True, env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")})
+    (tmp_path / "app.py").write_text("import os, sys\nprint('pid', os.getpid(), flush=True)\nsys.exit(7)\n")
+    (tmp_path / "Dockerfile").write_text(f"{PYTHON_IMAGE}{block.text}COPY app.py /app\n")
+    engine.build("three-lines", file=tmp_path / "Dockerfile", directory=tmp_path)
+    with Container(engine, "three-lines") as container:
+        result = container.end()
+    assert (result.code, result.text, result.err) == (7, "pid 2\n", ""), result
+
+
+class TestConfig:
+    """Every file in config/, run."""
+
+    def test_there_is_a_test_for_every_file(self) -> None:
+        files = {str(path.relative_to(ROOT / "config")) for path in (ROOT / "config").rglob("*.toml")}
+        assert files == {
+            "smallest.toml",
+            "helloworld/pidone.toml",
+            "web/pidone.toml",
+        }  # the web: tests/docker/test_web.py
+
+    @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.toml")), ids=lambda path: str(path.parent.name))
+    def test_it_is_right_and_every_process_is_explained(self, path: Path) -> None:
+        command = [PYTHON, "-m", "pidone.ctl.main", "check", "--elsewhere", str(path)]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert result.returncode == 0 and "note:" not in result.stdout, result
+        text = path.read_text()
+        assert text.startswith("# ") and text.count("#") >= text.count("[["), "too few comments"
+
+    def test_the_smallest(self, pidone: Pidone) -> None:
+        result = pidone.run("-c", str(ROOT / "config" / "smallest.toml"))
+        assert (result.code, result.text, result.err) == (0, "hello, world\n", ""), result
+
+    def test_helloworld(self, pidone: Pidone) -> None:
+        result = pidone.run("-c", "pidone.toml", cwd=ROOT / "config" / "helloworld")
+        assert result.code == 0 and result.err == "", result
+        assert result.lines[0] == "log: started, the first", result
+        assert "main: the api says: hello, world! 512970878052 is divisible by 2" in result.lines, result
+        assert result.lines[-3:] == [
+            "api: stopped", "compute: stopped", "log: stopped, the last; 6 lines were written",
+        ], result  # fmt: skip
+
+    def test_helloworld_s_route_of_sighup(self, pidone: Pidone) -> None:
+        command = ("-c", "pidone.toml", "--", "sh", "-c", "kill -HUP 1; exec sleep 1")
+        result = pidone.run(*command, cwd=ROOT / "config" / "helloworld")
+        assert result.code == 0 and "log: would reopen its file now" in result.lines, result
+
+
+def test_every_link_leads_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    for document in DOCUMENTS:
+        for name in re.findall(r"`(test_\w+)`", document.read_text()):
+            assert f"def {name}(" in tests, f"{document.name} names {name}"
+
+
+def measured() -> Iterator[tuple[str, str, str]]:
+    """(row, column, cell) of the README's and docs/starting.md's tables of figures."""
+    for document in ("README.md", "docs/starting.md"):
+        head: list[str] = []
+        for line in (ROOT / document).read_text().splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if not line.startswith("|"):
+                head = []
+            elif not head:
+                head = cells
+            elif head[0] == "measured" and not set(line) <= set("|-"):
+                yield from ((cells[0], name, cell) for name, cell in zip(head[1:], cells[1:]))
+
+
+def test_every_figure_is_one_of_the_benchmark_s_last_run() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "results.json").read_text())["rows"]
+    figures = list(measured())
+    assert len(figures) > 20
+    for row, column, cell in figures:
+        value = rows[row].get(column)
+        said = float(cell.replace(",", "")) if cell not in ("-", "") else None
+        assert (value is None) == (said is None), f"{row}, {column}: {cell} is said, {value} was measured"
+        if value is not None and said is not None:
+            assert abs(said - value) <= 0.006 * max(value, 1), f"{row}, {column}: {cell} is said, {value} was measured"
+
+
+def test_the_bars_were_kept_in_the_benchmark_s_last_run() -> None:
+    bars = json.loads((ROOT / "benchmarks" / "results.json").read_text())["bars"]
+    assert len(bars) == 10 and [bar for bar in bars if not bar["kept"]] == []
+
+
+def test_help_s_options_are_all_in_the_documents(pidone: Pidone) -> None:
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    for option in re.findall(r"^  (?:-\w, |    )(--\w+)", pidone.run("--help").text, re.M):
+        if option not in ("--help", "--version", "--config"):
+            assert option in text, f"{option} is in no document"
