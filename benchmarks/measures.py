@@ -95,15 +95,22 @@ def medians(rows: dict[str, list[float]]) -> Values:
     return {name: statistics.median(values) for name, values in rows.items() if values}
 
 
+def turns(peers: dict[str, list[str]], number: int) -> list[tuple[str, list[str]]]:
+    """The peers in an order that moves on by one each round: nobody always comes after the same one."""
+    items = list(peers.items())
+    number %= len(items)
+    return items[number:] + items[:number]
+
+
 def start(bench: Bench) -> tuple[Values, Values]:
     """(ms from exec of PID 1 to the first instruction of the app, ms from the app's end to PID 1's)."""
     starts: dict[str, list[float]] = {"floor": [], **{name: [] for name in bench.peers.single}}
     deaths: dict[str, list[float]] = {name: [] for name in bench.peers.single if name != "no init"}
-    for _ in range(bench.rounds(60)):
+    for number in range(bench.rounds(60)):
         with bench.running([*bench.peers.floor, "pass"]) as run:
             end = run.wait("end")[0]
             starts["floor"].append((end - run.wait("exec")[0]) / 1e6)
-        for name, words in bench.peers.single.items():
+        for name, words in turns(bench.peers.single, number):
             with bench.running([*words, bench.meter, "now"]) as run:
                 end = run.wait("end")[0]
                 starts[name].append((run.wait("now")[0] - run.wait("exec")[0]) / 1e6)
@@ -220,8 +227,8 @@ def storm(bench: Bench, orphans: int = 20000) -> Values:
     """Orphans reaped per second while they are made; a tenth as many for supervisors, some of which poll for them."""
     orphans = max(2000, int(orphans * bench.scale))
     rows: dict[str, list[float]] = {}
-    for _ in range(bench.rounds(5)):
-        for name, words in bench.peers.single.items():
+    for number in range(bench.rounds(5)):
+        for name, words in turns(bench.peers.single, number):
             if name != "no init":
                 with bench.running([*words, bench.meter, "storm", str(orphans)]) as run:
                     rows.setdefault(name, []).append(orphans / run.wait("storm")[0] * 1e9)
@@ -237,8 +244,8 @@ def drain(bench: Bench, zombies: int = 30000) -> Values:
     """ms in which PID 1, stopped until then, reaps 30,000 zombies."""
     zombies = max(3000, int(zombies * bench.scale))
     rows: dict[str, list[float]] = {name: [] for name in bench.peers.single if name != "no init"}
-    for _ in range(bench.rounds(5)):
-        for name in rows:
+    for number in range(3):
+        for name in [name for name, _ in turns(bench.peers.single, number) if name in rows]:
             with bench.running([*bench.peers.single[name], bench.meter, "zombies", str(zombies)]) as run:
                 run.wait("now")
                 os.kill(run.pid, signal.SIGSTOP)
@@ -252,10 +259,10 @@ def drain(bench: Bench, zombies: int = 30000) -> Values:
 def latency(bench: Bench, pings: int = 2000) -> Values:
     """Microseconds from a signal to PID 1 until the app has it and its answer is back."""
     rows: dict[str, list[float]] = {name: [] for name in bench.peers.single}
-    for _ in range(bench.rounds(9)):
-        for name, words in bench.peers.single.items():
+    for number in range(bench.rounds(15)):
+        for name, words in turns(bench.peers.single, number):
             with bench.running([*words, bench.meter, "pong"], "ping", str(pings)) as run:
-                run.process.wait(PATIENCE)
+                run.process.wait()  # without a timeout, for which Python would poll
                 rows[name].append(statistics.median(run.wait("ping", pings)) / 1e3)
     return medians(rows)
 

@@ -200,9 +200,10 @@ class Group:
             self._do(SUSPEND)
 
     def _signal(self, now: float, number: int) -> None:
-        number = self.plan.rewrites.get(number, number)
-        if not number:
-            return
+        if number in self.plan.rewrites:
+            number = self.plan.rewrites[number]
+            if not number:
+                return
         if number in self.plan.stop_signals:
             if self.phase < STOP:
                 self.code = 128 + number  # unless the primary still gives its own (E42)
@@ -211,13 +212,19 @@ class Group:
         if not self.plan.stop_signals and number in ASKING and self.began is None:
             self.began = now
             self.hint = now + HINT
-        targets, number = self.plan.routes.get(number, ((self.primary,), number))
+        if number not in self.plan.routes:
+            self._pass_on(self.primary, number)
+            return
+        targets, number = self.plan.routes[number]
         for index in targets:
-            member = self.members[index]
-            if member.alive:
-                self._send(index, number)
-            elif member.state == WAITING and self.phase < STOP:
-                self._hold(index, number)
+            self._pass_on(index, number)
+
+    def _pass_on(self, index: int, number: int) -> None:
+        state = self.members[index].state
+        if state == RUNNING or state == STARTING:
+            self._send(index, number)
+        elif state == WAITING and self.phase < STOP:
+            self._hold(index, number)
 
     def _hold(self, index: int, number: int) -> None:
         """Keep a signal for a member that is not forked yet (E1). Standard signals merge, as pending ones do."""
