@@ -115,22 +115,16 @@ def _remap(arguments: Arguments, option: str, value: str) -> None:
     arguments.remap.append(int(value))
 
 
-#: option: (field of Arguments, does it take a value?)
-OPTIONS = {
-    "-c": ("config", True),
-    "--config": ("config", True),
-    "-g": ("group", False),
-    "--group": ("group", False),
-    "-r": ("rewrites", True),
-    "--rewrite": ("rewrites", True),
-    "-t": ("grace", True),
-    "--grace": ("grace", True),
-    "-e": ("remap", True),
-    "--remap": ("remap", True),
-    "-v": ("verbose", False),
-    "--verbose": ("verbose", False),
-    "-h": ("help", False),
-    "--help": ("help", False),
-    "--version": ("version", False),
-}
+#: (short, long, field of Arguments, does it take a value?)
+TABLE = (
+    ("-c", "--config", "config", True),
+    ("-g", "--group", "group", False),
+    ("-r", "--rewrite", "rewrites", True),
+    ("-t", "--grace", "grace", True),
+    ("-e", "--remap", "remap", True),
+    ("-v", "--verbose", "verbose", False),
+    ("-h", "--help", "help", False),
+    ("--version", "--version", "version", False),
+)
+OPTIONS = {option: row[2:] for row in TABLE for option in row[:2]}
 VALUES = {"config": _config, "rewrites": _rewrite, "grace": _grace, "remap": _remap}

@@ -221,7 +221,7 @@ class Group:
 
     def _pass_on(self, index: int, number: int) -> None:
         state = self.members[index].state
-        if state == RUNNING or state == STARTING:
+        if state in (STARTING, RUNNING):
             self._send(index, number)
         elif state == WAITING and self.phase < STOP:
             self._hold(index, number)
@@ -330,13 +330,8 @@ class Group:
         self.actions.append(action)
 
 
+#: In the order of the event kinds above.
 HANDLERS = (
-    Group._begin,
-    Group._execed,
-    Group._failed,
-    Group._exited,
-    Group._stopped,
-    Group._signal,
-    Group._deadline,
+    Group._begin, Group._execed, Group._failed, Group._exited, Group._stopped, Group._signal, Group._deadline,
     Group._alone,
-)
+)  # fmt: skip

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 from pidone.init import arguments, plan
 from pidone.init.inherited import Inherited
 from pidone.init.loop import Loop
+from pidone.init.signals import show
 
 WRONG = 2
 
@@ -44,7 +45,8 @@ def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int
         try:
             made, code, early = planner.ask(wanted.config, wanted.command, cwd)
         except OSError as error:
-            fail("cannot fork to read the file: %s" % posix.strerror(error.errno or 0).lower(), 126)
+            why = error.strerror or str(error)
+            fail("cannot read %s: %s" % (show(wanted.config), why[:1].lower() + why[1:]), 126)
         if made is None:
             posix._exit(code)
         group = made

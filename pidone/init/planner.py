@@ -1,6 +1,7 @@
 """Forks the child that reads the file. PID 1 itself parses nothing (DESIGN.md, principle 1)."""
 
 import _signal
+import errno
 import posix
 import sys
 
@@ -21,7 +22,7 @@ def ask(path: bytes, command: "list[bytes]", cwd: "bytes | None") -> "tuple[Plan
     """(plan, exit code where there is none, signals that came meanwhile and wait for the group).
 
     A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
-    Raises OSError where there is no fork.
+    Raises OSError where there is no fork, or the child did not live to say what is wrong.
     """
     reading, writing = answer_pipe(awaited=True)
     pid = posix.fork()
@@ -48,7 +49,9 @@ def ask(path: bytes, command: "list[bytes]", cwd: "bytes | None") -> "tuple[Plan
     posix.close(reading)
     status = posix.waitpid(pid, 0)[1]
     if status:
-        return None, posix.WEXITSTATUS(status) if posix.WIFEXITED(status) else 2, []
+        if posix.WIFSIGNALED(status):
+            raise OSError(errno.ECHILD, "the child that reads it was killed by " + signals.name(posix.WTERMSIG(status)))
+        return None, posix.WEXITSTATUS(status), []
     return plans.unpack(b"".join(data)), 0, early
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Write
 from tests.namespace.test_signals import process
-from tests.pid1 import Pidone
+from tests.pid1 import Pidone, until
 
 GOOD = process("main", "primary", "echo", "ran")
 
@@ -169,6 +169,21 @@ def test_a_bad_env_file_is_named_with_its_own_line(pidone: Pidone, write: Write,
     refused(pidone, file, f"{tmp_path}/vars:2: not NAME=VALUE: 'B'", f"{tmp_path}/vars:3: not NAME=VALUE: '=c'")
 
 
+def test_a_reader_that_is_killed_is_named(pidone: Pidone, tmp_path: Path) -> None:
+    """As by the kernel, when the container's memory does not suffice to read the file."""
+    os.mkfifo(tmp_path / "slow.toml")
+    with pidone.start("-c", f"{tmp_path}/slow.toml") as run:
+        writer = os.open(tmp_path / "slow.toml", os.O_WRONLY)
+        (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        os.kill(int(child), 9)
+        result = run.end()
+        os.close(writer)
+    assert result.code == 126, result
+    assert result.err == (
+        f"pidone: cannot read {tmp_path}/slow.toml: the child that reads it was killed by SIGKILL\n"
+    ), result
+
+
 class TestStderr:
     """pidone's own messages are never worth a stop (E32)."""
 
@@ -203,25 +218,26 @@ class TestStderr:
             os.close(writing)
             run.line("main started")
             run.line("full")
-            os.kill(run.child("one"), 15)
-            run.line("one ends")
-            os.kill(run.child("main"), 10)
-            run.line("main got 10")  # and so has dealt with the end of `one`, and could not say it
-            while os.read(reading, 1 << 20)[-1:] == b".":
-                if os.get_blocking(reading):
-                    os.set_blocking(reading, False)
-                try:
-                    os.read(reading, 1 << 20)
-                except BlockingIOError:
-                    break
-            os.set_blocking(reading, True)
+            one = run.child("one")
+            os.kill(one, 15)
+            until(lambda: not Path(f"/proc/{one}").exists(), "its end has been dealt with, and could not be said")
+            drain(reading)
             os.kill(run.child("two"), 15)
-            run.line("two ends")
             with os.fdopen(reading) as lines:
                 said = lines.readline()
             assert "sidecar two (pid" in said and said.endswith("(1 lines before this one were lost)\n"), said
             run.kill(15)
             assert run.end().code == 3
+
+
+def drain(fd: int) -> None:
+    """Read what is there."""
+    os.set_blocking(fd, False)
+    try:
+        while os.read(fd, 1 << 20):
+            pass
+    except BlockingIOError:
+        os.set_blocking(fd, True)
 
 
 def test_all_standard_descriptors_closed(pidone: Pidone) -> None:

@@ -180,3 +180,8 @@ def test_the_launcher_names_a_place_where_it_cannot_write() -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1 and result.stderr.startswith("pidonectl: cannot write the launcher /no/where/pidone")
     assert result.stderr.count("\n") == 1
+
+
+def test_python_m_pidone_is_the_same_program() -> None:
+    result = Pidone(PYTHON, "-m", "pidone").run("--", "sh", "-c", "exit 3", cwd=ROOT)
+    assert (result.code, result.err) == (3, ""), result

@@ -108,3 +108,12 @@ def test_a_file_is_one_sitting_and_a_function_one_screen() -> None:
             if isinstance(node, ast.FunctionDef):
                 length = (node.end_lineno or 0) - node.lineno + 1
                 assert length <= 50, f"{path.name}:{node.lineno} {node.name} has {length} lines"
+
+
+def test_no_clock_but_the_monotonic_one() -> None:  # E33
+    """Suspend, NTP and an administrator step the others."""
+    for path in sources("init"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "time":
+                assert [alias.name for alias in node.names] == ["monotonic"], f"{path.name}:{node.lineno}"
+            assert not (isinstance(node, ast.Import) and node.names[0].name == "time"), f"{path.name}"
