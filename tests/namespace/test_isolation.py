@@ -50,9 +50,13 @@ def hostile(tmp_path: Path) -> Path:
     return directory
 
 
+#: A python3 that is one: pyenv's is a script that adds to the environment, which is no doing of pidone's.
+REAL = f"{Path(PYTHON).parent}:/usr/bin:/bin"
+
+
 def environment(hostile: Path) -> dict[str, str]:
     return {
-        "PATH": os.environ["PATH"],
+        "PATH": REAL,
         "PYTHONPATH": str(hostile),
         "PYTHONHOME": "/nowhere",
         "PYTHONSTARTUP": str(hostile / "os.py"),
