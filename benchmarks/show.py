@@ -29,7 +29,7 @@ ORDER = (
     "honcho",
 )
 
-USS = "USS, %d processes (kB)"
+USS = "USS with %d (kB)"
 
 
 def ratio(label: str, peer: str) -> Callable[[Rows], float]:
@@ -62,7 +62,7 @@ BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
     ),
     (
         "context switches in 60 s, 100 processes",
-        lambda rows: rows["switches in 60 s, 100 processes"]["pidone"],
+        lambda rows: rows["switches in 60 s with 100"]["pidone"],
         "<=",
         0,
     ),

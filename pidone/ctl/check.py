@@ -11,7 +11,8 @@ from typing import Any
 
 from pidone.declare import answer, compiled
 from pidone.declare.check import check, notes
-from pidone.declare.read import Wrong, parse, read
+from pidone.declare.parse import parse
+from pidone.declare.read import Wrong, read
 from pidone.declare.resolve import Resolver
 from pidone.init import group, plan, signals
 

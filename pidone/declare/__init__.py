@@ -1,6 +1,7 @@
 """The group's file: TOML -> all of its errors, or a plan.
 
-    read      bytes -> a TOML document, and the line of each of its keys
+    read      the file's bytes, and the error that says what is wrong with it
+    parse     bytes -> a TOML document, and the line of each of its keys
     schema    which keys there are, what each may hold, and what is said when it holds something else
     check     document -> errors with file:line, or the declaration as plain data
     resolve   declaration -> plan: users, env files, volumes, the container's memory; done at each start

@@ -37,7 +37,7 @@ def main(path: bytes, command: list[bytes], pipe: int) -> int:
 def checked(data: bytes) -> dict[str, object]:
     """Loads what checking needs only where there is something to check. Raises Wrong."""
     from pidone.declare.check import check
-    from pidone.declare.read import parse
+    from pidone.declare.parse import parse
 
     return check(*parse(data))
 

@@ -11,7 +11,8 @@ import re
 from typing import Any
 
 from pidone.declare import schema
-from pidone.declare.read import Path, Wrong
+from pidone.declare.parse import Path
+from pidone.declare.read import Wrong
 from pidone.init import plan, signals
 
 Declaration = dict[str, Any]

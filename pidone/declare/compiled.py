@@ -6,13 +6,15 @@ used: a stale one costs time and never changes what runs.
 
 from __future__ import annotations
 
-import contextlib
 import marshal
 import os
 import sys
-from typing import Any
 
 from pidone import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # at run time `typing` would cost more than all that this module saves
+    from typing import Any
 
 _MARK = f"pidone {__version__} {sys.hexversion >> 16:x}"
 
@@ -29,8 +31,10 @@ def write(path: str, data: bytes, declaration: dict[str, Any]) -> None:
             file.write(marshal.dumps((_MARK, data, declaration)))
         os.replace(temporary, path_of(path))
     except OSError:
-        with contextlib.suppress(OSError):
+        try:
             os.unlink(temporary)
+        except OSError:
+            pass  # it was not even made
         raise
 
 

@@ -6,9 +6,12 @@ cgroup v1 and v2 (kernel: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from pidone.init import plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: v1 says "no limit" with the largest number of whole pages.
 UNLIMITED = 1 << 60

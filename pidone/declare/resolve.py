@@ -1,6 +1,6 @@
 """A declaration -> a plan on this machine, now: users, env files, volumes, memory.
 
-Done at each start, also of a compiled file, because all of it may have changed since.
+Done at each start, also of a compiled file, because all of it may have changed since: so it imports little.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import re
-from typing import Any
 
 from pidone.declare import memory
 from pidone.declare.read import Wrong
 from pidone.init.plan import Plan, Process
 
-Entry = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Entry = dict[str, Any]
 
 
 class Resolver:
@@ -69,7 +71,7 @@ class Resolver:
                     if not line.strip() or line.lstrip().startswith("#"):
                         continue
                     key, equals, value = line.partition("=")
-                    if not equals or not re.fullmatch(r"\S+", key) or "\0" in line:
+                    if not equals or key.split() != [key] or "\0" in line:
                         self.wrong(entry, "env_file", f"{path}:{number}: not NAME=VALUE: {line[:40]!r}")
                         continue
                     found[key] = value

@@ -34,11 +34,12 @@ class Block:
 def blocks(*languages: str) -> list[Block]:
     found = []
     for document in DOCUMENTS:
-        fences = re.findall(r"^```(\w*)\n(.*?)^```$", document.read_text(), re.M | re.S)
-        for number, (language, text) in enumerate(fences):
-            after = fences[number + 1] if number + 1 < len(fences) else ("", "")
-            if language in languages:
-                found.append(Block(document, language, text, after[1] if after[0] == "text" else ""))
+        text = document.read_text()
+        fences = list(re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S))
+        for fence, after in zip(fences, [*fences[1:], None]):
+            shown = after and after[1] == "text" and "\n#" not in text[fence.end() : after.start()]
+            if fence[1] in languages:
+                found.append(Block(document, fence[1], fence[2], after[2] if after and shown else ""))
     return found
 
 
@@ -112,12 +113,12 @@ def test_the_lines_for_a_dockerfile_make_an_image_that_runs(
 ) -> None:
     wheel = [PYTHON, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(source)]
     subprocess.run(wheel, check=True, env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")})
-    (tmp_path / "app.py").write_text("import os, sys\nprint('pid', os.getpid(), flush=True)\nsys.exit(7)\n")
+    (tmp_path / "app.py").write_text("import os, sys\nprint('below', os.getppid(), flush=True)\nsys.exit(7)\n")
     (tmp_path / "Dockerfile").write_text(f"{PYTHON_IMAGE}{block.text}COPY app.py /app\n")
     engine.build("three-lines", file=tmp_path / "Dockerfile", directory=tmp_path)
     with Container(engine, "three-lines") as container:
         result = container.end()
-    assert (result.code, result.text, result.err) == (7, "pid 2\n", ""), result
+    assert (result.code, result.text, result.err) == (7, "below 1\n", ""), result
 
 
 class TestConfig:
@@ -153,7 +154,9 @@ class TestConfig:
         ], result  # fmt: skip
 
     def test_helloworld_s_route_of_sighup(self, pidone: Pidone) -> None:
-        command = ("-c", "pidone.toml", "--", "sh", "-c", "kill -HUP 1; exec sleep 1")
+        shutil.rmtree("/tmp/pidone-helloworld", ignore_errors=True)
+        wait = "until [ -S /tmp/pidone-helloworld/api ]; do sleep 0.01; done; kill -HUP 1; exec sleep 1"
+        command = ("-c", "pidone.toml", "--", "sh", "-c", wait)
         result = pidone.run(*command, cwd=ROOT / "config" / "helloworld")
         assert result.code == 0 and "log: would reopen its file now" in result.lines, result
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pidone.declare import memory, schema
 from pidone.declare.check import check
-from pidone.declare.read import Wrong, parse
+from pidone.declare.parse import parse
+from pidone.declare.read import Wrong
 from pidone.init import plan
 
 
