@@ -27,11 +27,18 @@ def explain_file(path: bytes, error: OSError) -> "tuple[int, str]":
     words = posix.strerror(error.errno or 0).lower()
     if error.errno == errno.ENOENT:
         return NOT_FOUND, "%s: %s" % (show(path), missing_loader(path, words))
-    if error.errno == errno.EACCES and posix.stat(path).st_mode & 0o170000 == 0o040000:
+    if error.errno == errno.EACCES and is_directory(path):
         words = "is a directory"
     elif error.errno == errno.ENOEXEC:
         words += " (a script needs a first line such as #!/bin/sh)"
     return CANNOT, "%s: %s" % (show(path), words)
+
+
+def is_directory(path: bytes) -> bool:
+    try:
+        return posix.stat(path).st_mode & 0o170000 == 0o040000
+    except OSError:  # in a directory that we may not search
+        return False
 
 
 def missing_loader(path: bytes, words: str) -> str:

@@ -62,11 +62,13 @@ def boot(room):
             setattr(sys.modules[above], last, module)
         exec(code, module.__dict__)
     sys.path.append(room[0][1][:-19])
-    module.main()
+    return module.main
 try:
-    boot(marshal.loads(d[4:])[1])
+    main = boot(marshal.loads(d[4:])[1])
 except OSError:
-    pass
+    main = None
+if main:
+    main()
 """
 
 

@@ -8,6 +8,7 @@ are this machine's own.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -31,6 +32,8 @@ SETTINGS = (
 
 #: Starts the package that this pidonectl belongs to, isolated like the launchers.
 BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from pidone.init.main import main; main()"
+
+PASSED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 #: Exits with 0 if namespaces can be had.
 TRIAL = ["true"]
@@ -96,32 +99,29 @@ def why(words: str) -> str:
 
 def supervise(command: list[str]) -> int:
     """Run it, pass signals on to the PID 1 inside, and give the terminal back at the end."""
-    passed = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
-    waiting: list[int] = []
-    child: subprocess.Popen[bytes] | None = None
+    inside: list[int] = []
+    early: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        inside = pid_one(child.pid) if child else None
-        if inside is None:
-            waiting.append(number)
-        else:
-            os.kill(inside, number)
+        if not inside:
+            early.append(number)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(inside[0], number)
 
-    for number in passed:
+    for number in PASSED:
         signal.signal(number, pass_on)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # for tcsetpgrp below, from the background
     child = subprocess.Popen(command, close_fds=False, preexec_fn=default_signals)
-    while waiting:
-        inside = pid_one(child.pid)
-        if inside is None and child.poll() is None:
-            time.sleep(0.001)  # the fork of another process is no event to us
-            continue
-        if inside is not None:
-            os.kill(inside, waiting[0])
-        waiting.pop(0)
+    while child.poll() is None and not inside:
+        inside += pid_one(child.pid)
+        time.sleep(0.001)  # the fork of another process is no event to us
+    while early and inside:
+        pass_on(early.pop(0), None)
     code = child.wait()
-    if os.isatty(0) and os.getpgrp() != os.tcgetpgrp(0) and os.tcgetpgrp(0) != os.getsid(0):
-        os.tcsetpgrp(0, os.getpgrp())
+    with contextlib.suppress(OSError):  # it is no terminal, or not ours
+        if os.tcgetpgrp(0) not in (os.getpgrp(), os.getsid(0)):
+            os.tcsetpgrp(0, os.getpgrp())
     return code if code >= 0 else 128 - code
 
 
@@ -129,10 +129,9 @@ def default_signals() -> None:
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
 
 
-def pid_one(unshare: int) -> int | None:
-    """The PID 1 that unshare has forked, as numbered out here; None while there is none."""
+def pid_one(unshare: int) -> list[int]:
+    """The PID 1 that unshare has forked, as numbered out here; nothing while there is none."""
     try:
-        children = Path(f"/proc/{unshare}/task/{unshare}/children").read_text().split()
+        return [int(word) for word in Path(f"/proc/{unshare}/task/{unshare}/children").read_text().split()[:1]]
     except OSError:
-        return None
-    return int(children[0]) if children else None
+        return []

@@ -47,9 +47,9 @@ class Resolver:
         return Process(
             name=entry["name"],
             role=entry["role"],
-            argv=[os.fsencode(word) for word in entry.get("command") or entry["shell"]],
-            env=tuple((os.fsencode(key), os.fsencode(value)) for key, value in env.items()),
-            cwd=os.fsencode(entry["cwd"]) if "cwd" in entry else None,
+            argv=[word.encode() for word in entry.get("command") or entry["shell"]],
+            env=tuple((key.encode(), value.encode()) for key, value in env.items()),
+            cwd=entry["cwd"].encode() if "cwd" in entry else None,
             user=self.user(entry, "user") if "user" in entry else None,
             umask=entry.get("umask"),
             nice=entry.get("nice"),

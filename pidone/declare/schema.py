@@ -95,9 +95,16 @@ def signal_list(value: Any) -> list[int]:
 
 def user(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return str(value)
+        return in_range(str(value))
     if not isinstance(value, str) or not re.fullmatch(r"[^\s:]+(:[^\s:]+)?", value):
         raise ValueError('"name", "name:group" or "1000:1000"')
+    return in_range(value)
+
+
+def in_range(value: str) -> str:
+    """setresuid(2) takes the largest number, -1, as "leave it as it is": root would stay root."""
+    if any(part.isdigit() and int(part) >= 2**32 - 1 for part in value.split(":")):
+        raise ValueError("numbers below 4294967295")
     return value
 
 

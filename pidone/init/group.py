@@ -6,18 +6,18 @@ exec not yet confirmed), RUNNING or TERMINATED; it only ever moves to the right.
     START   walking the list: an init step must end with 0, a sidecar must have started, before the next one starts
     RUN     the primary runs; signals are passed on
     STOP    primary (and a running init step) told first, then sidecars in reverse order, each when the last is gone
-    SWEEP   every member is gone; what they left behind has been sent SIGTERM
-    KILL    the grace is over; SIGKILL has been sent to everything
+    SWEPT   every member is gone; what they left behind has been sent SIGTERM
+    KILLED  the grace is over; SIGKILL has been sent to everything
     OVER    the exit code has been given out
 
 Phases, too, only move downwards, so a second stop signal cannot restart a stop (E40) and nothing starts after one has
 begun (E41). What begins a stop: the primary's end, a stop signal, a failed init step, a start that failed.
 
-The clock of a stop starts with it. Whoever was told at t is killed at the end of the grace, or at t + WINDOW if that
-is later (S80); at the end of the grace all who still wait for their turn are told together (S81). Nothing moves the
-`limit`, grace + WINDOW: SIGKILL for all that is left. LAST_RESORT later pidone exits although the kernel could not end
-a process (E38). A single command has no stop signals: all are its own, and the stop begins when it has ended; but the
-grace of what it leaves behind counts from the moment it was asked to end, as `docker stop` counts.
+The clock of a stop starts with it. At the end of the grace who was told at least WINDOW ago is killed (S80), and all
+who still wait for their turn are told together (S81); who is left after that is killed when the youngest's WINDOW is
+over, and never after the limit, grace + WINDOW. LAST_RESORT later pidone exits although a process stays (E38).
+A single command has no stop signals: all are its own, and the stop begins when it has ended; but the grace of what it
+leaves behind counts from when it was last asked to end, as `docker stop` counts.
 
 This file refuses to know: pids, descriptors, the clock (each event comes with its time), and words. `take` maps an
 event to a list of actions; after each call `deadline` holds when DEADLINE wants to be sent, or None.
@@ -59,8 +59,8 @@ WINDOW = 2.0  # S80, minimumGracePeriodInSeconds
 LAST_RESORT = 0.5
 HINT = 3.0  # after this long a shell that sits on a stop signal is worth a line
 
-SIGKILL, SIGTERM, SIGCONT = 9, 15, 18
-ASKING = (1, 2, 3, SIGTERM)  # HUP, INT, QUIT, TERM: what people send to end a single command
+SIGHUP, SIGKILL, SIGTERM, SIGCONT = 1, 9, 15, 18
+ASKING = (2, 3, SIGTERM)  # INT, QUIT, TERM: what people send to end a single command
 REALTIME = 34
 MOST_HELD = 1024
 
@@ -101,7 +101,7 @@ class Group:
         self.held: "list[tuple[int, int]]" = []
         self.actions: "list[Action]" = []
         self.began: "float | None" = None  # when the grace began to count
-        self.limit = 0.0  # of the stop
+        self.limit = 0.0  # of the stop; once SIGKILL was sent, of ours
         self.expired = False  # the grace
         self.swept: "float | None" = None  # when the leftovers were told
         self.hint: "float | None" = None  # when to wonder about a shell
@@ -189,7 +189,7 @@ class Group:
         self.hint = None
         if number in self.members[self.primary].sent:
             self._do(SAY, "swallowed", self.primary)
-        elif number and not (self.terminal and number in ASKING):
+        elif number and self.phase != KILLED and not (self.terminal and number in (SIGHUP, *ASKING)):
             self._do(SAY, "killed", self.primary, number)
         if self.phase < STOP:
             self._stop(now)
@@ -209,7 +209,7 @@ class Group:
                 self.code = 128 + number  # unless the primary still gives its own (E42)
                 self._stop(now)
             return
-        if not self.plan.stop_signals and number in ASKING and self.began is None:
+        if not self.plan.stop_signals and number in ASKING and self.phase < STOP:
             self.began = now
             self.hint = now + HINT
         if number not in self.plan.routes:
@@ -270,7 +270,7 @@ class Group:
             self._exit()
         elif self.phase >= STOP and now >= self._kill_at():
             self.phase = KILLED
-            self.limit = now
+            self.limit = now + LAST_RESORT
             self._do(SAY, "grace over")
             self._do(SWEEP, SIGKILL)
         elif self.phase == STOP and not self.expired and now >= self._grace_end():
@@ -300,7 +300,7 @@ class Group:
     def _set_deadline(self) -> None:
         self.deadline = self.hint
         if self.phase == KILLED:
-            self.deadline = self.limit + LAST_RESORT
+            self.deadline = self.limit
         elif self.phase == OVER:
             self.deadline = None
         elif self.phase >= STOP:

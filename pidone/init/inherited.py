@@ -53,7 +53,7 @@ def fill_standard_descriptors() -> "tuple[int, ...]":
             try:
                 posix.open("/dev/null", posix.O_RDWR)
             except OSError:
-                posix.pipe2(0)  # a container without /dev/null: anything that is open will do
+                posix.pipe2(posix.O_CLOEXEC)  # a container without /dev/null: anything that is open will do
     return tuple(closed)
 
 

@@ -45,10 +45,10 @@ class Loop:
         self.queue: "list[Event]" = []
 
     def run(self, early: "list[int]") -> "NoReturn":
-        """Never returns. early: signals that came while the plan was made."""
-        self.feed((machine.BEGIN,))
+        """Never returns. early: signals that came while the plan was made; a stop among them, and nothing starts."""
         for number in early:
             self.feed((machine.SIGNAL, number))
+        self.feed((machine.BEGIN,))
         while True:
             more = self.reap()
             while not self.wait(0.0 if more else None) and not more:
@@ -60,7 +60,7 @@ class Loop:
         """Sleep until something happens, or for at most `timeout` seconds. True if it may have happened to a child."""
         deadline = self.group.deadline
         if deadline is not None and timeout is None:
-            timeout = max(0.0, deadline - monotonic())
+            timeout = max(0.0, min(deadline - monotonic(), 3600.0))  # a longer one overflows in time; early is harmless
         if timeout is None:
             info = _signal.sigwaitinfo(signals.ALL)
         else:
@@ -78,6 +78,8 @@ class Loop:
             # the price of handing the terminal over (E25); the kernel sends these two in our own name
             ours = number in (SIGHUP, SIGCONT) and info.si_pid == posix.getpid()
             ours = ours or (number == SIGCONT and self.terminal.resume())
+        if number in machine.ASKING or number in self.plan.stop_signals:
+            self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
         if not ours:
             self.feed((machine.SIGNAL, number))
         return number == SIGCHLD
@@ -100,7 +102,7 @@ class Loop:
                 continue
             if member is None:
                 if self.verbose:
-                    self.trace("reaped", pid, code, number)
+                    self.talk("trace", ("reaped", pid, code, number))
             else:
                 self.read_answers()  # the answer comes before the exit it explains
                 if pid in self.members:
@@ -126,6 +128,8 @@ class Loop:
 
     def forget(self, pid: int) -> None:
         del self.pids[self.members.pop(pid)]
+        if self.terminal is not None and pid == self.terminal.app:
+            self.terminal.suspended = False  # its number may be a stranger's soon (E18)
 
     # -- actions
 
@@ -137,7 +141,7 @@ class Loop:
         while self.queue:
             event = self.queue[0]
             if self.verbose:
-                self.trace("event", *event)
+                self.talk("trace", ("event", *event))
             for action in self.group.take(event, monotonic()):
                 CALLS[action[0]](self, *action[1:])
             del self.queue[0]
@@ -157,39 +161,35 @@ class Loop:
         self.members[pid] = member
         self.answers[answer] = member
         if self.terminal is not None and member == self.group.primary:
-            self.terminal.started(pid)
+            self.terminal.app = pid
 
     def kill(self, member: int, number: int, whole: bool) -> None:
         pid = self.pids.get(member)
         if pid is None:
             return
         try:
-            if whole:
-                posix.killpg(pid, number)
-            else:
-                posix.kill(pid, number)
-        except ProcessLookupError:
-            if whole:
+            try:
+                (posix.killpg if whole else posix.kill)(pid, number)
+            except ProcessLookupError:
                 posix.kill(pid, number)  # forked, but not yet the leader of its group
         except OSError:
             pass  # a process of another user, and pidone is not root
-
-    def sweep(self, number: int) -> None:
-        reap.sweep(number)
 
     def suspend(self) -> None:
         if self.terminal is not None:
             self.terminal.suspend()
 
-    def say(self, what: str, *details: "object") -> None:
-        from pidone.init import words
+    def say(self, *details: "object") -> None:
+        self.talk("tell", details)
 
-        words.tell(self.plan, self.pids, what, details)
+    def talk(self, kind: str, details: "tuple[object, ...]") -> None:
+        """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""
+        try:
+            from pidone.init import words
 
-    def trace(self, *details: "object") -> None:
-        from pidone.init import words
-
-        words.trace(self.plan, self.pids, details)
+            getattr(words, kind)(self.plan, self.pids, details)
+        except Exception:
+            pass
 
     def exit(self, code: int) -> "NoReturn":
         if self.terminal is not None:
@@ -198,4 +198,4 @@ class Loop:
 
 
 #: In the order of the action kinds in `group`.
-CALLS = (Loop.spawn, Loop.kill, Loop.sweep, Loop.suspend, Loop.say, Loop.exit)
+CALLS = (Loop.spawn, Loop.kill, lambda _, number: reap.sweep(number), Loop.suspend, Loop.say, Loop.exit)

@@ -43,7 +43,7 @@ def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int
         from pidone.init import planner
 
         try:
-            made, code, early = planner.ask(wanted.config, wanted.command, cwd)
+            made, code, early = planner.ask(wanted.config, wanted.command, cwd, wanted.rewrites)
         except OSError as error:
             why = error.strerror or str(error)
             fail("cannot read %s: %s" % (show(wanted.config), why[:1].lower() + why[1:]), 126)

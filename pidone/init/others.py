@@ -21,19 +21,13 @@ def name_of(pid: int) -> str:
 
 def survivors() -> "list[int]":
     """Pids of all that run below us, zombies left out: of the whole namespace for PID 1. Empty where /proc is not."""
-    parents, alive = {}, []
     try:
         numbers = [int(name) for name in posix.listdir("/proc") if name.isdigit()]
     except OSError:
         return []
-    for pid in numbers:
-        stat = _stat(pid)
-        if stat:
-            parents[pid] = int(stat[1])
-            if stat[0] not in (b"Z", b"X"):
-                alive.append(pid)
     ours = posix.getpid()
-    return [pid for pid in alive if pid != ours and (ours == 1 or _descends(pid, ours, parents))]
+    running = [pid for pid in numbers if pid != ours and _stat(pid)[:1] not in ([], [b"Z"], [b"X"])]
+    return [pid for pid in running if ours == 1 or _descends(pid, ours)]
 
 
 def _stat(pid: int) -> "list[bytes]":
@@ -44,9 +38,12 @@ def _stat(pid: int) -> "list[bytes]":
         return []
 
 
-def _descends(pid: int, ancestor: int, parents: "dict[int, int]") -> bool:
-    while pid in parents and pid != ancestor:
-        pid = parents[pid]
+def _descends(pid: int, ancestor: int) -> bool:
+    for _ in range(1 << 10):  # numbers are reused while we look, so a circle is not impossible
+        stat = _stat(pid)
+        if not stat or pid == ancestor:
+            break
+        pid = int(stat[1])
     return pid == ancestor
 
 
@@ -87,7 +84,7 @@ def _kill_descendant(pid: int, number: int) -> None:
     try:
         if fd < 0:
             posix.kill(pid, number)
-        elif pid in survivors():
+        elif _descends(pid, posix.getpid()):
             _signal.pidfd_send_signal(fd, number)
     except OSError:
         pass

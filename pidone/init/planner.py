@@ -18,7 +18,9 @@ from pidone.init.spawn import answer_pipe
 STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
 
 
-def ask(path: bytes, command: "list[bytes]", cwd: "bytes | None") -> "tuple[Plan | None, int, list[int]]":
+def ask(
+    path: bytes, command: "list[bytes]", cwd: "bytes | None", rewrites: "dict[int, int]"
+) -> "tuple[Plan | None, int, list[int]]":
     """(plan, exit code where there is none, signals that came meanwhile and wait for the group).
 
     A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
@@ -40,11 +42,11 @@ def ask(path: bytes, command: "list[bytes]", cwd: "bytes | None") -> "tuple[Plan
         except BlockingIOError:
             pass
         info = _signal.sigwaitinfo(signals.ALL)
-        if info.si_signo in STOPPING:
-            posix.kill(pid, _signal.SIGKILL)
-            posix.waitpid(pid, 0)
-            return None, 128 + info.si_signo, []
-        if info.si_code <= 0:  # not the kernel's SIGIO or SIGCHLD
+        number = rewrites.get(info.si_signo, info.si_signo)
+        if number in STOPPING:
+            posix.kill(pid, _signal.SIGKILL)  # and no waiting for it: a file system that hangs may hold it
+            return None, 128 + number, []
+        if info.si_code <= 0 or info.si_signo not in (_signal.SIGCHLD, _signal.SIGIO):  # those two are our own
             early.append(info.si_signo)
     posix.close(reading)
     status = posix.waitpid(pid, 0)[1]

@@ -19,7 +19,10 @@ def look() -> "tuple[int, int, int, int] | None":
         return info.si_pid, EXIT, info.si_status, 0
     if info.si_code in (posix.CLD_KILLED, posix.CLD_DUMPED):
         return info.si_pid, EXIT, 0, info.si_status
-    posix.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)  # a stop is not an exit (E19)
+    try:
+        posix.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)  # a stop is not an exit (E19)
+    except ChildProcessError:
+        pass  # it has been continued, and has ended, in between
     return info.si_pid, STOP, 0, info.si_status
 
 

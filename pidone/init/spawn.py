@@ -160,7 +160,7 @@ def execute(process: "Process", inherited: "Inherited") -> "tuple[int, str]":
             if error.errno in MISSING and not posix.access(path, posix.F_OK):
                 continue
             refused = refused or (path, error)
-            if error.errno != errno.EACCES:
+            if error.errno not in (errno.EACCES, *MISSING):
                 break
     from pidone.aside import refusal
 

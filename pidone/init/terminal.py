@@ -42,9 +42,6 @@ class Terminal:
         if self.foreground:
             posix.tcsetpgrp(self.fd, posix.getpid())
 
-    def started(self, app: int) -> None:
-        self.app = app
-
     def suspend(self) -> None:
         """The app has been stopped by the terminal: stop our own process group, and wake with it on SIGCONT."""
         if self.leads:
@@ -58,8 +55,11 @@ class Terminal:
         if not self.suspended:
             return False
         self.suspended = False
-        if posix.tcgetpgrp(self.fd) == posix.getpgrp():  # `fg`; after `bg` the terminal stays the shell's
-            self._give(self.app)
+        try:
+            if posix.tcgetpgrp(self.fd) == posix.getpgrp():  # `fg`; after `bg` the terminal stays the shell's
+                self._give(self.app)
+        except OSError:
+            pass  # the terminal is gone
         posix.killpg(self.app, _signal.SIGCONT)
         return True
 

@@ -25,7 +25,7 @@ _lost = [0]
 def say(text: str) -> None:
     """One line to stderr, without ever blocking."""
     lost = " (%d lines before this one were lost)" % _lost[0] if _lost[0] else ""
-    line = ("pidone: %s%s\n" % (text, lost)).encode("utf-8", "backslashreplace")[-4096:]
+    line = ("pidone: %s%s" % (text, lost)).encode("utf-8", "backslashreplace")[:4095] + b"\n"  # PIPE_BUF: in one piece
     try:
         _write(2, line)
         _lost[0] = 0
@@ -52,9 +52,9 @@ def _write(fd: int, line: bytes) -> None:
         posix.write(fd, line)
 
 
-def tell(plan: "Plan", pids: "dict[int, int]", what: str, details: "tuple[Any, ...]") -> None:
+def tell(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
     """The group's SAY action as a line, or as nothing where it would not be true."""
-    text = _TEXTS[what](plan, pids, *details)
+    text = _TEXTS[details[0]](plan, pids, *details[1:])
     if text:
         say(text)
 
@@ -136,11 +136,11 @@ _TEXTS: "dict[str, Any]" = {
     "immortal": _immortal,
 }
 
-_EVENTS = ("begin", "started", "failed", "ended", "stopped", "signal", "deadline", "alone")
+_MOVES = {machine.EXECED: "started", machine.STOPPED: "stopped"}
 
 
 def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
-    """A line for `--verbose`: each event as the group is given it, and each orphan reaped."""
+    """A line for `--verbose`: what the group is told, and each orphan reaped."""
     kind, *rest = details
     if kind == "reaped":
         pid, code, number = rest
@@ -151,7 +151,5 @@ def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> N
         say("signal %s" % signal_name(rest[1]))
     elif event == machine.EXITED:
         say("%s %s" % (who(plan, pids, rest[1]), how(rest[2], rest[3])))
-    elif event in (machine.EXECED, machine.STOPPED):
-        say("%s %s" % (_EVENTS[event], who(plan, pids, rest[1])))
-    elif event in (machine.BEGIN, machine.DEADLINE):
-        say(_EVENTS[event])
+    elif event in _MOVES:
+        say("%s %s" % (_MOVES[event], who(plan, pids, rest[1])))
