@@ -156,6 +156,15 @@ def test_an_unknown_user_and_group(pidone: Pidone, write: Write) -> None:
     )
 
 
+@pytest.mark.parametrize("user", ["4294967295", "4294967295:0", "0:4294967295", "99999999999"])
+def test_a_number_that_would_leave_root_as_it_is(pidone: Pidone, write: Write, user: str) -> None:
+    refused(
+        pidone,
+        write("g.toml", process("x", "primary", "id", more=f'user = "{user}"')),
+        ":5: process 'x': user = ", "wanted is numbers below 4294967295",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("command", ["[]", '[""]', '["a\\u0000b"]', "[1]", '"true"', '[["true"]]', "{}"])
 def test_commands_that_make_no_sense(pidone: Pidone, write: Write, command: str) -> None:
     file = write("g.toml", f'[[process]]\nname = "m"\nrole = "primary"\ncommand = {command}\n')

@@ -131,3 +131,29 @@ def test_help_fits_a_screen_and_shows_the_three_ways(pidone: Pidone) -> None:
 def test_what_follows_the_command_is_the_command_s(pidone: Pidone) -> None:
     assert pidone.run("echo", "-v", "--help").out == b"-v --help\n"
     assert pidone.run("--", "echo", "--", "-c").out == b"-- -c\n"
+
+
+def test_a_program_whose_interpreter_is_missing_is_passed_over_for_a_later_one(pidone: Pidone, tmp_path: Path) -> None:
+    """As execvp(3) does (E6)."""
+    for name, interpreter in (("first", "/no/such"), ("second", "/bin/sh")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tool").write_text(f"#!{interpreter}\necho {name}\n")
+        (tmp_path / name / "tool").chmod(0o755)
+    assert pidone.run("--", "tool", env={"PATH": f"{tmp_path}/first:{tmp_path}/second"}).out == b"second\n"
+    result = pidone.run("--", "tool", env={"PATH": f"{tmp_path}/first:/nowhere"})
+    assert result.code == 127 and "its interpreter /no/such: no such file" in result.err, result
+
+
+def test_a_directory_of_path_that_may_not_be_searched(anyone: Pidone, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir(mode=0o700)
+    wrap = ("setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "env", f"PATH={tmp_path}/private:/usr/bin")
+    assert anyone.run("--", "echo", "x", wrap=wrap).text == "x\n"
+    result = anyone.run("--", "nosuchprogram", wrap=wrap)
+    assert result.code == 126 and f"{tmp_path}/private/nosuchprogram: permission denied" in result.err, result
+    assert "Error" not in result.err and result.err.count("\n") == 1, result
+
+
+def test_a_long_line_keeps_its_beginning(pidone: Pidone) -> None:
+    result = pidone.run("--", "nosuchprogram", env={"PATH": ":".join(["/" + "x" * 100] * 100)})
+    assert result.code == 127 and len(result.err) <= 4096, result
+    assert result.err.startswith("pidone: cannot start nosuchprogram: ") and result.err.endswith("\n"), result

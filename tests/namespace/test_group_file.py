@@ -97,6 +97,12 @@ def test_cwd_that_is_not_there_is_one_line(pidone: Pidone, write: Write) -> None
     assert result.err == "pidone: cannot start main: cwd /no/where: no such file or directory (exit 126)\n", result
 
 
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
+def test_a_word_of_the_file_is_its_bytes_in_every_locale(pidone: Pidone, write: Write, locale: str) -> None:
+    file = write("g.toml", process("main", "primary", "printf", "%s-", "caf\u00e9", "\u20ac"))
+    assert pidone.run("-c", file, env={"LC_ALL": locale}).out == "caf\u00e9-\u20ac-".encode()
+
+
 def test_shell_is_a_line_for_sh(pidone: Pidone, write: Write) -> None:
     file = write("g.toml", '[[process]]\nname = "m"\nrole = "primary"\nshell = "echo $((1 + 1)) | cat; exit 3"\n')
     result = pidone.run("-c", file)

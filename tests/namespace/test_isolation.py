@@ -189,3 +189,36 @@ def test_the_launcher_names_a_place_where_it_cannot_write() -> None:
 def test_python_m_pidone_is_the_same_program() -> None:
     result = Pidone(PYTHON, "-m", "pidone").run("--", "sh", "-c", "exit 3", cwd=ROOT)
     assert (result.code, result.err) == (3, ""), result
+
+
+@pytest.fixture
+def copied(source: Path, tmp_path: Path) -> tuple[Path, Pidone]:
+    """(a package of the test's own, its launcher)."""
+    shutil.copytree(source / "pidone", tmp_path / "copy" / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "copy" / "pidone", Pidone(str(tmp_path / "pidone"))
+
+
+def launch(package: Path, pidone: Pidone) -> None:
+    command = [PYTHON, "-m", "pidone.ctl.main", "launcher", pidone.program[0]]
+    subprocess.run(command, check=True, cwd=package.parent, stdout=subprocess.DEVNULL)
+
+
+def test_the_exit_code_does_not_depend_on_the_file_that_knows_the_words(
+    copied: tuple[Path, Pidone], helper: str
+) -> None:
+    """An upgrade in the container, say: what PID 1 has not loaded yet is gone when there is trouble."""
+    package, pidone = copied
+    launch(package, pidone)
+    (package / "init" / "words.py").unlink()
+    script = f"{helper} leave x {helper} app rest; kill -9 $$"
+    result = pidone.run("--", "sh", "-c", script)
+    assert (result.code, result.err) == (137, "") and "rest ends" in result.lines, result
+
+
+def test_the_launcher_starts_it_once_whatever_it_raises(copied: tuple[Path, Pidone]) -> None:
+    package, pidone = copied
+    with (package / "init" / "main.py").open("a") as file:
+        file.write('\n\ndef main():\n    posix.write(1, b"once\\n")\n    raise OSError(5, "planted")\n')
+    launch(package, pidone)
+    result = pidone.run("--", "true")
+    assert result.text == "once\n" and "planted" in result.err, result

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import Write
 from tests.pid1 import PYTHON, Pidone, Running, until
@@ -69,7 +72,9 @@ def test_a_stopped_child_is_no_dead_one(pidone: Pidone, helper: str) -> None:  #
         assert run.end().code == 0
 
 
-def test_a_stopped_primary_is_continued_when_it_is_told_to_end(pidone: Pidone, helper: str) -> None:  # E19
+@pytest.mark.parametrize("number", range(5))
+def test_a_stopped_primary_is_continued_when_it_is_told_to_end(pidone: Pidone, helper: str, number: int) -> None:  # E19
+    """SIGTERM overtakes the SIGCHLD that tells of the stop, for its number is lower; the more often, the likelier."""
     with pidone.start("--", helper, "app", "a") as run:
         run.line("a started")
         child = run.child("a")
@@ -133,6 +138,13 @@ class TestNotPid1:
         assert stranger.stdout.readline() == b"stranger started\n"
         stranger.terminate()
         assert stranger.communicate()[0] == b"stranger got 15\nstranger ends\n"
+
+    def test_a_crowd_of_leftovers_does_not_make_it_deaf(self, pidone: Pidone) -> None:
+        """To look at all of /proc once for each of them took 37 s for 2,500."""
+        script = "i=0; while [ $i -lt 800 ]; do sleep 1000 & i=$((i + 1)); done; exit 3"
+        began = time.monotonic()
+        result = self.start(pidone, "-t", "2s", "--", "sh", "-c", script).end()
+        assert result.code == 3 and time.monotonic() - began < 15, result
 
     def test_what_ignores_sigterm_is_killed_after_the_grace(self, pidone: Pidone, helper: str) -> None:
         script = f"{helper} leave x {helper} app daemon ignore=15 && exit 3"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import Write
 from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, ROOT, Pidone, Result, Running, until
+from tests.pid1 import PATIENCE, PYTHON, ROOT, Pidone, Result, Running, until
 
 NOBODY = ("setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "env", "HOME=/")
 
@@ -90,3 +93,20 @@ def test_its_end_takes_everything_with_it(helper: str) -> None:
         running.process.wait()
     search = ["pgrep", "-f", f"{helper} app left-behind"]
     until(lambda: subprocess.run(search, stdout=subprocess.DEVNULL).returncode == 1, "the app is gone with it")
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3])
+def test_a_signal_in_the_first_instants_is_not_lost(delay: float) -> None:
+    """Whenever it comes: before Python listens, before unshare has forked, before pidone runs, and later."""
+    with sandbox("-q", "--", "sleep", "60") as running:
+        time.sleep(delay)
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(PATIENCE / 2) in (143, -15), delay
+
+
+def test_the_exit_code_is_kept_where_stdin_is_a_terminal_of_somebody_else_s() -> None:
+    master, slave = os.openpty()
+    result = run("-q", "--", "sh", "-c", "exit 3", stdin=slave, start_new_session=True)
+    os.close(master)
+    os.close(slave)
+    assert (result.code, result.err) == (3, ""), result

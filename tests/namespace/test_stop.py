@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Write
-from tests.namespace.test_signals import process
+from tests.namespace.test_signals import pending, process
 from tests.pid1 import PYTHON, Pidone, until
 
 
@@ -210,6 +210,50 @@ def test_the_primary_s_own_code_wins_over_the_signal_s(pidone: Pidone, helper: s
 def test_output_written_just_before_death_is_there(pidone: Pidone) -> None:  # E43
     result = pidone.run("--", PYTHON, "-c", "import os; os.write(1, b'x' * 60000 + b'end'); os._exit(0)")
     assert result.out.endswith(b"xend") and len(result.out) == 60003
+
+
+def test_a_grace_that_never_ends_is_a_grace(pidone: Pidone, helper: str) -> None:
+    result = pidone.run("-t", "9999999h", "--", "sh", "-c", f"{helper} leave x {helper} app rest && exit 5")
+    assert (result.code, result.err) == (5, "") and "rest ends" in result.lines, result
+
+
+def test_a_primary_that_pidone_has_killed_is_named_once(pidone: Pidone, helper: str, write: Write) -> None:
+    file = write("g.toml", process("main", "primary", helper, "app", "main", "ignore=15"))
+    with pidone.start("-t", "1s", "-c", file) as run:
+        run.line("main started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 137, result
+    assert re.fullmatch(r"pidone: the grace of 1 s is over: SIGKILL to main \(pid \d+\)\n", result.err), result
+
+
+def test_a_stop_signal_of_the_file_s_own_that_comes_early_starts_nothing(
+    pidone: Pidone, helper: str, tmp_path: Path
+) -> None:  # E41
+    file = tmp_path / "slow.toml"
+    os.mkfifo(file)
+    with pidone.start("-c", str(file)) as run:
+        writer = os.open(file, os.O_WRONLY)
+        run.kill(signal.SIGRTMIN + 3)
+        until(lambda: pending(run.pid) == 0, "pidone has taken it")
+        text = '[group]\nstop_signals = ["SIGRTMIN+3"]\n' + process("main", "primary", "echo", "started")
+        os.write(writer, text.encode())
+        os.close(writer)
+        result = run.end()
+    assert result.code == 128 + 37 and result.out == b"", result
+
+
+def test_a_rewrite_holds_while_the_file_is_read(pidone: Pidone, tmp_path: Path) -> None:
+    file = tmp_path / "slow.toml"
+    os.mkfifo(file)
+    with pidone.start("-r", "TERM:0", "-c", str(file)) as run:
+        writer = os.open(file, os.O_WRONLY)
+        run.kill(signal.SIGTERM)
+        until(lambda: pending(run.pid) == 0, "pidone has taken it")
+        os.write(writer, process("main", "primary", "echo", "started").encode())
+        os.close(writer)
+        result = run.end()
+    assert (result.code, result.text) == (0, "started\n"), result
 
 
 class TestFailedStart:

@@ -252,6 +252,36 @@ class TestUnderAShell:
         tty.see("still 42")
 
 
+class TestSuspended:
+    """Ctrl-Z was pressed, and then something happens before `fg`."""
+
+    @pytest.fixture
+    def tty(self, pidone: Pidone, tmp_path: Path, helper: str) -> Iterator[Tty]:
+        with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i", cwd=tmp_path) as tty:
+            tty.see("# ")
+            tty.type("stty -echo; PS1='<''> '")
+            tty.see("<> ")
+            tty.type(f"{pidone.program[0]} -- sh -c 'echo $$ > app; echo up; read x' 2> err")
+            tty.see("up")
+            tty.press("z")
+            tty.see("Stopped")
+            tty.see("<> ")
+            yield tty
+
+    def test_the_app_is_killed(self, tty: Tty, tmp_path: Path) -> None:
+        os.kill(int((tmp_path / "app").read_text()), 9)
+        tty.type("fg; echo code $?")
+        tty.see("code 137")
+        assert "Traceback" not in (tmp_path / "err").read_text()
+
+    def test_the_terminal_goes(self, tty: Tty, tmp_path: Path) -> None:
+        app = int((tmp_path / "app").read_text())
+        tty.hang_up()
+        until(lambda: not Path(f"/proc/{app}").exists(), "the app is gone with the terminal")
+        tty.process.wait(PATIENCE)
+        assert "Traceback" not in (tmp_path / "err").read_text()
+
+
 def test_words_to_a_terminal_that_was_given_away_do_not_stop_pidone(pidone: Pidone) -> None:  # E23
     """`stty tostop`: who writes from the background is stopped with SIGTTOU."""
     script = f"stty tostop; {pidone.program[0]} -- sh -c 'kill -9 $$'; echo code $?"

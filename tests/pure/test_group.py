@@ -291,3 +291,38 @@ def test_a_stopped_process_is_continued_when_it_is_told_to_end() -> None:  # E19
     group.take((g.EXECED, 0), 0.0)
     group.take((g.STOPPED, 0), 0.0)
     assert group.take((g.SIGNAL, TERM), 1.0) == [(g.KILL, 0, TERM, False), (g.KILL, 0, 18, False)]
+
+
+def test_a_reload_does_not_begin_the_grace_of_what_is_left_behind() -> None:
+    group = g.Group(make((PRIMARY,), stop_signals=()))
+    group.take((g.BEGIN,), 0.0)
+    group.take((g.SIGNAL, 1), 1.0)
+    assert group.deadline is None
+    group.take((g.EXITED, 0, 0, 0), 100.0)
+    assert group.deadline == 100.0 + GRACE
+
+
+def test_the_grace_of_what_is_left_behind_counts_from_the_last_time_it_was_asked() -> None:
+    group = g.Group(make((PRIMARY,), stop_signals=()))
+    group.take((g.BEGIN,), 0.0)
+    group.take((g.SIGNAL, 2), 1.0)
+    group.take((g.SIGNAL, TERM), 100.0)
+    group.take((g.EXITED, 0, 0, TERM), 101.0)
+    assert group.deadline == 100.0 + GRACE
+
+
+def test_a_stop_before_anything_was_started_starts_nothing() -> None:  # E41
+    group = g.Group(make((INIT, PRIMARY), stop_signals=(37,)))
+    group.take((g.SIGNAL, 37), 0.0)
+    assert not [a for a in group.take((g.BEGIN,), 0.0) if a[0] == g.SPAWN]
+    assert group.take((g.ALONE,), 0.0) == [(g.EXIT, 128 + 37)]
+
+
+def test_pidone_does_not_deny_its_own_sigkill() -> None:
+    group = g.Group(make((PRIMARY,)))
+    group.take((g.BEGIN,), 0.0)
+    group.take((g.SIGNAL, TERM), 1.0)
+    assert group.deadline is not None
+    group.take((g.DEADLINE,), 4.0)
+    group.take((g.DEADLINE,), 1.0 + GRACE)
+    assert not [a for a in group.take((g.EXITED, 0, 0, KILL), 6.0) if a[:2] == (g.SAY, "killed")]
