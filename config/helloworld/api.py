@@ -1,23 +1,13 @@
-"""The api: "NAME" on a line in, a greeting with something computed out."""
+"""The api: a name on a line in, a greeting with something computed out."""
 
 import os
-import signal
-import sys
 
-from line import ask, listen, log
+from line import ask, serve
 
 
-def stop(number: int, frame: object) -> None:
-    log("stopped")
-    sys.exit(0)
+def greet(name: str) -> str:
+    secret = int.from_bytes(name.encode(), "big")
+    return f"{os.environ['GREETING']}, {name}! {secret} is divisible by {ask('compute', str(secret))}"
 
 
-signal.signal(signal.SIGTERM, stop)
-server = listen("api")
-log("started")
-while True:
-    client, _ = server.accept()
-    with client, client.makefile("rw") as stream:
-        name = stream.readline().strip()
-        secret = int.from_bytes(name.encode(), "big")
-        stream.write(f"{os.environ['GREETING']}, {name}! {secret} is divisible by {ask('compute', str(secret))}\n")
+serve("api", greet)

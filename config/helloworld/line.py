@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
+from typing import Callable
 
 PLACE = "/tmp/pidone-helloworld"
 
@@ -49,3 +51,19 @@ def log(text: str) -> None:
     name = os.path.basename(sys.argv[0]).rpartition(".")[0]
     with connect("log", socket.SOCK_DGRAM) as client:
         client.send(f"{name}: {text}".encode())
+
+
+def serve(name: str, answer: Callable[[str], str]) -> None:
+    """Answer each line with a line, until SIGTERM."""
+
+    def stop(number: int, frame: object) -> None:
+        log("stopped")
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    server = listen(name)
+    log("started")
+    while True:
+        client, _ = server.accept()
+        with client, client.makefile("rw") as stream:
+            stream.write(answer(stream.readline().strip()) + "\n")

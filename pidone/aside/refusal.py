@@ -4,10 +4,8 @@ import errno
 import posix
 
 from pidone.init.inherited import read_file
+from pidone.init.plan import CANNOT, NOT_FOUND
 from pidone.init.signals import show
-from pidone.init.spawn import CANNOT
-
-NOT_FOUND = 127  # as every shell has it (POSIX, sh, "Exit Status")
 
 
 def explain(program: bytes, paths: "list[bytes]", refused: "tuple[bytes, OSError] | None") -> "tuple[int, str]":

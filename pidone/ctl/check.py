@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             compiled.write(name, data, declaration)
     except Wrong as wrong:
         tell_errors(name, wrong.errors, arguments.json)
-        return answer.WRONG
+        return plan.WRONG
     except OSError as error:
         print(f"pidonectl: cannot write {compiled.path_of(name)}: {(error.strerror or '').lower()}", file=sys.stderr)
         return 1

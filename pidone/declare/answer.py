@@ -10,8 +10,6 @@ from pidone.declare.read import Wrong, read
 from pidone.declare.resolve import Resolver, make_volumes
 from pidone.init import plan
 
-WRONG = 2
-
 
 def main(path: bytes, command: list[bytes], pipe: int) -> int:
     """Exit code: 0 with the plan written, or 2 with every error said. command: instead of the primary's, if any."""
@@ -25,7 +23,7 @@ def main(path: bytes, command: list[bytes], pipe: int) -> int:
     except Wrong as wrong:
         for line in lines(name, wrong.errors):
             print(line, file=sys.stderr)
-        return WRONG
+        return plan.WRONG
     if command:
         made.processes[-1].argv = command
     packed = plan.pack(made)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 from pidone.init import group as machine
 from pidone.init import reap, signals
-from pidone.init.spawn import CANNOT, spawn
+from pidone.init.plan import CANNOT
+from pidone.init.spawn import spawn
 
 SIGCHLD, SIGIO, SIGHUP, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGHUP, _signal.SIGCONT
 

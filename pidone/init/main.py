@@ -16,8 +16,6 @@ from pidone.init.inherited import Inherited
 from pidone.init.loop import Loop
 from pidone.init.signals import show
 
-WRONG = 2
-
 
 def main() -> "NoReturn":
     """What the launchers call. Ends the process; never returns and never raises."""
@@ -25,7 +23,7 @@ def main() -> "NoReturn":
     try:
         wanted = arguments.read(sys.argv[1:])
     except arguments.Usage as error:
-        fail(str(error), WRONG)
+        fail(str(error), plan.WRONG)
     if wanted.help or wanted.version:
         print_and_exit(wanted)
     if posix.getpid() != 1:
@@ -46,7 +44,7 @@ def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int
             made, code, early = planner.ask(wanted.config, wanted.command, cwd, wanted.rewrites)
         except OSError as error:
             why = error.strerror or str(error)
-            fail("cannot read %s: %s" % (show(wanted.config), why[:1].lower() + why[1:]), 126)
+            fail("cannot read %s: %s" % (show(wanted.config), why[:1].lower() + why[1:]), plan.CANNOT)
         if made is None:
             posix._exit(code)
         group = made

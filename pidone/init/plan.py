@@ -11,6 +11,10 @@ from pidone.init.signals import show
 INIT, SIDECAR, PRIMARY = 0, 1, 2
 ROLES = ("init", "sidecar", "primary")
 
+#: Exit codes of ours: wrong usage or file; and, as every shell has them (POSIX, sh, "Exit Status"), what cannot be
+#: executed, and what is not there.
+WRONG, CANNOT, NOT_FOUND = 2, 126, 127
+
 #: Seconds. Below Docker's ten (E37), with room for the two that S80 grants whoever is told last.
 GRACE = 8.0
 

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from pidone.init.plan import Process
     from pidone.init.terminal import Terminal
 
-from pidone.init.plan import PRIMARY
+from pidone.init.plan import CANNOT, PRIMARY
 from pidone.init.signals import show
 
-CANNOT = 126  # as every shell has it (POSIX, sh, "Exit Status")
 MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 
