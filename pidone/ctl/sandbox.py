@@ -130,8 +130,17 @@ def default_signals() -> None:
 
 
 def pid_one(unshare: int) -> list[int]:
-    """The PID 1 that unshare has forked, as numbered out here; nothing while there is none."""
+    """The PID 1 that unshare has forked, as numbered out here, once it listens; nothing before.
+
+    Until pidone blocks its signals the kernel drops what is sent to a PID 1 (pid_namespaces(7)), and it blocks them
+    before it forks anything. Its mask would not tell: unshare blocks some as well, and who waits in sigtimedwait(2) has
+    none blocked.
+    """
     try:
-        return [int(word) for word in Path(f"/proc/{unshare}/task/{unshare}/children").read_text().split()[:1]]
+        return [pid for pid in children(unshare)[:1] if children(pid)]
     except OSError:
         return []
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

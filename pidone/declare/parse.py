@@ -14,15 +14,30 @@ from pidone.declare.read import Wrong
 Path = tuple[Any, ...]  # ("process", 2, "command")
 
 
-def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
-    """(document, {path of a key or table: line}). Raises Wrong."""
+def toml_library() -> Any:
+    """tomllib, or tomli before Python 3.11: beside pidone, or where the interpreter's site finds it. Raises Wrong."""
     try:
-        import tomllib as toml
+        import tomllib
+
+        return tomllib
     except ImportError:
+        pass
+    try:
+        import tomli
+    except ImportError:  # PID 1 runs without site; this child of it may use what belongs to the interpreter
+        import site
+
+        site.main()
         try:
-            import tomli as toml  # type: ignore[import-not-found, no-redef, unused-ignore]
+            import tomli
         except ImportError:
             raise Wrong([(0, "reading TOML needs Python 3.11 or the package tomli: pip install tomli")]) from None
+    return tomli
+
+
+def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
+    """(document, {path of a key or table: line}). Raises Wrong."""
+    toml = toml_library()
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

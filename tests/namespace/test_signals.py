@@ -143,6 +143,7 @@ def test_routes_of_the_file_send_a_signal_elsewhere_as_another_or_nowhere(
         for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGUSR1, signal.SIGQUIT):
             run.kill(number)
         run.line("main got 3")
+        run.line("main got 28")
         run.line("log got 28")
         run.kill(signal.SIGTERM)
         result = run.end()

@@ -20,7 +20,7 @@ def test_a_primary_s_end_is_the_end_at_once(pidone: Pidone, helper: str) -> None
     """Leftovers that obey do not cost the grace, which is far longer than the test's own limit."""
     script = f"{helper} leave x {helper} app rest && exit 5"
     result = pidone.run("-t", "10m", "--", "sh", "-c", script)
-    assert result.code == 5 and result.lines == ["x left", "rest started", "rest got 15", "rest ends"], result
+    assert result.code == 5 and result.lines[-2:] == ["rest got 15", "rest ends"], result
 
 
 def test_leftovers_get_sigterm_time_and_then_sigkill(pidone: Pidone, helper: str) -> None:  # E20, E36
