@@ -21,7 +21,7 @@ def stop(number: int, frame: object) -> None:
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGHUP, lambda number, frame: say("log: would reopen its file now"))
 server = listen("log", socket.SOCK_DGRAM)
-say("log: started, the first")
+say("log: started")
 while True:
     say(server.recv(65536).decode())
     written += 1

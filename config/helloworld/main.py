@@ -4,6 +4,6 @@ import sys
 
 from line import ask, log
 
-log("started, the last")
+log("started")
 print(f"main: the api says: {ask('api', sys.argv[1])}", flush=True)
 log("done: now the others are stopped")

@@ -6,17 +6,15 @@ import argparse
 import json
 import os
 import shlex
-import sys
 from typing import Any
 
+from pidone.ctl.tell import tell
 from pidone.declare import answer, compiled
 from pidone.declare.check import check, notes
 from pidone.declare.parse import parse
-from pidone.declare.read import Wrong, read
+from pidone.declare.read import DEFAULT, Wrong, read
 from pidone.declare.resolve import Resolver
 from pidone.init import group, plan, signals
-
-DEFAULT = "/etc/pidone.toml"
 
 #: Seconds that `docker stop` waits before it kills (docker stop --help).
 DOCKER = 10.0
@@ -45,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
         tell_errors(name, wrong.errors, arguments.json)
         return plan.WRONG
     except OSError as error:
-        print(f"pidonectl: cannot write {compiled.path_of(name)}: {(error.strerror or '').lower()}", file=sys.stderr)
+        tell(f"pidonectl: cannot write {compiled.path_of(name)}: {(error.strerror or '').lower()}")
         return 1
     if arguments.json:
         print(json.dumps(facts(name, declaration), indent=2))
     else:
-        print(picture(name, declaration))
+        print("\n".join(map(answer.printable, picture(name, declaration).split("\n"))))
     return 0
 
 
@@ -60,7 +58,7 @@ def tell_errors(name: str, errors: list[tuple[int, str]], as_json: bool) -> None
         print(json.dumps({"file": name, "ok": False, "errors": found}, indent=2))
     else:
         for line in answer.lines(name, errors):
-            print(line, file=sys.stderr)
+            tell(line)
 
 
 def facts(name: str, declaration: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +95,7 @@ def picture(name: str, declaration: dict[str, Any]) -> str:
     lines = [f"{name}: group {found['group']}, {len(found['start'])} processes", "", "start"]
     gates = {"init": "then, when it has ended with 0:", "sidecar": "then, when it has started:"}
     for number, step in enumerate(found["start"], 1):
-        command = shlex.join(step["command"])
+        command = answer.printable(shlex.join(step["command"]))
         command = command if len(command) <= 60 else command[:57] + "..."
         lines.append(f"  {number}. {step['name']:{width}}  {step['role']:7}  {command}")
         if step["role"] in gates:

@@ -17,6 +17,8 @@ import sys
 from pathlib import Path
 from types import CodeType
 
+from pidone.ctl.tell import tell
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 #: What a PID 1 of one command loads, each after what it imports. The rest of the room is imported when wanted.
@@ -144,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         write(path)
     except (OSError, ValueError) as error:
-        print(f"pidonectl: cannot write the launcher {path}: {error}", file=sys.stderr)
+        tell(f"pidonectl: cannot write the launcher {path}: {error}")
         return 1
     print(f"{path}: starts pidone with {sys.executable} -IS")
     return 0

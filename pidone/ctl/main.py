@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from pidone import __version__
 from pidone.ctl import check, launcher, sandbox
+from pidone.ctl.tell import tell
 
 #: name -> (module with add_arguments and run, one line of help). A new subcommand is one file and one line.
 COMMANDS = {
@@ -31,10 +33,19 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     if rest:
         arguments.words = rest
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        return int(COMMANDS[arguments.command][0].run(arguments))
+        code = int(COMMANDS[arguments.command][0].run(arguments))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain at its end
+        return 1
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        tell(f"pidonectl: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}")
         return 1
     except KeyboardInterrupt:
         return 130

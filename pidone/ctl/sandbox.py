@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from pidone.ctl.tell import tell
+
 #: What to look at where the kernel forbids it: file, the value that forbids, what sets it right.
 SETTINGS = (
     ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
@@ -69,16 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     if trial.returncode:
         return refuse(why(trial.stderr.strip()))
     if not arguments.quiet:
-        print(
-            "pidonectl: a sandbox: its own PID 1 and /proc; files, network, users and limits are this machine's",
-            file=sys.stderr,
-        )
+        tell("pidonectl: a sandbox: its own PID 1 and /proc; files, network, users and limits are this machine's")
     root = str(Path(__file__).resolve().parent.parent.parent)
     return supervise([*namespaces, sys.executable, "-I", "-S", "-c", BOOT, root, *arguments.words])
 
 
 def refuse(text: str) -> int:
-    print(f"pidonectl: no sandbox: {text}", file=sys.stderr)
+    tell(f"pidonectl: no sandbox: {text}")
     return 125
 
 

@@ -42,4 +42,10 @@ def checked(data: bytes) -> dict[str, object]:
 
 def lines(name: str, errors: list[tuple[int, str]]) -> list[str]:
     """One line an error: `pidone: FILE:LINE: what, and what would be right`."""
-    return [f"pidone: {name}{f':{line}' if line else ''}: {text}" for line, text in errors]
+    return [printable(f"pidone: {name}{f':{line}' if line else ''}: {text}") for line, text in errors]
+
+
+def printable(text: str) -> str:
+    """One line of sane length, whatever a key or a name holds: line feeds, a terminal's escapes, a novel."""
+    text = text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= 2000 else text[:1990] + " ..."

@@ -43,6 +43,8 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Wrong([(line, f"byte 0x{data[error.start]:02x} is not UTF-8; TOML files are UTF-8")]) from None
+    if text.startswith("\ufeff"):
+        raise Wrong([(1, "it starts with a byte order mark; save it as UTF-8 without one")])
     try:
         document = toml.loads(text)
     except toml.TOMLDecodeError as error:
@@ -51,6 +53,8 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
         line = int(where[1]) if where else text.count("\n") + 1
         column = f" at column {where[2]}" if where else " at the end of the file"
         raise Wrong([(line, f"no TOML{column}: {what[:1].lower()}{what[1:]}")]) from None
+    except ValueError as error:  # such as a number of more digits than Python reads
+        raise Wrong([(0, f"no TOML that can be read: {error}")]) from None
     except RecursionError:
         raise Wrong([(0, "its brackets are nested too deeply")]) from None
     return document, lines_of(text)

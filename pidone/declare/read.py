@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+DEFAULT = "/etc/pidone.toml"
 MOST = 1 << 20  # bytes; a file of 10 MB is not a group's
 
 
@@ -19,7 +20,8 @@ def read(path: str) -> bytes:
         with open(path, "rb") as file:
             data = file.read(MOST + 1)
     except OSError as error:
-        advice = "; name the file with -c FILE, or give a command" if isinstance(error, FileNotFoundError) else ""
+        nothing_said = isinstance(error, FileNotFoundError) and path == DEFAULT
+        advice = "; name the file with -c FILE, or give a command" if nothing_said else ""
         raise Wrong([(0, f"cannot read it: {(error.strerror or str(error)).lower()}{advice}")]) from None
     if len(data) > MOST:
         raise Wrong([(0, f"it is larger than {MOST >> 20} MiB: this is not a group's file")])

@@ -10,7 +10,7 @@ import os
 import pwd
 
 from pidone.declare import memory
-from pidone.declare.read import Wrong
+from pidone.declare.read import MOST, Wrong
 from pidone.init.plan import Plan, Process
 
 TYPE_CHECKING = False
@@ -59,21 +59,25 @@ class Resolver:
         )
 
     def env_file(self, entry: Entry) -> dict[str, str]:
-        """NAME=VALUE lines as docker run --env-file has them; blank lines and # comments left out; nothing expanded."""
+        """NAME=VALUE lines as docker run --env-file has them: nothing expanded; a bare NAME is the container's own."""
         if "env_file" not in entry:
             return {}
         path = os.path.join(self.directory, entry["env_file"])
         found = {}
         try:
-            with open(path, encoding="utf-8") as file:
-                for number, line in enumerate(file, 1):
-                    line = line.rstrip("\n")
-                    if not line.strip() or line.lstrip().startswith("#"):
-                        continue
-                    key, equals, value = line.partition("=")
-                    if not equals or key.split() != [key] or "\0" in line:
-                        self.wrong(entry, "env_file", f"{path}:{number}: not NAME=VALUE: {line[:40]!r}")
-                        continue
+            with open(path, encoding="utf-8-sig") as file:
+                text = file.read(MOST + 1)
+            if len(text) > MOST:
+                self.wrong(entry, "env_file", f"env_file {path} is larger than {MOST >> 20} MiB")
+                return {}
+            for number, line in enumerate(text.split("\n"), 1):
+                line = line.lstrip()
+                if not line or line.startswith("#"):
+                    continue
+                key, equals, value = line.partition("=")
+                if key.split() != [key.rstrip()] or key != key.rstrip() or "\0" in line:
+                    self.wrong(entry, "env_file", f"{path}:{number}: not NAME=VALUE: {line[:40]!r}")
+                elif equals:
                     found[key] = value
         except (OSError, UnicodeDecodeError) as error:
             reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not UTF-8"
@@ -121,6 +125,8 @@ class Resolver:
 
 def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
     """Directories that all processes share, like a Pod's emptyDir. What is there already is kept. Raises Wrong."""
+    os.umask(0o022)  # this child's: parents that nobody could enter would make the volume useless
+    errors = []
     for volume in declaration["volumes"]:
         path = volume["path"]
         try:
@@ -132,5 +138,8 @@ def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
                 uid, gid, _ = resolver.user(volume, "owner") or (-1, -1, ())
                 os.chown(path, uid, gid)
         except OSError as error:
-            reason = "a file stands there" if isinstance(error, FileExistsError) else (error.strerror or "").lower()
-            raise Wrong([(volume["line"].get("path", 0), f"{volume['label']}: cannot make {path}: {reason}")]) from None
+            there = "something stands there that is no directory"
+            reason = there if isinstance(error, FileExistsError) else (error.strerror or "").lower()
+            errors.append((volume["line"].get("path", 0), f"{volume['label']}: cannot make {path}: {reason}"))
+    if errors:
+        raise Wrong(errors)

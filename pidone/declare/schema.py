@@ -20,7 +20,7 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 def name(value: Any) -> str:
     """A DNS-1123 label, so that the group can become a Pod one day."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
-        raise ValueError("lower-case letters, digits and '-', at most 63 characters")
+        raise ValueError("lower-case letters, digits and '-' between them, at most 63 characters")
     return value
 
 
@@ -96,21 +96,24 @@ def signal_list(value: Any) -> list[int]:
 def user(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return in_range(str(value))
-    if not isinstance(value, str) or not re.fullmatch(r"[^\s:]+(:[^\s:]+)?", value):
+    if not isinstance(value, str) or not re.fullmatch(r"[^\s\0:]+(:[^\s\0:]+)?", value):
         raise ValueError('"name", "name:group" or "1000:1000"')
     return in_range(value)
 
 
 def in_range(value: str) -> str:
     """setresuid(2) takes the largest number, -1, as "leave it as it is": root would stay root."""
-    if any(part.isdigit() and int(part) >= 2**32 - 1 for part in value.split(":")):
-        raise ValueError("numbers below 4294967295")
+    for part in value.split(":"):
+        if part.isdigit() and (not part.isascii() or len(part) > 10 or int(part) >= 2**32 - 1):
+            raise ValueError("numbers below 4294967295, in ASCII digits")
     return value
 
 
 def groups(value: Any) -> list[str]:
     if not isinstance(value, list):
         raise ValueError('a list of groups, such as ["adm", "100"]')
+    if len(value) > 65536:
+        raise ValueError("at most 65536 groups (NGROUPS_MAX)")
     return [user(item) for item in value]
 
 
@@ -141,9 +144,15 @@ def rlimits(value: Any) -> list[tuple[int, int, int]]:
         if key not in LIMITS:
             raise ValueError(f"limits known here ({', '.join(sorted(LIMITS))}), not {key!r}")
         parts = str(limit).split(":")
-        if isinstance(limit, bool) or len(parts) > 2 or not all(re.fullmatch(r"\d+|unlimited", part) for part in parts):
+        if (
+            isinstance(limit, bool)
+            or len(parts) > 2
+            or not all(re.fullmatch(r"[0-9]{1,19}|unlimited", part) for part in parts)
+        ):
             raise ValueError(f'for {key} a number, "unlimited" or "soft:hard"')
         numbers = [resource.RLIM_INFINITY if part == "unlimited" else int(part) for part in parts]
+        if max(numbers) >= 2**63:
+            raise ValueError(f'for {key} a number below 2**63, or "unlimited"')
         if numbers[-1] != resource.RLIM_INFINITY and (numbers[0] < 0 or numbers[0] > numbers[-1]):
             raise ValueError(f"for {key} a soft limit that is not above the hard one")
         found.append((LIMITS[key], numbers[0], numbers[-1]))
@@ -157,7 +166,11 @@ UNITS.update({f"{u}i{b}": 1024 ** (n + 1) for n, u in enumerate("KMGT") for b in
 
 def memory(value: Any) -> int:
     """Bytes of "1.5GiB", "512Mi", "500M", 1048576."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value)) if isinstance(value, (str, int)) else None
+    match = (
+        re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)", str(value))
+        if isinstance(value, (str, int))
+        else None
+    )
     unit = match[2][:1].upper() + match[2][1:].replace("b", "B") if match else "?"
     if match is None or isinstance(value, bool) or unit not in UNITS:
         raise ValueError('an amount of memory, such as "512MiB" or "1.5GiB"')

@@ -66,9 +66,10 @@ def _take(arguments: Arguments, option: str, value: "str | None", words: "list[s
 
 
 def _nearest(option: str) -> str:
-    for known in OPTIONS:
-        if len(option) > 3 and known.startswith(option[:4]):
-            return "; is it %s?" % known
+    for length in range(len(option), 3, -1):
+        for known in OPTIONS:
+            if known.startswith(option[:length]):
+                return "; is it %s?" % known
     return "; the options come before the command, and pidone --help lists them"
 
 
@@ -96,7 +97,7 @@ def duration(text: str) -> float:
     for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
         if text.endswith(unit):
             number = text[: len(text) - len(unit)] if unit else text
-            if number.replace(".", "", 1).isdigit() and number.isascii():
+            if number.replace(".", "", 1).isdigit() and number.isascii() and len(number) < 12:
                 return float(number) * factor
             break
     raise ValueError("'%s' is no duration such as 500ms, 8s or 5m" % text)

@@ -7,6 +7,7 @@ descriptor that is ready says so with SIGIO. Without a deadline there is no time
 
 import _signal
 import posix
+from errno import EMFILE
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -23,7 +24,7 @@ from pidone.init import reap, signals
 from pidone.init.plan import CANNOT
 from pidone.init.spawn import spawn
 
-SIGCHLD, SIGIO, SIGHUP, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGHUP, _signal.SIGCONT
+SIGCHLD, SIGIO, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGCONT
 
 #: Zombies reaped between two looks at the signals (E29). Reaping one takes some ten microseconds.
 BATCH = 64
@@ -74,11 +75,10 @@ class Loop:
         number, by_kernel = info.si_signo, info.si_code > 0  # sigaction(2): SI_USER is 0, SI_QUEUE -1, SI_TKILL -6
         if self.answers:
             self.read_answers()
-        ours = by_kernel and number in (SIGCHLD, SIGIO)
-        if self.terminal is not None and not ours:
-            # the price of handing the terminal over (E25); the kernel sends these two in our own name
-            ours = number in (SIGHUP, SIGCONT) and info.si_pid == posix.getpid()
-            ours = ours or (number == SIGCONT and self.terminal.resume())
+        # The kernel sends some in our own name: SIGPIPE for a line nobody reads, SIGXFSZ, and SIGHUP and SIGCONT for a
+        # terminal that was handed over (E25). We send ourselves none.
+        ours = info.si_pid == posix.getpid() or (by_kernel and number in (SIGCHLD, SIGIO))
+        ours = ours or (number == SIGCONT and self.terminal is not None and self.terminal.resume())
         if number in machine.ASKING or number in self.plan.stop_signals:
             self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
         if not ours:
@@ -154,8 +154,8 @@ class Loop:
                 self.terminal.before_fork()
             awaited = len(self.plan.processes) > 1 or self.verbose
             pid, answer = spawn(process, self.inherited, self.terminal, awaited)
-        except OSError as error:
-            text = "cannot fork: %s" % posix.strerror(error.errno or 0).lower()
+        except (OSError, ImportError) as error:  # fcntl may be a file, and descriptors may have run out
+            text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
             self.queue.append((machine.FAILED, member, CANNOT, text))
             return
         self.pids[member] = pid

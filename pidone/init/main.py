@@ -42,8 +42,8 @@ def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int
 
         try:
             made, code, early = planner.ask(wanted.config, wanted.command, cwd, wanted.rewrites)
-        except OSError as error:
-            why = error.strerror or str(error)
+        except (OSError, ImportError) as error:
+            why = getattr(error, "strerror", None) or str(error)
             fail("cannot read %s: %s" % (show(wanted.config), why[:1].lower() + why[1:]), plan.CANNOT)
         if made is None:
             posix._exit(code)

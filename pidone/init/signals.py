@@ -41,7 +41,7 @@ def number(text: str) -> int:
         if not plus:
             base, plus, offset = word.partition("-")
         table = names()
-        if base not in table or (plus and not (offset.isdigit() and base in ("SIGRTMIN", "SIGRTMAX"))):
+        if base not in table or (plus and not (offset.encode().isdigit() and base in ("SIGRTMIN", "SIGRTMAX"))):
             raise ValueError("unknown signal '%s'" % text)
         value = table[base]
         if plus:

@@ -25,6 +25,7 @@ _lost = [0]
 def say(text: str) -> None:
     """One line to stderr, without ever blocking."""
     lost = " (%d lines before this one were lost)" % _lost[0] if _lost[0] else ""
+    text = text if text.isprintable() else ascii(text)[1:-1]
     line = ("pidone: %s%s" % (text, lost)).encode("utf-8", "backslashreplace")[:4095] + b"\n"  # PIPE_BUF: in one piece
     try:
         _write(2, line)
@@ -87,7 +88,7 @@ def _killed(plan: "Plan", pids: "dict[int, int]", member: int, number: int) -> s
     text = "%s was killed by %s, which pidone did not send" % (who(plan, pids, member), signal_name(number))
     if number == 9:
         text += ": out of memory, or somebody's kill -9"
-    return "%s (exit %d)" % (text, 128 + number)
+    return "%s (exit %d)" % (text, 0 if 128 + number in plan.forgiven else 128 + number)
 
 
 def _swallowed(plan: "Plan", pids: "dict[int, int]", member: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Write
 from tests.namespace.test_signals import process
-from tests.pid1 import Pidone, until
+from tests.pid1 import Pidone, Running, until
 
 GOOD = process("main", "primary", "echo", "ran")
 
@@ -25,7 +25,7 @@ def refused(pidone: Pidone, file: str, *words: str) -> None:
 
 
 def test_a_missing_file(pidone: Pidone, tmp_path: Path) -> None:
-    refused(pidone, f"{tmp_path}/none.toml", "cannot read it: no such file or directory; name the file with -c FILE")
+    refused(pidone, f"{tmp_path}/none.toml", "cannot read it: no such file or directory")
 
 
 def test_an_unreadable_file(anyone: Pidone, write: Write) -> None:
@@ -171,11 +171,45 @@ def test_commands_that_make_no_sense(pidone: Pidone, write: Write, command: str)
     refused(pidone, file, ":4: process 'm': command = ", ": wanted is ")
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("nice = " + "9" * 5000, "no TOML that can be read"),
+        ('requests = { memory = "' + "9" * 400 + '.5GiB" }', ":5: process 'm': requests = "),
+        ('user = "a\\u0000b"', ":5: process 'm': user = 'a\\x00b': wanted is"),
+        ('user = "\u00b2"', "wanted is numbers below 4294967295, in ASCII digits"),
+        ('user = "\u0661"', "wanted is numbers below 4294967295, in ASCII digits"),
+        ("rlimits = { nofile = 99999999999999999999 }", ":5: process 'm': rlimits = "),
+        ('rlimits = { core = "9223372036854775808" }', "a number below 2**63"),
+        ('rlimits = { nofile = "\u0663\u0663" }', ":5: process 'm': rlimits = "),
+        ('stop_signal = "SIGRTMIN+\u0663"', "wanted is a signal"),
+        ('"a\\nb" = 2', "unknown key 'a\\nb'"),
+        ('"\\u001b[31m" = 2', "unknown key '\\x1b[31m'"),
+        ('"' + "k" * 100000 + '" = 2', "unknown key 'kkk"),
+    ],
+    ids=range(12),
+)
+def test_values_from_another_world_are_one_line_each(pidone: Pidone, write: Write, line: str, words: str) -> None:
+    file = write("g.toml", f'[[process]]\nname = "m"\nrole = "primary"\ncommand = ["true"]\n{line}\n')
+    result = pidone.run("-c", file)
+    assert result.code == 2 and words in result.err, result
+    assert result.err.count("\n") == 1 and len(result.err) < 2200 and "\x1b" not in result.err, result
+
+
+def test_a_byte_order_mark_is_named(pidone: Pidone, write: Write) -> None:
+    refused(
+        pidone, write("g.toml", "\ufeff" + GOOD), ":1: it starts with a byte order mark; save it as UTF-8 without one"
+    )
+
+
 def test_a_bad_env_file_is_named_with_its_own_line(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     file = write("g.toml", process("x", "primary", "true", more='env_file = "vars"'))
     refused(pidone, file, f":5: process 'x': cannot read env_file {tmp_path}/vars: no such file or directory")
-    write("vars", "A=1\nB\n=c\n")
-    refused(pidone, file, f"{tmp_path}/vars:2: not NAME=VALUE: 'B'", f"{tmp_path}/vars:3: not NAME=VALUE: '=c'")
+    write("vars", "A=1\nB C=1\n=c\n")
+    refused(pidone, file, f"{tmp_path}/vars:2: not NAME=VALUE: 'B C=1'", f"{tmp_path}/vars:3: not NAME=VALUE: '=c'")
+    (tmp_path / "vars").unlink()
+    (tmp_path / "vars").symlink_to("/dev/zero")
+    refused(pidone, file, f"env_file {tmp_path}/vars is larger than 1 MiB")
 
 
 def test_a_reader_that_is_killed_is_named(pidone: Pidone, tmp_path: Path) -> None:
@@ -212,6 +246,25 @@ class TestStderr:
         assert pidone.run("--", "/no/such", stderr=writing).code == 127
         os.close(writing)
 
+    @pytest.mark.parametrize("options", [(), ("-v",)])
+    def test_a_pipe_that_nobody_reads_is_not_the_app_s_end(self, pidone: Pidone, options: tuple[str, ...]) -> None:
+        """The kernel's SIGPIPE for our own line comes in our own name; forwarded, it would kill the app."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        script = "(exec sleep 1000) & kill -9 $!; wait; exit 4"
+        with pidone.start(*options, "-t", "1s", "--", "sh", "-c", script, stderr=writing) as run:
+            os.close(writing)
+            assert run.end().code == 4
+        result = Running([*pidone.program, *options, "--", "sh", "-c", "echo ran; exit 4"], stderr=broken()).end()
+        assert (result.code, result.text) == (4, "ran\n"), result
+
+    def test_a_file_that_may_not_grow(self, pidone: Pidone, tmp_path: Path) -> None:
+        """SIGXFSZ, of RLIMIT_FSIZE."""
+        with open(tmp_path / "log", "wb") as log:
+            wrap = ("prlimit", "--fsize=0")
+            assert pidone.run("--", "/no/such", stderr=log, wrap=wrap).code == 127
+            assert pidone.run("-v", "--", "sh", "-c", "exit 4", stderr=log, wrap=wrap).code == 4
+
     def test_a_full_pipe_holds_nothing_up_and_what_was_lost_is_counted(
         self, pidone: Pidone, helper: str, write: Write
     ) -> None:
@@ -237,6 +290,13 @@ class TestStderr:
             assert "sidecar two (pid" in said and said.endswith("(1 lines before this one were lost)\n"), said
             run.kill(15)
             assert run.end().code == 3
+
+
+def broken() -> int:
+    """The writing end of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
 
 
 def drain(fd: int) -> None:

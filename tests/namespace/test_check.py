@@ -104,3 +104,16 @@ def test_a_reader_that_goes_away_is_no_traceback(write: Write) -> None:
     command = f"{PYTHON} -m pidone.ctl.main check {write('g.toml', GOOD)} | true"
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT)
     assert result.stderr == "", result
+
+
+def test_a_full_stdout_is_one_line(write: Write) -> None:
+    file = write("g.toml", GOOD)
+    command = f"{PYTHON} -m pidone.ctl.main check {file} > /dev/full"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (result.returncode, result.stderr) == (1, "pidonectl: stdout: no space left on device\n"), result
+
+
+def test_a_terminal_that_knows_ascii_only_sees_the_rest_escaped(write: Write) -> None:
+    file = write("g.toml", process("main", "primary", "caf\u00e9\\n\\u001b[31m").replace("'", '"'))
+    result = check(file, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 0 and "'caf\\xe9\\n\\x1b[31m'" in result.stdout, result

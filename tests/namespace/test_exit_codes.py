@@ -32,7 +32,8 @@ def test_a_core_dump_does_not_change_the_exit_code(pidone: Pidone, tmp_path: Pat
 
 
 def test_a_code_can_be_remapped_to_zero_and_others_are_not(pidone: Pidone) -> None:  # E39
-    assert pidone.run("-e", "143", "--", "sh", "-c", "kill -TERM $$").code == 0
+    result = pidone.run("-e", "143", "--", "sh", "-c", "kill -TERM $$")
+    assert result.code == 0 and "(exit 0)" in result.err, result
     assert pidone.run("-e", "143", "-e", "7", "--", "sh", "-c", "exit 7").code == 0
     assert pidone.run("-e", "143", "--", "sh", "-c", "exit 7").code == 7
 
@@ -104,6 +105,9 @@ def test_an_empty_element_of_path_is_the_working_directory(pidone: Pidone, write
     [
         (["--nosuch"], "unknown option --nosuch"),
         (["--gruop", "x"], "is it --group?"),
+        (["--gracee", "5"], "is it --grace?"),
+        (["--remapp=3"], "is it --remap?"),
+        (["-r", "A\nB:1", "true"], "unknown signal 'A\\nB'"),
         (["-x", "true"], "unknown option -x"),
         (["-r"], "-r wants a value"),
         (["-r", "TERM", "true"], "-r wants FROM:TO"),

@@ -110,3 +110,11 @@ def test_the_exit_code_is_kept_where_stdin_is_a_terminal_of_somebody_else_s() ->
     os.close(master)
     os.close(slave)
     assert (result.code, result.err) == (3, ""), result
+
+
+def test_a_stderr_that_nobody_reads_or_that_is_full_does_not_keep_it_from_running() -> None:
+    with open("/dev/full", "wb") as full:
+        result = run("--", "sh", "-c", "echo ran; exit 4", stderr=full)
+    assert (result.code, result.text) == (4, "ran\n"), result
+    result = run("--", "sh", "-c", "echo ran; exit 4", wrap=("sh", "-c", 'exec 2>&-; exec "$@"', "sh"))
+    assert (result.code, result.text) == (4, "ran\n"), result
