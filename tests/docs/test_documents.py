@@ -155,7 +155,7 @@ class TestConfig:
 
     def test_helloworld_s_route_of_sighup(self, pidone: Pidone) -> None:
         shutil.rmtree("/tmp/pidone-helloworld", ignore_errors=True)
-        wait = "until [ -S /tmp/pidone-helloworld/api ]; do sleep 0.01; done; kill -HUP 1; exec sleep 1"
+        wait = "until [ -S /tmp/pidone-helloworld/log ]; do sleep 0.01; done; kill -HUP 1; exec sleep 1"
         command = ("-c", "pidone.toml", "--", "sh", "-c", wait)
         result = pidone.run(*command, cwd=ROOT / "config" / "helloworld")
         assert result.code == 0 and "log: would reopen its file now" in result.lines, result
