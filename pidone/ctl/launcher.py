@@ -38,13 +38,14 @@ try:
 except OSError:
     d = b""
 if d[:4] == sys.hexversion.to_bytes(4, "big"):
-    exec(marshal.loads(d[4:])[0])
+    code, room = marshal.loads(d[4:])
+    exec(code)
 sys.path.append({root!r})
 from pidone.init.main import main
 main()
 """
 
-#: Runs first: makes the modules of the room if no source has changed since. `d` is the room's file.
+#: Runs first: makes the modules of the room if no source has changed since. `room` is what its file holds.
 BOOT = """
 def boot(room):
     import posix, sys
@@ -66,7 +67,7 @@ def boot(room):
     sys.path.append(room[0][1][:-19])
     return module.main
 try:
-    main = boot(marshal.loads(d[4:])[1])
+    main = boot(room)
 except OSError:
     main = None
 if main:
