@@ -2,8 +2,10 @@
 # Each chore, one way. On a fresh Debian each installs what it needs: packages by apt-get (as root), Python's into .venv.
 #
 #   ./do hello         the helloworld group, as a real PID 1, in a sandbox
-#   ./do test [...]    all four tiers of tests; words after it are pytest's
-#   ./do pythons       the pure and namespace tiers on every Python 3.9 to 3.14 that is here
+#   ./do test [...]    every tier of tests; words after it are pytest's
+#   ./do pythons       the pure and namespace tiers on every Python 3.9 to 3.14 that is here, but that of ./do test;
+#                      the Pod's statements on the oldest and the newest
+#   ./do explore [S]   the group's machine on every order of events, for S seconds
 #   ./do lint          ruff and mypy
 #   ./do bench [...]   benchmarks/run, with its peers installed
 set -euo pipefail
@@ -80,13 +82,25 @@ test)
     ;;
 pythons)
     test_packages
-    pythons_here | while read -r version python; do
+    environment test
+    ours=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    here=$(pythons_here | sort -V)
+    ends=$(printf '%s\n' "$here" | sed -n '1p;$p' | cut -d' ' -f1 | tr '\n' ' ')
+    printf '%s\n' "$here" | while read -r version python; do
+        [ "$version" != "$ours" ] || continue
+        tiers="tests/pure tests/namespace"
+        case " $ends" in *" $version "*) tiers="$tiers tests/pod" ;; esac
         echo "== Python $version"
         venv=.venv-$version
         [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
         "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]'
-        "$venv/bin/python" -m pytest -q tests/pure tests/namespace </dev/null
+        "$venv/bin/python" -m pytest -q $tiers </dev/null
     done
+    ;;
+explore)
+    shift
+    environment test
+    exec .venv/bin/python -m tests.explorer "$@"
     ;;
 lint)
     environment lint

@@ -4,6 +4,7 @@ what else this machine does falls on all of them alike. A value is the median of
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +46,13 @@ class Bench:
             run.end()
 
     @contextlib.contextmanager
-    def group(self, name: str, count: int, *app: str) -> Iterator[Run]:
+    def group(self, name: str, count: int, *app: str, more: str = "") -> Iterator[Run]:
+        """more: lines for each process of pidone's file."""
         with tempfile.TemporaryDirectory(dir=self.directory) as directory:
             command = self.peers.group[name](Path(directory), count, [self.meter, *app])
+            if more:
+                file = Path(directory) / "pidone.toml"
+                file.write_text(file.read_text().replace("[[process]]\n", f"[[process]]\n{more}"))
             with self.running(command) as run:
                 yield run
 
@@ -297,6 +303,65 @@ def idle(bench: Bench, seconds: float = 60.0, count: int = 100) -> Values:
         before = {name: switches(found) for name, found in pids.items()}
         time.sleep(seconds)  # the measure itself: what happens in this time when nothing does
         return {name: (switches(found) - before[name]) * 60.0 / seconds for name, found in pids.items()}
+
+
+#: Each asked of a server that answers at once, or of a file that is there.
+PROBES = {
+    "none": "",
+    "exec": '{ exec = ["true"], period = "1s", timeout = "10s" }',
+    "file": '{ file = "/", period = "1s", timeout = "10s" }',
+    "tcp": '{ tcp = %d, period = "1s", timeout = "10s" }',
+    "http": '{ http = "http://127.0.0.1:%d/", period = "1s", timeout = "10s" }',
+}
+
+
+def probes(bench: Bench, count: int = 50) -> tuple[Values, Values]:
+    """({handler: ms of PID 1's CPU for one probe}, {handler: its USS in kB}), with 50 processes asked each second.
+
+    What a probe itself does, pidone's helper included, is a child's time and memory and not in these.
+    """
+    seconds = max(3.0, 20 * bench.scale)
+    cpu: Values = {}
+    memory: Values = {}
+    with http_server() as port:
+        for name, text in PROBES.items():
+            line = f"liveness = {text % port if '%d' in text else text}\n" if text else ""
+            with bench.group("pidone", count, "hold", more=line) as run:
+                run.wait("now", count)
+                time.sleep(2.0)  # until each has been asked once
+                before, began = cpu_ms(run.pid), time.monotonic()
+                time.sleep(seconds)  # the measure itself
+                asked = count * (time.monotonic() - began)
+                cpu[name] = (cpu_ms(run.pid) - before) / asked
+                memory[name] = max(uss(run.pid) for _ in range(50))  # while no child shares its pages
+    return cpu, memory
+
+
+def cpu_ms(pid: int) -> float:
+    """Milliseconds on a processor so far (proc(5), schedstat)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+
+
+@contextlib.contextmanager
+def http_server() -> Iterator[int]:
+    """The port of a server that says 200 to everything."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket.listen(1024)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @contextlib.contextmanager

@@ -66,8 +66,16 @@ BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
         "<=",
         0,
     ),
+    ("a probe, PID 1's CPU, the dearest (ms)", lambda rows: max(rows["a probe, PID 1's CPU (ms)"].values()), "<=", 1),
+    (
+        "USS of each of 50 probes, the dearest (kB)",
+        lambda rows: (max(rows[PROBED].values()) - rows[PROBED]["none"]) / 50,
+        "<=",
+        1.5,
+    ),
     ("start of each of 1,000 (ms)", lambda rows: rows["start of 1000 (ms each)"]["pidone"], "<=", 2),
 ]
+PROBED = "USS with 50, each probed (kB)"
 DEATH = "primary's death to PID 1's (ms)"
 
 

@@ -26,7 +26,7 @@ RUN rm -f /etc/pidone.toml /etc/pidone.toml.plan
 HEALTHCHECK NONE
 """
 
-TIERS = ("pure", "namespace", "docker", "docs")
+TIERS = ("pure", "namespace", "pod", "docker", "docs")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

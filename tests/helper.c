@@ -6,6 +6,7 @@
  *                               (default 0), after delay=MS; ignore=N only says that signal, ends=N is one more that ends it
  *   helper orphans N            leaves N orphans that end at once, says "made", and reaps nothing of theirs
  *   helper leave NAME COMMAND.. COMMAND as an orphan of its own session, then ends
+ *   helper stamp NAME [CODE [MS]]  says "NAME SECONDS" of the monotonic clock, and ends with CODE after MS
  *   helper fill                 writes to stderr until it is full, says "full", then waits for a signal
  */
 #define _GNU_SOURCE
@@ -213,6 +214,20 @@ static void leave(char **argv)
     say(argv[0], "left", -1);
 }
 
+static void stamp(char **argv)
+{
+    struct timespec now;
+    char line[256];
+    int n;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    n = snprintf(line, sizeof line, "%s %ld.%03ld\n", argv[0], (long)now.tv_sec, now.tv_nsec / 1000000);
+    if (write(1, line, n) != n)
+        die("stdout");
+    if (argv[1] && argv[2])
+        poll(NULL, 0, atoi(argv[2]));
+    _exit(argv[1] ? atoi(argv[1]) : 0);
+}
+
 static void fill(void)
 {
     sigset_t set;
@@ -242,6 +257,8 @@ int main(int argc, char **argv)
         orphans(atoi(argv[2]));
     else if (!strcmp(what, "leave") && argc > 3)
         leave(argv + 2);
+    else if (!strcmp(what, "stamp") && argc > 2)
+        stamp(argv + 2);
     else if (!strcmp(what, "fill"))
         fill();
     else {

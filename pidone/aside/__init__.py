@@ -1,1 +1,12 @@
-"""What PID 1 forks and may lose, and what only its children load."""
+"""What PID 1 forks and may lose, and what only its children load.
+
+helpers    the table of all below: handler -> function
+http, tcp, file       probes that are asked from outside of the process
+notify     receives what processes say by sd_notify(3)
+follow     finds the daemon of a program that went into the background
+leftovers  ends what a process left behind
+message    reads the termination message of a process that has ended
+proc       what /proc says of a process
+refusal    why a program could not be executed, in words
+usage      what `pidone --help` says
+"""

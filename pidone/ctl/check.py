@@ -8,13 +8,14 @@ import os
 import shlex
 from typing import Any
 
+from pidone.ctl.gates import GATES, gate, gate_worst, handler, start_worst, told_after, waits_for
 from pidone.ctl.tell import tell
 from pidone.declare import answer, compiled
 from pidone.declare.check import check, notes
 from pidone.declare.parse import parse
 from pidone.declare.read import DEFAULT, Wrong, read
 from pidone.declare.resolve import Resolver
-from pidone.init import group, plan, signals
+from pidone.init import plan, signals
 
 #: Seconds that `docker stop` waits before it kills (docker stop --help).
 DOCKER = 10.0
@@ -64,18 +65,29 @@ def tell_errors(name: str, errors: list[tuple[int, str]], as_json: bool) -> None
 def facts(name: str, declaration: dict[str, Any]) -> dict[str, Any]:
     """The answer of --json. Times in seconds; null where there is no bound."""
     processes = declaration["processes"]
-    has_init = any(process["role"] == plan.INIT for process in processes)
     return {
         "file": name,
         "ok": True,
         "errors": [],
         "notes": [{"line": line, "text": text} for line, text in notes(declaration)],
         "group": declaration["name"],
-        "start": [{"name": p["name"], "role": plan.ROLES[p["role"]], "command": words(p)} for p in processes],
-        "start_worst": None if has_init else 0.0,
+        "start": [step(declaration, index) for index in range(len(processes))],
+        "start_worst": start_worst(declaration),
         "stop": [{"name": p["name"], "signal": signals.name(p.get("stop_signal", 15))} for p in stop_order(processes)],
         "stop_signals": [signals.name(number) for number in declaration["stop_signals"]],
-        "stop_worst": declaration["grace"] + group.WINDOW,
+        "stop_worst": (declaration["grace"] + plan.WINDOW) * declaration.get("time_scale", 1.0),
+    }
+
+
+def step(declaration: dict[str, Any], index: int) -> dict[str, Any]:
+    process = declaration["processes"][index]
+    return {
+        "name": process["name"],
+        "role": plan.ROLES[process["role"]],
+        "command": words(process),
+        "after": [declaration["processes"][other]["name"] for other in waits_for(process)],
+        "gate": gate(process),
+        "gate_worst": gate_worst(process, declaration.get("time_scale", 1.0)),
     }
 
 
@@ -91,29 +103,63 @@ def stop_order(processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def picture(name: str, declaration: dict[str, Any]) -> str:
     """The same for people."""
     found = facts(name, declaration)
-    width = max(len(name) for name in ["the rest", *(step["name"] for step in found["start"])])
-    lines = [f"{name}: group {found['group']}, {len(found['start'])} processes", "", "start"]
-    gates = {"init": "then, when it has ended with 0:", "sidecar": "then, when it has started:"}
-    for number, step in enumerate(found["start"], 1):
-        command = answer.printable(shlex.join(step["command"]))
-        command = command if len(command) <= 60 else command[:57] + "..."
-        lines.append(f"  {number}. {step['name']:{width}}  {step['role']:7}  {command}")
-        if step["role"] in gates:
-            lines.append(f"     {'':{width}}  {gates[step['role']]}")
-    takes = (
-        "as long as its init steps take: they have no limit" if found["start_worst"] is None else "no time of its own"
-    )
-    lines.append(f"  takes  {takes}")
-    lines += ["", f"stop, on {', '.join(found['stop_signals'])} or the primary's end"]
-    for number, step in enumerate(found["stop"], 1):
-        gate = f"when {found['stop'][number - 2]['name']} has ended" if number > 1 else "at once"
-        lines.append(f"  {number}. {step['name']:{width}}  {step['signal']:7}  {gate}")
+    processes = declaration["processes"]
+    many = f"{len(processes)} process{'es' if len(processes) > 1 else ''}"
+    lines = [f"{name}: group {found['group']}, {many}", "", "start", *start_picture(found)]
+    lines.append(f"  takes  {start_time(found, declaration)}")
+    lines += ["", f"stop, on {', '.join(found['stop_signals'])} or {stop_causes(processes)}"]
+    lines += stop_picture(found, processes)
     worst = found["stop_worst"]
-    lines.append(f"  {len(found['stop']) + 1}. {'the rest':{width}}  SIGTERM  what they have left behind")
-    grace = f"the grace of {declaration['grace']:g} s, and {group.WINDOW:g} s for who is told last"
+    scale = declaration.get("time_scale", 1.0)
+    grace = f"the grace of {declaration['grace'] * scale:g} s, and {plan.WINDOW * scale:g} s for who is told last"
     lines.append(f"  takes  at most {worst:g} s: {grace}")
     if worst > DOCKER:
         cure = f"use docker stop -t {worst + 1:.0f}, or a shorter grace"
         lines.append(f"         docker stop kills after {DOCKER:g} s: {cure}")
     lines += [f"note: {name}:{line}: {text}" for line, text in notes(declaration)]
     return "\n".join(lines)
+
+
+def start_picture(found: dict[str, Any]) -> list[str]:
+    """Each process in its order, with an arrow from what it waits for, and the gate that it opens."""
+    width = max(len(name) for name in ["the rest", *(step["name"] for step in found["start"])])
+    lines = []
+    for number, step in enumerate(found["start"], 1):
+        command = answer.printable(shlex.join(step["command"]))
+        command = command if len(command) <= 60 else command[:57] + "..."
+        lines.append(f"  {number}. {step['name']:{width}}  {step['role']:7}  {command}")
+        before = [s["name"] for s in found["start"][: number - 1]]
+        if step["after"] != before[-1:]:
+            lines.append(f"     {'':{width}}  ├─ after {', '.join(step['after']) or 'nobody'}")
+        if step["role"] != "primary":
+            lines.append(f"     {'':{width}}  └▶ {step['gate']}:")
+        elif step["gate"] != GATES[plan.PRIMARY]:
+            lines.append(f"     {'':{width}}  └▶ {step['gate']}")
+    return lines
+
+
+def stop_picture(found: dict[str, Any], processes: list[dict[str, Any]]) -> list[str]:
+    width = max(len(step["name"]) for step in [*found["stop"], {"name": "the rest"}])
+    lines = []
+    for number, (stopped, process) in enumerate(zip(found["stop"], stop_order(processes)), 1):
+        when = ", ".join(told_after(process, processes))
+        text = f"when {when} {'has' if ',' not in when else 'have'} ended" if when else "at once"
+        if "pre_stop" in process:
+            text += f", after its pre_stop ({handler(process['pre_stop'])}), which begins at once"
+        lines.append(f"  {number}. {stopped['name']:{width}}  {stopped['signal']:7}  {text}")
+    lines.append(f"  {len(found['stop']) + 1}. {'the rest':{width}}  SIGTERM  what they have left behind")
+    return lines
+
+
+def stop_causes(processes: list[dict[str, Any]]) -> str:
+    essential = [process["name"] for process in processes if process.get("essential")]
+    return "the primary's end" + "".join(f", or {name}'s" for name in essential)
+
+
+def start_time(found: dict[str, Any], declaration: dict[str, Any]) -> str:
+    worst = found["start_worst"]
+    if "start_timeout" in declaration:
+        return f"at most {worst:g} s, its start_timeout"
+    if worst is None:
+        return "as long as its init steps and post_start hooks take: they have no limit (start_timeout gives one)"
+    return f"at most {worst:g} s, if nothing has to be started again" if worst else "no time of its own"

@@ -24,6 +24,8 @@ def main(path: bytes, command: list[bytes], pipe: int) -> int:
         for line in lines(name, wrong.errors):
             print(line, file=sys.stderr)
         return plan.WRONG
+    for line in lines(name, resolver.warnings):
+        print(line, file=sys.stderr)
     if command:
         made.processes[-1].argv = command
     packed = plan.pack(made)

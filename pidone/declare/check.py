@@ -1,7 +1,8 @@
 """A TOML document -> all of its errors, or the declaration: plain data with nothing left to check but this machine.
 
-Declaration: {"name", "grace" (s), "stop_signals", "processes", "volumes", "routes"}; a process or volume is a dict of
-the keys in `schema` that were given, with "line": {key: line} besides; routes are {number: ([index, ...], number)}.
+Declaration: {"name", "grace" (s), "stop_signals", "processes", "volumes", "routes", and the other keys of [group] that
+were given}; a process or volume is a dict of the keys in `schema` and `probes` that were given, with "line":
+{key: line} besides, a process also with what `order` adds; routes are {number: ([index, ...], number)}.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ import difflib
 import re
 from typing import Any
 
-from pidone.declare import schema
+from pidone.declare import order, probes, rules, schema
 from pidone.declare.parse import Path
 from pidone.declare.read import Wrong
 from pidone.init import plan, signals
+from pidone.pod.care import NEVER
 
 Declaration = dict[str, Any]
+
+GROUP = {**schema.GROUP, **probes.GROUP}
+PROCESS = {**schema.PROCESS, **probes.PROCESS}
 
 
 class Checker:
@@ -35,13 +40,15 @@ class Checker:
         for key in self.document:
             if key not in schema.TABLES:
                 self.wrong((key,), f"unknown table '{key}'{nearest(key, schema.TABLES)}")
-        group = self.table(("group",), self.document.get("group", {}), schema.GROUP, "[group]")
+        group = self.table(("group",), self.document.get("group", {}), GROUP, "[group]")
         volumes = self.array("volume", schema.VOLUME)
-        processes = self.array("process", schema.PROCESS)
+        processes = self.array("process", PROCESS)
         for index, volume in enumerate(volumes):
             if "path" not in volume and "path" not in self.document["volume"][index]:
                 self.wrong(("volume", index), f'{volume["label"]}: no path; say where it is: path = "/data"')
         self.check_processes(processes)
+        self.check_rules(processes, group.get("grace", plan.GRACE), group.get("restart", NEVER))
+        processes = self.in_order(processes)
         stop_signals = group.get("stop_signals", [15, 2])
         routes = self.routes(processes, stop_signals)
         if self.errors:
@@ -49,6 +56,8 @@ class Checker:
         return {
             "name": group.get("name", "group"),
             "grace": group.get("grace", plan.GRACE),
+            **{key: group[key] for key in probes.GROUP if key in group},
+            "line": group["line"],
             "stop_signals": stop_signals,
             "processes": processes,
             "volumes": volumes,
@@ -118,12 +127,48 @@ class Checker:
             text = "the primary must stand last: it starts when all else has started; move it to the end of the file"
             self.wrong(("process", primaries[0], "role"), f"{processes[primaries[0]]['label']}: {text}")
 
+    def check_rules(self, processes: list[dict[str, Any]], grace: float, policy: int) -> None:
+        names = [process.get("name") for process in processes]
+        seen: dict[tuple[str, str], str] = {}
+        for index, process in enumerate(processes):
+            path = ("process", index)
+            for key, text in rules.of_process(process, grace, policy):
+                self.wrong((*path, key), f"{process['label']}: {text}")
+            for key in ("pid_file", "termination_message"):
+                if key in process and seen.setdefault((key, process[key]), process["label"]) != process["label"]:
+                    text = f"{key} {process[key]} is that of {seen[key, process[key]]} already"
+                    self.wrong((*path, key), f"{process['label']}: {text}; each has a file of its own")
+            for name in process.get("after", ()):
+                if name not in names:
+                    text = f"no process '{name}'{nearest(name, [n for n in names if isinstance(n, str)])}"
+                    self.wrong((*path, "after"), f"{process['label']}: after: {text}")
+
+    def in_order(self, processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Replicas as processes of their own, and who waits for whom."""
+        expanded = order.expand(processes)
+        seen: dict[Any, str] = {}
+        for process in expanded:
+            other = seen.setdefault(process.get("name"), process["label"])
+            if other != process["label"] and process.get("name") != process["declared"]:
+                text = f"a replica of it would be called '{process['name']}', as {other} is"
+                self.errors.append((process["line"].get("replicas", 0), f"{process['label']}: {text}"))
+        try:
+            order.resolve(expanded)
+        except order.Circle as circle:
+            process = expanded[circle.index]
+            line = process["line"].get("after", process["line"].get("", 0))
+            waits = " waits for ".join(circle.names)
+            self.errors.append((line, f"{process['label']}: a circle: {waits}; let one of them start before"))
+        return expanded
+
     def routes(self, processes: list[dict[str, Any]], stop_signals: list[int]) -> dict[int, tuple[list[int], int]]:
         table = self.document.get("signals", {})
         if not isinstance(table, dict):
             self.wrong(("signals",), "'signals' is a table; write [signals]")
             return {}
-        indices = {process.get("name"): index for index, process in enumerate(processes)}
+        indices: dict[Any, list[int]] = {}
+        for index, process in enumerate(processes):
+            indices.setdefault(process["declared"], []).append(index)
         routes = {}
         for key, value in table.items():
             try:
@@ -133,7 +178,7 @@ class Checker:
         return routes
 
     def route(
-        self, key: str, value: Any, indices: dict[Any, int], stop_signals: list[int]
+        self, key: str, value: Any, indices: dict[Any, list[int]], stop_signals: list[int]
     ) -> dict[int, tuple[list[int], int]]:
         number = signals.number(key)
         if number not in signals.ALL:
@@ -144,10 +189,10 @@ class Checker:
         if not isinstance(target, dict) or not set(target) <= {"to", "as"} or not isinstance(target.get("to"), list):
             raise ValueError('wanted is a list of processes, or { to = ["name"], as = "SIGHUP" }; [] drops it')
         for name in target["to"]:
-            if name not in indices:
+            if not isinstance(name, str) or name not in indices:
                 raise ValueError(f"no process '{name}'{nearest(str(name), [str(n) for n in indices if n])}")
         sent = schema.signal(target["as"]) if "as" in target else number
-        return {number: ([indices[name] for name in target["to"]], sent)}
+        return {number: ([index for name in target["to"] for index in indices[name]], sent)}
 
 
 def check(document: dict[str, Any], lines: dict[Path, int]) -> Declaration:
@@ -174,5 +219,8 @@ def nearest(word: str, known: Any) -> str:
 
 
 def shorten(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        text = "a number of very many digits"
     return text if len(text) <= 40 else text[:37] + "..."

@@ -31,6 +31,19 @@ def limit(proc: str = "/proc/self") -> int | None:
     return min(limits, default=None)
 
 
+#: The file beside the limit that counts the processes killed for want of memory, as "oom_kill N" (S93).
+COUNTERS = {"memory.limit_in_bytes": "memory.oom_control", "memory.max": "memory.events"}
+
+
+def kill_counter(proc: str = "/proc/self") -> bytes | None:
+    """The file in which the kernel counts its memory kills in our cgroup; None where there is none to read."""
+    for directory, top, name in _cgroups(proc):
+        path = os.path.join(directory if os.path.isdir(directory) else top, COUNTERS[name])
+        if os.access(path, os.R_OK):
+            return path.encode()
+    return None
+
+
 def _cgroups(proc: str) -> list[tuple[str, str, str]]:
     """(our directory, where its hierarchy is mounted, name of the file with the limit)."""
     ours: dict[str, str] = {}

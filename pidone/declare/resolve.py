@@ -9,9 +9,12 @@ import grp
 import os
 import pwd
 
-from pidone.declare import memory
+from pidone.declare import care, memory
 from pidone.declare.read import MOST, Wrong
-from pidone.init.plan import Plan, Process
+from pidone.init.plan import WINDOW, Plan, Process
+
+#: Seconds that are left between our own end and the container's being killed (S88).
+MARGIN = 0.5
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,23 +30,52 @@ class Resolver:
         self.declaration = declaration
         self.directory = directory
         self.errors: list[tuple[int, str]] = []
+        self.warnings: list[tuple[int, str]] = []
 
     def resolve(self) -> Plan:
-        processes = [self.process(entry) for entry in self.declaration["processes"]]
+        entries = self.declaration["processes"]
+        sockets = care.sockets(entries)
+        processes = [self.process(index, entry, sockets.get(index)) for index, entry in enumerate(entries)]
         for volume in self.declaration["volumes"]:
             if "owner" in volume:
                 self.user(volume, "owner")
         self.check_memory()
         if self.errors:
             raise Wrong(sorted(self.errors))
-        routes = {number: (tuple(to), sent) for number, (to, sent) in self.declaration["routes"].items()}
-        return Plan(processes, self.declaration["grace"], tuple(self.declaration["stop_signals"]), routes)
+        declared = self.declaration
+        scale = declared.get("time_scale", 1.0)
+        bounds = [declared[key] * scale if key in declared else None for key in ("start_timeout", "deadline")]
+        return Plan(
+            processes,
+            grace=self.grace() * scale,
+            stop_signals=tuple(declared["stop_signals"]),
+            routes={number: (tuple(to), sent) for number, (to, sent) in declared["routes"].items()},
+            window=WINDOW * scale,
+            bounds=(bounds[0], bounds[1]),
+            oom=memory.kill_counter(),
+            notify=tuple(sockets.items()),
+        )
+
+    def grace(self) -> float:
+        """Seconds: short enough that the window after it still fits before the container is killed (S88)."""
+        grace: float = self.declaration["grace"]
+        outer = self.declaration.get("stop_timeout")
+        if outer is None or grace + WINDOW + MARGIN <= outer:
+            return grace
+        allowed: float = max(0.0, outer - WINDOW - MARGIN)
+        text = f"a grace of {grace:g} s does not fit before the stop_timeout of {outer:g} s: it is {allowed:g} s"
+        self.warnings.append((self.declaration["line"].get("stop_timeout", 0), text))
+        return allowed
 
     def wrong(self, entry: Entry, key: str, text: str) -> None:
         self.errors.append((entry["line"].get(key, entry["line"].get("", 0)), f"{entry['label']}: {text}"))
 
-    def process(self, entry: Entry) -> Process:
+    def process(self, index: int, entry: Entry, socket: bytes | None) -> Process:
         env = {**self.env_file(entry), **entry.get("env", {})}
+        group = self.declaration
+        made = care.pack(index, entry, env, group.get("restart"), group.get("time_scale", 1.0))
+        if socket is not None:
+            env.update(care.notify_environment(entry, socket, group.get("time_scale", 1.0)))
         return Process(
             name=entry["name"],
             role=entry["role"],
@@ -56,6 +88,7 @@ class Resolver:
             rlimits=tuple(tuple(limit) for limit in entry.get("rlimits", ())),
             oom_score_adj=entry.get("oom_score_adj"),
             stop_signal=entry.get("stop_signal", 15),
+            care=made,
         )
 
     def env_file(self, entry: Entry) -> dict[str, str]:

@@ -211,7 +211,4 @@ PROCESS: dict[str, Reader] = {
 TABLES = ("group", "volume", "process", "signals")
 
 #: Planned, and not in this version. Refused by name: ignored, they would be promises not kept.
-LATER = {
-    "restart", "restart_rules", "backoff", "startup", "readiness", "liveness", "post_start", "pre_stop", "log",
-    "after", "replicas", "essential", "daemonizes", "pid_file",
-}  # fmt: skip
+LATER = {"log"}

@@ -3,10 +3,12 @@
 This room imports the builtin modules of ALLOWED and itself, and nothing else, ever; a test holds the list against
 what a running PID 1 has loaded. Read it in this order:
 
-    main       arguments -> plan -> group -> loop
+    main       arguments -> plan -> machine -> loop
     arguments  the command line, one table
     plan       what is to run, as plain data
-    group      the state machine: events in, actions out; no system call
+    events     what is said between a machine and the loop
+    machine    what the machines have in common: how everything ends
+    single     the machine of a single command; a group's is in the room `pod`
     loop       the one wait; signals and child exits become events, actions become calls
     spawn      everything between fork and exec
     reap       waiting for children

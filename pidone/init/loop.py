@@ -12,17 +12,28 @@ from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
-    from pidone.init.group import Event
     from pidone.init.inherited import Inherited
+    from pidone.init.machine import Event, Machine
     from pidone.init.plan import Plan
+    from pidone.init.spawn import Extras
     from pidone.init.terminal import Terminal
 
-from pidone.init import group as machine
 from pidone.init import reap, signals
+from pidone.init import spawn as spawns
+from pidone.init.events import (
+    ALONE,
+    ASKING,
+    BEGIN,
+    DEADLINE,
+    EXECED,
+    EXITED,
+    FAILED,
+    SIGNAL,
+    STOPPED,
+)  # fmt: skip
 from pidone.init.plan import CANNOT
-from pidone.init.spawn import spawn
 
 SIGCHLD, SIGIO, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGCONT
 
@@ -35,12 +46,12 @@ class Loop:
 
     __slots__ = ("plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue")
 
-    def __init__(self, plan: "Plan", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
-        self.plan = plan
+    def __init__(self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
+        self.group = machine
+        self.plan: "Plan" = machine.plan
         self.inherited = inherited
         self.terminal = terminal
         self.verbose = verbose
-        self.group = machine.Group(plan, terminal is not None)
         self.pids: "dict[int, int]" = {}  # member -> pid
         self.members: "dict[int, int]" = {}  # pid -> member
         self.answers: "dict[int, int]" = {}
@@ -49,17 +60,16 @@ class Loop:
     def run(self, early: "list[int]") -> "NoReturn":
         """Never returns. early: signals that came while the plan was made; a stop among them, and nothing starts."""
         for number in early:
-            self.feed((machine.SIGNAL, number))
-        self.feed((machine.BEGIN,))
+            self.feed((SIGNAL, number))
+        self.feed((BEGIN,))
         while True:
-            more = self.reap()
-            while not self.wait(0.0 if more else None) and not more:
-                pass
+            more = self.reap()  # after each event: that nobody is left may be what a stop waits for
+            self.wait(0.0 if more else None)
 
     # -- events
 
-    def wait(self, timeout: "float | None") -> bool:
-        """Sleep until something happens, or for at most `timeout` seconds. True if it may have happened to a child."""
+    def wait(self, timeout: "float | None") -> None:
+        """Sleep until something happens, or for at most `timeout` seconds."""
         deadline = self.group.deadline
         if deadline is not None and timeout is None:
             timeout = max(0.0, min(deadline - monotonic(), 3600.0))  # a longer one overflows in time; early is harmless
@@ -67,23 +77,21 @@ class Loop:
             info = _signal.sigwaitinfo(signals.ALL)
         else:
             got = _signal.sigtimedwait(signals.ALL, timeout)
+            if deadline is not None and monotonic() >= deadline:  # a flood of signals must not put it off
+                self.feed((DEADLINE,))
             if got is None:
-                if deadline is not None and monotonic() >= deadline:
-                    self.feed((machine.DEADLINE,))
-                return True
+                return
             info = got
         number, by_kernel = info.si_signo, info.si_code > 0  # sigaction(2): SI_USER is 0, SI_QUEUE -1, SI_TKILL -6
-        if self.answers:
-            self.read_answers()
+        self.hear()
         # The kernel sends some in our own name: SIGPIPE for a line nobody reads, SIGXFSZ, and SIGHUP and SIGCONT for a
         # terminal that was handed over (E25). We send ourselves none.
         ours = info.si_pid == posix.getpid() or (by_kernel and number in (SIGCHLD, SIGIO))
         ours = ours or (number == SIGCONT and self.terminal is not None and self.terminal.resume())
-        if number in machine.ASKING or number in self.plan.stop_signals:
+        if number in ASKING or number in self.plan.stop_signals:
             self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
         if not ours:
-            self.feed((machine.SIGNAL, number))
-        return number == SIGCHLD
+            self.feed((SIGNAL, number))
 
     def reap(self) -> bool:
         """Look at ended children. True if there may be more."""
@@ -91,7 +99,7 @@ class Loop:
             try:
                 found = reap.look()
             except ChildProcessError:
-                self.feed((machine.ALONE,))
+                self.feed((ALONE,))
                 return False
             if found is None:
                 return False
@@ -99,18 +107,32 @@ class Loop:
             member = self.members.get(pid)
             if what == reap.STOP:
                 if member is not None:
-                    self.feed((machine.STOPPED, member))
+                    self.feed((STOPPED, member))
                 continue
             if member is None:
-                if self.verbose:
-                    self.talk("trace", ("reaped", pid, code, number))
+                self.undeclared(pid, code, number)
             else:
                 self.read_answers()  # the answer comes before the exit it explains
                 if pid in self.members:
-                    self.feed((machine.EXITED, member, code, number))  # still a zombie: its group can be signalled
+                    # still a zombie: its process group can be signalled
+                    self.feed((EXITED, member, code, number, self.is_oom(member, number)))
                     self.forget(pid)
             reap.bury(pid)
         return True
+
+    def undeclared(self, pid: int, code: int, number: int) -> None:
+        """An orphan has ended."""
+        if self.verbose:
+            self.talk("trace", ("reaped", pid, code, number))
+
+    def is_oom(self, member: int, number: int) -> bool:
+        """Was it the kernel, for want of memory? Only a group asks."""
+        return False
+
+    def hear(self) -> None:
+        """Look at the descriptors that may have something for us."""
+        if self.answers:
+            self.read_answers()
 
     def read_answers(self) -> None:
         """What the children between fork and exec have to say."""
@@ -123,9 +145,9 @@ class Loop:
             posix.close(fd)
             if answer:
                 self.forget(self.pids[member])
-                self.feed((machine.FAILED, member, answer[0], answer[1:].decode("utf-8", "replace")))
+                self.feed((FAILED, member, answer[0], answer[1:].decode("utf-8", "replace")))
             else:
-                self.feed((machine.EXECED, member))
+                self.feed((EXECED, member))
 
     def forget(self, pid: int) -> None:
         del self.pids[self.members.pop(pid)]
@@ -144,30 +166,44 @@ class Loop:
             if self.verbose:
                 self.talk("trace", ("event", *event))
             for action in self.group.take(event, monotonic()):
-                CALLS[action[0]](self, *action[1:])
+                self.CALLS[action[0]](self, *action[1:])
+            if self.verbose:
+                self.talk("states", (self.group,))
             del self.queue[0]
 
     def spawn(self, member: int) -> None:
         process = self.plan.processes[member]
+        extras = None
         try:
             if self.terminal is not None and member == self.group.primary:
                 self.terminal.before_fork()
+            extras = self.extras(member)
             awaited = len(self.plan.processes) > 1 or self.verbose
-            pid, answer = spawn(process, self.inherited, self.terminal, awaited)
+            pid, answer = spawns.spawn(process, self.inherited, self.terminal, awaited, extras)
         except (OSError, ImportError) as error:  # fcntl may be a file, and descriptors may have run out
             text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
-            self.queue.append((machine.FAILED, member, CANNOT, text))
+            self.queue.append((FAILED, member, CANNOT, text))
             return
+        finally:
+            if extras is not None and extras[1] is not None:
+                posix.close(extras[1][0])
         self.pids[member] = pid
         self.members[pid] = member
         self.answers[answer] = member
         if self.terminal is not None and member == self.group.primary:
             self.terminal.app = pid
 
+    def extras(self, member: int) -> "Extras | None":
+        """What a process of a group gets that a single command does not."""
+        return None
+
     def kill(self, member: int, number: int, whole: bool) -> None:
         pid = self.pids.get(member)
-        if pid is None:
-            return
+        if pid is not None:
+            self.signal(pid, number, whole)
+
+    def signal(self, pid: int, number: int, whole: bool) -> None:
+        """To a child that has not been reaped, or to its process group."""
         try:
             try:
                 (posix.killpg if whole else posix.kill)(pid, number)
@@ -197,6 +233,5 @@ class Loop:
             self.terminal.give_back()
         posix._exit(code)
 
-
-#: In the order of the action kinds in `group`.
-CALLS = (Loop.spawn, Loop.kill, lambda _, number: reap.sweep(number), Loop.suspend, Loop.say, Loop.exit)
+    #: In the order of the action kinds in `events`.
+    CALLS: "tuple[Any, ...]" = (spawn, kill, lambda self, number: reap.sweep(number), suspend, say, exit)

@@ -15,6 +15,7 @@ from pidone.init import arguments, plan
 from pidone.init.inherited import Inherited
 from pidone.init.loop import Loop
 from pidone.init.signals import show
+from pidone.init.single import Single
 
 
 def main() -> "NoReturn":
@@ -29,7 +30,18 @@ def main() -> "NoReturn":
     if posix.getpid() != 1:
         adopt()
     group, early = make_plan(wanted, inherited.cwd)
-    Loop(group, inherited, find_terminal(), wanted.verbose).run(early)
+    make_loop(group, inherited, wanted).run(early)
+
+
+def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Loop":
+    """The machine that fits, and the loop that carries out what it wants."""
+    terminal = find_terminal()
+    if wanted.config is None:
+        return Loop(Single(group, terminal is not None), inherited, terminal, wanted.verbose)
+    from pidone.pod.group import Group
+    from pidone.pod.loop import GroupLoop
+
+    return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted.verbose)
 
 
 def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int]]":

@@ -6,6 +6,10 @@ marshalled tuples: no class, no code, nothing to parse.
 
 import marshal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 from pidone.init.signals import show
 
 INIT, SIDECAR, PRIMARY = 0, 1, 2
@@ -18,17 +22,22 @@ WRONG, CANNOT, NOT_FOUND = 2, 126, 127
 #: Seconds. Below Docker's ten (E37), with room for the two that S80 grants whoever is told last.
 GRACE = 8.0
 
+#: Seconds that whoever is told last still has (S80, minimumGracePeriodInSeconds).
+WINDOW = 2.0
+
 
 class Process:
     """One declared process.
 
     argv: list of bytes, never empty. env: pairs of bytes put over the container's environment. cwd: bytes, or None
     for the container's. user: (uid, gid, (group, ...)) or None for PID 1's own. rlimits: ((number, soft, hard), ...).
-    umask, nice, oom_score_adj: int, or None to leave as inherited. stop_signal: int.
+    umask, nice, oom_score_adj: int, or None to leave as inherited. stop_signal: int. care: what a group does for it
+    beyond starting it, the fields of `pod.care.Care`; None for a process of which nothing but the defaults is asked.
     """
 
     __slots__ = (
         "name", "role", "argv", "env", "cwd", "user", "umask", "nice", "rlimits", "oom_score_adj", "stop_signal",
+        "care",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +53,7 @@ class Process:
         rlimits: "tuple[tuple[int, int, int], ...]" = (),
         oom_score_adj: "int | None" = None,
         stop_signal: int = 15,
+        care: "tuple[Any, ...] | None" = None,
     ) -> None:
         self.name = name
         self.role = role
@@ -56,17 +66,23 @@ class Process:
         self.rlimits = rlimits
         self.oom_score_adj = oom_score_adj
         self.stop_signal = stop_signal
+        self.care = care
 
 
 class Plan:
     """The group: its processes in start order, the primary last (S3).
 
-    grace: seconds. stop_signals: the numbers that begin a stop; empty for a single command, where every signal is
-    the primary's. routes: {number: ((process index, ...), number to send)}. rewrites: {from: to}, 0 drops.
-    group_wide: signals go to process groups. forgiven: exit codes that become 0 (E39).
+    grace, window: seconds; who is told last has the latter. stop_signals: the numbers that begin a stop; empty for a
+    single command, where every signal is the primary's. routes: {number: ((process index, ...), number to send)}.
+    bounds: seconds that starting may take, and that the group may live; None for no end. oom: the file that counts
+    the memory's kills, or None. notify: ((process index, name of its socket), ...).
+    rewrites: {from: to}, 0 drops. group_wide: signals go to process groups. forgiven: exit codes that become 0 (E39).
     """
 
-    __slots__ = ("processes", "grace", "stop_signals", "routes", "rewrites", "group_wide", "forgiven")
+    __slots__ = (
+        "processes", "grace", "stop_signals", "routes", "window", "bounds", "oom", "notify",
+        "rewrites", "group_wide", "forgiven",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -74,11 +90,19 @@ class Plan:
         grace: float = GRACE,
         stop_signals: "tuple[int, ...]" = (),
         routes: "dict[int, tuple[tuple[int, ...], int]] | None" = None,
+        window: float = WINDOW,
+        bounds: "tuple[float | None, float | None]" = (None, None),
+        oom: "bytes | None" = None,
+        notify: "tuple[tuple[int, bytes], ...]" = (),
     ) -> None:
         self.processes = processes
         self.grace = grace
+        self.window = window
         self.stop_signals = stop_signals
         self.routes = routes or {}
+        self.bounds = bounds
+        self.oom = oom
+        self.notify = notify
         self.rewrites: "dict[int, int]" = {}
         self.group_wide = False
         self.forgiven: "tuple[int, ...]" = ()
@@ -92,10 +116,10 @@ def single(argv: "list[bytes]") -> Plan:
 def pack(plan: Plan) -> bytes:
     """The plan as bytes. What the command line adds (rewrites, -g, -e) is not part of it."""
     rows = [tuple(getattr(p, slot) for slot in Process.__slots__) for p in plan.processes]
-    return marshal.dumps((rows, plan.grace, plan.stop_signals, plan.routes))
+    return marshal.dumps((rows, *(getattr(plan, slot) for slot in Plan.__slots__[1:-3])))
 
 
 def unpack(data: bytes) -> Plan:
     """The plan that `pack` made. Raises ValueError, EOFError or TypeError for anything else."""
-    rows, grace, stop_signals, routes = marshal.loads(data)
-    return Plan([Process(*row) for row in rows], grace, stop_signals, routes)
+    rows, *rest = marshal.loads(data)
+    return Plan([Process(*row) for row in rows], *rest)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from pidone.init.plan import Process
     from pidone.init.terminal import Terminal
 
-from pidone.init.plan import CANNOT, PRIMARY
+    #: (file of the termination message, or None; (descriptor, number that it gets), or None)
+    Extras = tuple[bytes | None, tuple[int, int] | None]
+
+from pidone.init.plan import CANNOT, NOT_FOUND, PRIMARY
 from pidone.init.signals import show
 
 MISSING = (errno.ENOENT, errno.ENOTDIR)
@@ -34,7 +37,13 @@ def answer_pipe(awaited: bool) -> "tuple[int, int]":
     return reading, writing
 
 
-def spawn(process: "Process", inherited: "Inherited", terminal: "Terminal | None", awaited: bool) -> "tuple[int, int]":
+def spawn(
+    process: "Process",
+    inherited: "Inherited",
+    terminal: "Terminal | None",
+    awaited: bool,
+    extras: "Extras | None" = None,
+) -> "tuple[int, int]":
     """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
     reading, writing = answer_pipe(awaited)
     try:
@@ -44,17 +53,21 @@ def spawn(process: "Process", inherited: "Inherited", terminal: "Terminal | None
         posix.close(writing)
         raise
     if pid == 0:
-        become(process, inherited, terminal if process.role == PRIMARY else None, writing)
+        become(process, inherited, terminal if process.role == PRIMARY else None, writing, extras)
     posix.close(writing)
     return pid, reading
 
 
-def become(process: "Process", inherited: "Inherited", terminal: "Terminal | None", answer: int) -> "NoReturn":
+def become(
+    process: "Process", inherited: "Inherited", terminal: "Terminal | None", answer: int, extras: "Extras | None"
+) -> "NoReturn":
     """The child's whole life until exec. Never returns, whatever happens: a second PID 1 loop would be worse."""
     code = CANNOT
     try:
         try:
             prepare(process, inherited, terminal)
+            if extras is not None:
+                answer = prepare_extras(extras, answer)
             code, text = execute(process, inherited)
         except Refused as refused:
             text = refused.text
@@ -115,6 +128,44 @@ def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | No
             posix.close(fd)
 
 
+def prepare_extras(extras: "Extras", answer: int) -> int:
+    """As the process's own user: what it could not do itself is not done for it. Returns the answer's descriptor."""
+    message, descriptor = extras
+    what = "termination_message %s" % show(message or b"")
+    try:
+        if message is not None:
+            empty_message(message)
+        if descriptor is not None:
+            what = "fd = %d" % descriptor[1]
+            answer = place(*descriptor, answer)
+    except OSError as error:
+        raise Refused(what, error) from None
+    return answer
+
+
+def empty_message(path: bytes) -> None:
+    """Its termination message's file is empty and everyone's at the start of each instance (S96). Raises OSError."""
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOFOLLOW
+    fd = posix.open(path, flags, 0o666)
+    try:
+        posix.ftruncate(fd, 0)
+        posix.fchmod(fd, 0o666)
+    except OSError:
+        pass  # another user's, but one that we may write; or /dev/null
+    posix.close(fd)
+
+
+def place(fd: int, number: int, answer: int) -> int:
+    """Give a descriptor its number, over whatever had it. Returns where the answer's is then. Raises OSError."""
+    if number == answer:
+        answer = posix.dup(answer)
+    if fd == number:
+        posix.set_inheritable(fd, True)
+    else:
+        posix.dup2(fd, number)
+    return answer
+
+
 def stdin_from_null() -> None:
     """stdin belongs to the primary: two readers of one terminal or pipe would each get half (docs/decisions.md)."""
     fd = posix.open("/dev/null", posix.O_RDONLY)
@@ -161,8 +212,11 @@ def execute(process: "Process", inherited: "Inherited") -> "tuple[int, str]":
             refused = refused or (path, error)
             if error.errno not in (errno.EACCES, *MISSING):
                 break
-    from pidone.aside import refusal
-
+    try:
+        from pidone.aside import refusal
+    except (OSError, ImportError):  # its own limits may forbid to open one file more
+        number = (refused[1].errno if refused else 0) or errno.ENOENT
+        return CANNOT if refused else NOT_FOUND, "%s: %s" % (show(program), posix.strerror(number).lower())
     return refusal.explain(program, paths, refused)
 
 

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
     from pidone.init.plan import Plan
 
-from pidone.init import group as machine
-from pidone.init import others
+from pidone.init import events, machine, others
 from pidone.init.signals import name as signal_name
 from pidone.init.signals import show
 
@@ -55,7 +54,7 @@ def _write(fd: int, line: bytes) -> None:
 
 def tell(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
     """The group's SAY action as a line, or as nothing where it would not be true."""
-    text = _TEXTS[details[0]](plan, pids, *details[1:])
+    text = TEXTS[details[0]](plan, pids, *details[1:])
     if text:
         say(text)
 
@@ -75,18 +74,11 @@ def _cannot_start(plan: "Plan", pids: "dict[int, int]", member: int, code: int, 
     return "cannot start %s (exit %d)" % (text, code)
 
 
-def _init_failed(plan: "Plan", pids: "dict[int, int]", member: int, code: int, number: int) -> str:
-    end = who(plan, pids, member) + " " + how(code, number)
-    return "init step %s: nothing more is started, the group stops (exit %d)" % (end, code or 128 + number)
-
-
-def _sidecar_ended(plan: "Plan", pids: "dict[int, int]", member: int, code: int, number: int) -> str:
-    return "sidecar %s %s; the group goes on without it" % (who(plan, pids, member), how(code, number))
-
-
-def _killed(plan: "Plan", pids: "dict[int, int]", member: int, number: int) -> str:
+def _killed(plan: "Plan", pids: "dict[int, int]", member: int, number: int, oom: bool = False) -> str:
     text = "%s was killed by %s, which pidone did not send" % (who(plan, pids, member), signal_name(number))
-    if number == 9:
+    if oom:
+        text += ": out of memory, says the container's cgroup"
+    elif number == 9:
         text += ": out of memory, or somebody's kill -9"
     return "%s (exit %d)" % (text, 0 if 128 + number in plan.forgiven else 128 + number)
 
@@ -108,9 +100,12 @@ def _swallowed(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
     return "%s is gone and leaves %s: %s" % (name, left, ADVICE) if left else ""
 
 
-def _grace_over(plan: "Plan", pids: "dict[int, int]", member: int = -1) -> str:
+def _grace_over(plan: "Plan", pids: "dict[int, int]", member: int = -1, grace: "float | None" = None) -> str:
     killed = who(plan, pids, member) if member >= 0 else _names(others.survivors(), plan, pids)
-    return "the grace of %g s is over: SIGKILL to %s" % (plan.grace, killed or "what is left")
+    return "the grace of %g s is over: SIGKILL to %s" % (
+        plan.grace if grace is None else grace,
+        killed or "what is left",
+    )
 
 
 def _immortal(plan: "Plan", pids: "dict[int, int]") -> str:
@@ -127,17 +122,15 @@ def _names(found: "list[int]", plan: "Plan | None" = None, pids: "dict[int, int]
     return ", ".join(texts)
 
 
-_TEXTS: "dict[str, Any]" = {
+TEXTS: "dict[str, Any]" = {
     "cannot start": _cannot_start,
-    "init failed": _init_failed,
-    "sidecar ended": _sidecar_ended,
     "killed": _killed,
     "swallowed": _swallowed,
     "grace over": _grace_over,
     "immortal": _immortal,
 }
 
-_MOVES = {machine.EXECED: "started", machine.STOPPED: "stopped"}
+_MOVES = {events.EXECED: "started", events.STOPPED: "stopped"}
 
 
 def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
@@ -148,9 +141,13 @@ def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> N
         say("reaped %s (pid %s), which %s" % (others.name_of(pid), pid, how(code, number)))
         return
     event = rest[0]
-    if event == machine.SIGNAL:
+    if event == events.SIGNAL:
         say("signal %s" % signal_name(rest[1]))
-    elif event == machine.EXITED:
+    elif event == events.EXITED:
         say("%s %s" % (who(plan, pids, rest[1]), how(rest[2], rest[3])))
     elif event in _MOVES:
         say("%s %s" % (_MOVES[event], who(plan, pids, rest[1])))
+
+
+def states(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
+    """A single command has none worth a line."""

@@ -1,8 +1,8 @@
 """An engine of the test run's own, the base image that no registry gives here, and containers that leave nothing.
 
 The engine is always ours, on a socket and in directories of its own: a developer's images and containers stay as they
-are. The base is Debian by debootstrap, kept in .cache/ for the next run, under the name that Dockerfile.example asks
-for and with the packages that it installs, so that it builds without a network.
+are. The base is Debian by debootstrap, kept in .cache/ for the next run, under the name that Dockerfile.example and
+those in config/ ask for and with the packages that they install, so that they build without a network.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ NEEDS = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootst
 
 
 def packages() -> list[str]:
-    """What Dockerfile.example installs: the lines after apt-get install."""
-    match = re.search(r"apt-get install -y --no-install-recommends((?:\s*\\\n[^&]*)+)", DOCKERFILE.read_text())
-    assert match, "Dockerfile.example installs nothing that this can read"
-    return match[1].replace("\\\n", " ").split()
+    """What all of our Dockerfiles install: the lines after apt-get install."""
+    found: list[str] = []
+    for file in [DOCKERFILE, *sorted(ROOT.glob("config/*/Dockerfile"))]:
+        match = re.search(r"apt-get install -y --no-install-recommends((?:\s*\\\n[^&]*)+)", file.read_text())
+        assert match, f"{file} installs nothing that this can read"
+        found += [name for name in match[1].replace("\\\n", " ").split() if name not in found]
+    return found
 
 
 class Engine:

@@ -7,9 +7,10 @@ import re
 
 import pytest
 
-from tests.docker.conftest import Run
+from tests.conftest import Write
+from tests.docker.conftest import Run, mount
 from tests.docker.engine import Container
-from tests.pid1 import until
+from tests.pid1 import ROOT, until
 
 NAMES = {"rsyslogd": "log", "python3": "compute", "nginx": "api", "gunicorn": "main"}
 
@@ -95,14 +96,29 @@ def test_killing_main_ends_the_container_with_main_s_code(run: Run, number: str,
     assert ended(container) == ["api", "compute", "log"], result  # and not by SIGKILL, as without an init
 
 
-def test_killing_a_sidecar_does_not_end_it_and_is_said(run: Run) -> None:
+def test_a_killed_sidecar_is_started_again_and_does_its_work(run: Run) -> None:
     container = healthy(run("web", "-v"))
     compute = re.search(r"started compute \(pid (\d+)\)", container.logs()[1])
     assert compute
     container.exec("sh", "-c", f"kill -9 {compute[1]}")
-    container.said(f"sidecar compute (pid {compute[1]}) was killed by SIGKILL; the group goes on without it")
-    assert fetch(container, "/health")[0] == 200
+    container.said(f"sidecar compute (pid {compute[1]}) was killed by SIGKILL; restart 1 now")
+    job = fetch(container, "/jobs", '{"number": 10403}')[1]
+    until(lambda: fetch(container, f"/jobs/{job['job']}")[1]["factors"] == [101, 103], "the new worker has done it")
     assert container.stop()[0].code == 0
+
+
+def test_a_main_that_hangs_is_ended_by_its_liveness_probe(run: Run, write: Write) -> None:
+    """gunicorn, stopped: its socket still accepts, only an answer is missing."""
+    text = (ROOT / "config" / "web" / "pidone.toml").read_text()
+    file = write("pidone.toml", text.replace('period = "10s", timeout = "5s"', 'period = "500ms", timeout = "500ms"'))
+    container = healthy(run(*mount(file), "web", "-v"))
+    script = "for p in /proc/[0-9]*; do grep -q gunicorn $p/comm && kill -STOP ${p#/proc/}; done"
+    container.exec("sh", "-c", script, check=False)
+    container.said("liveness failed 3 times: no answer in 0.5 s: it is stopped")
+    result = container.end()
+    assert result.code == 0 and ended(container) == ["main", "api", "compute", "log"], (
+        result
+    )  # continued, it ended well
 
 
 def test_signals_go_where_the_file_sends_them(run: Run) -> None:
@@ -145,7 +161,7 @@ def test_with_too_little_memory_it_is_refused_before_anything_starts(run: Run) -
     result = run("--memory", "128m", "web").end()
     assert result.code == 2 and result.out == b"", result
     assert result.err == (
-        "pidone: /etc/pidone.toml:18: memory requests do not fit: log 16 MiB + compute 32 MiB + api 16 MiB + main 96"
+        "pidone: /etc/pidone.toml:19: memory requests do not fit: log 16 MiB + compute 32 MiB + api 16 MiB + main 96"
         " MiB = 160 MiB, and the container may use 128 MiB; ask for less, or give it more (docker run -m)\n"
     ), result
 

@@ -129,8 +129,9 @@ class TestConfig:
         assert files == {
             "smallest.toml",
             "helloworld/pidone.toml",
-            "web/pidone.toml",
-        }  # the web: tests/docker/test_web.py
+            "web/pidone.toml",  # tests/docker/test_web.py
+            *(f"{name}/pidone.toml" for name in ("redis", "postgres", "tomcat")),  # tests/docker/test_apps.py
+        }
 
     @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.toml")), ids=lambda path: str(path.parent.name))
     def test_it_is_right_and_every_process_is_explained(self, path: Path) -> None:
@@ -174,6 +175,17 @@ def test_every_test_that_a_document_names_exists() -> None:
             assert f"def {name}(" in tests, f"{document.name} names {name}"
 
 
+def test_every_statement_of_a_pod_is_listed_with_its_tests() -> None:
+    """A hundred rows, each with a mark and every test of that number; a cross and a wave say why."""
+    rows = re.findall(r"^\| S(\d+) \| (.+) \| ([✓≈✗]) \| (.+) \|$", (ROOT / "docs" / "pod.md").read_text(), re.M)
+    assert [int(number) for number, *_ in rows] == list(range(1, 101))
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests" / "pod").glob("*.py"))
+    for number, text, mark, names in rows:
+        there = re.findall(rf"def (test_s0?{number}_\w+)\(", tests)
+        assert there and sorted(re.findall(r"`(\w+)`", names)) == sorted(there), f"S{number}"
+        assert mark == "✓" or ":" in text or "," in text, f"S{number}: why?"
+
+
 def measured() -> Iterator[tuple[str, str, str]]:
     """(row, column, cell) of the README's and docs/starting.md's tables of figures."""
     for document in ("README.md", "docs/starting.md"):
@@ -202,7 +214,7 @@ def test_every_figure_is_one_of_the_benchmark_s_last_run() -> None:
 
 def test_the_bars_were_kept_in_the_benchmark_s_last_run() -> None:
     bars = json.loads((ROOT / "benchmarks" / "results.json").read_text())["bars"]
-    assert len(bars) == 10 and [bar for bar in bars if not bar["kept"]] == []
+    assert len(bars) == 12 and [bar for bar in bars if not bar["kept"]] == []
 
 
 def test_help_s_options_are_all_in_the_documents(pidone: Pidone) -> None:

@@ -35,11 +35,11 @@ def test_a_good_file_shows_both_orders_and_their_worst_case(write: Write) -> Non
 
 start
   1. migrate   init     ./migrate --all
-               then, when it has ended with 0:
+               └▶ when it has ended with 0:
   2. api       sidecar  nginx -g 'daemon off;'
-               then, when it has started:
+               └▶ when it has been executed:
   3. main      primary  serve '$PORT'
-  takes  as long as its init steps take: they have no limit
+  takes  as long as its init steps and post_start hooks take: they have no limit (start_timeout gives one)
 
 stop, on SIGTERM, SIGINT or the primary's end
   1. main      SIGTERM  at once
@@ -50,6 +50,58 @@ stop, on SIGTERM, SIGINT or the primary's end
 note: {file}:17: process 'main': $PORT stays as it is: pidone expands nothing in a command; shell = would
 """
     )
+
+
+POD = (
+    '[group]\nname = "shop"\nstart_timeout = "90s"\n'
+    + process("db", "sidecar", "db", more="ports = { sql = 5432 }\nstartup = { tcp = 'sql', period = '1s' }")
+    + process("cache", "sidecar", "cache", more="after = []\npost_start = { sleep = '2s' }")
+    + process(
+        "api", "sidecar", "api", more="after = ['db', 'cache']\npre_stop = { exec = ['drain'] }\nessential = true"
+    )
+    + process("main", "primary", "serve", more="readiness = { http = 'http://:80/' }")
+)
+
+
+def test_the_gates_are_a_picture_and_the_start_has_a_bound(write: Write) -> None:
+    file = write("g.toml", POD)
+    result = check(file)
+    assert result.returncode == 0 and result.stderr == "", result
+    assert (
+        result.stdout
+        == f"""\
+{file}: group shop, 4 processes
+
+start
+  1. db        sidecar  db
+               └▶ when its startup probe (tcp 127.0.0.1:5432) has succeeded, asked every 1 s:
+  2. cache     sidecar  cache
+               ├─ after nobody
+               └▶ when its post_start (sleep 2 s) has ended:
+  3. api       sidecar  api
+               ├─ after db, cache
+               └▶ when it has been executed:
+  4. main      primary  serve
+  takes  at most 90 s, its start_timeout
+
+stop, on SIGTERM, SIGINT or the primary's end, or api's
+  1. main      SIGTERM  at once
+  2. api       SIGTERM  when main has ended, after its pre_stop (drain), which begins at once
+  3. cache     SIGTERM  when api has ended
+  4. db        SIGTERM  when api has ended
+  5. the rest  SIGTERM  what they have left behind
+  takes  at most 10 s: the grace of 8 s, and 2 s for who is told last
+"""
+    )
+    without = write("h.toml", POD.replace('start_timeout = "90s"\n', ""))
+    facts = json.loads(check("--json", without).stdout)
+    assert facts["start_worst"] == 3.0 and [step["gate_worst"] for step in facts["start"]] == [3.0, 2.0, 0.0, 0.0]
+    assert [step["after"] for step in facts["start"]] == [[], [], ["db", "cache"], ["api"]]
+
+
+def test_a_large_group_is_checked_in_no_time(write: Write) -> None:
+    file = write("g.toml", process("w", "sidecar", "w", more="replicas = 5000") + process("main", "primary", "true"))
+    assert "5001 processes" in check(file, timeout=20).stdout
 
 
 def test_json_says_the_same(write: Write) -> None:

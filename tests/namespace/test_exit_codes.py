@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pidone import __version__
 from tests.conftest import Write
 from tests.pid1 import PYTHON, Pidone
 
@@ -129,7 +130,7 @@ def test_help_fits_a_screen_and_shows_the_three_ways(pidone: Pidone) -> None:
     assert result.code == 0 and result.err == "", result
     assert len(result.lines) <= 24 and max(map(len, result.lines)) <= 80, result
     assert sum(line.startswith("  pidone [OPTIONS]") for line in result.lines) == 3, result
-    assert pidone.run("--version").text == "pidone 0.1.0\n"
+    assert pidone.run("--version").text == f"pidone {__version__}\n"
 
 
 def test_what_follows_the_command_is_the_command_s(pidone: Pidone) -> None:

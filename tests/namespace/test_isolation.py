@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pidone import __version__
 from pidone.init import ALLOWED
 from tests.conftest import Write
 from tests.namespace.test_signals import process
@@ -136,12 +137,17 @@ def loaded(*arguments: str) -> set[str]:
 def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(write: Write) -> None:
     file = write(
         "g.toml",
-        process("step", "init", "true") + process("log", "sidecar", "sleep", "60") + process("main", "primary", "true"),
+        process("step", "init", "true")
+        + process("log", "sidecar", "sleep", "60", more="startup = { file = '/' }\nliveness = { http = 'http://:9/' }")
+        + process("said", "sidecar", "sh", "-c", "echo >&3; sleep 60", more="startup = { fd = 3 }")
+        + process("main", "primary", "true"),
     )
-    room = {f"pidone.init.{path.stem}" for path in (ROOT / "pidone" / "init").glob("*.py")} | {"pidone", "pidone.init"}
+    paths = [*(ROOT / "pidone" / "init").glob("*.py"), *(ROOT / "pidone" / "pod").glob("*.py")]
+    room = {f"pidone.{path.parent.name}.{path.stem}" for path in paths} | {"pidone", "pidone.init", "pidone.pod"}
     single, group = loaded("--", "true"), loaded("-c", file)
     assert {"pidone.init.loop", "pidone.init.spawn"} <= single <= group
-    assert "pidone.init.planner" in group
+    assert {"pidone.init.planner", "pidone.pod.group"} <= group and not any("pod" in name for name in single)
+    assert not {"pidone.pod.words", "pidone.pod.status"} & group, "loaded without need"
     for name in (single | group) - room:
         assert name in ALLOWED, f"PID 1 has loaded {name}"
     assert not {"pidone.init.words", "pidone.init.others", "pidone.init.terminal"} & single, "loaded without need"
@@ -158,7 +164,7 @@ def test_the_launcher_is_stale_and_says_nothing_when_a_source_has_changed(
     subprocess.run(command, check=True, cwd=copy, stdout=subprocess.DEVNULL)
     version = copy / "pidone" / "__init__.py"
     launcher = Pidone(str(tmp_path / "pidone"))
-    assert launcher.run("--version").text == "pidone 0.1.0\n"
+    assert launcher.run("--version").text == f"pidone {__version__}\n"
     version.write_text('__version__ = "9.9"\n')
     assert launcher.run("--version").text == "pidone 9.9\n"
     assert launcher.run("--", "sh", "-c", "exit 3").code == 3

@@ -124,7 +124,9 @@ def test_killing_the_primary_gives_137_and_says_so(pidone: Pidone, helper: str, 
 
 
 def test_a_sidecar_s_end_is_said_and_does_not_end_the_group(pidone: Pidone, helper: str, write: Write) -> None:
-    with pidone.start("-c", group(write, helper, api="code=2")) as run:
+    file = process("api", "sidecar", helper, "app", "api", "code=2", more='restart = "never"')
+    file += process("main", "primary", helper, "app", "main")
+    with pidone.start("-c", write("g.toml", file)) as run:
         run.line("main started")
         os.kill(run.child("api"), signal.SIGTERM)
         run.line("api ends")
@@ -152,7 +154,7 @@ def test_the_grace_bounds_a_stop_and_the_killed_are_named(pidone: Pidone, helper
 def test_a_second_stop_signal_changes_nothing(pidone: Pidone, helper: str, write: Write) -> None:  # E40
     with pidone.start("-c", group(write, helper, main="delay=300")) as run:
         run.line("main started")
-        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT):
             run.kill(number)
         result = run.end()
     stops = [line for line in result.lines if "got" in line]
@@ -173,7 +175,7 @@ def test_a_stop_during_an_init_step_tells_it_at_once_and_starts_nothing(
         run.kill(signal.SIGTERM)
         result = run.end()
     assert result.code == 143 and "main started" not in result.text, result
-    assert [line for line in result.lines if "got" in line] == ["step got 15", "log got 15"], result
+    assert sorted(line for line in result.lines if "got" in line) == ["log got 15", "step got 15"], result  # S12
 
 
 def test_the_stop_signal_of_each_process_is_its_own(pidone: Pidone, helper: str, write: Write) -> None:
@@ -271,7 +273,7 @@ class TestFailedStart:
         result = pidone.run("-c", file)
         assert result.code == 42 and "main started" not in result.text, result
         assert re.fullmatch(
-            r"pidone: init step migrate \(pid \d\) ended with exit code 42: nothing more is started, the group stops"
+            r"pidone: init step migrate \(pid \d+\) ended with exit code 42: nothing more is started, the group stops"
             r" \(exit 42\)\n", result.err,
         ), result  # fmt: skip
 

@@ -1,0 +1,41 @@
+"""What /proc says of a process (proc(5))."""
+
+import posix
+
+from pidone.init.inherited import read_file
+
+#: Clock ticks in a second, the unit of a start time.
+TICKS = posix.sysconf("SC_CLK_TCK")
+
+
+def stat(pid: int) -> "list[bytes]":
+    """Fields of /proc/PID/stat from the third on: state, ppid, pgrp, session ... Empty if it is gone."""
+    try:
+        return read_file("/proc/%d/stat" % pid).rpartition(b")")[2].split()
+    except OSError:
+        return []
+
+
+def everyone() -> "dict[int, list[bytes]]":
+    """{pid: stat} of all that can be seen, zombies left out."""
+    try:
+        pids = [int(name) for name in posix.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return {}
+    found = {pid: stat(pid) for pid in pids}
+    return {pid: fields for pid, fields in found.items() if fields and fields[0] not in (b"Z", b"X")}
+
+
+def parent(fields: "list[bytes]") -> int:
+    return int(fields[1])
+
+
+def session(fields: "list[bytes]") -> int:
+    return int(fields[3])
+
+
+def age(fields: "list[bytes]") -> float:
+    """Seconds since it was forked, to a hundredth."""
+    from time import CLOCK_BOOTTIME, clock_gettime
+
+    return clock_gettime(CLOCK_BOOTTIME) - int(fields[19]) / TICKS

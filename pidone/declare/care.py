@@ -1,0 +1,126 @@
+"""A checked process -> the plain data of `pod.care.Care`: every time in seconds and scaled, every word as bytes.
+
+Loaded at each start, also of a compiled file, so it imports little.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pidone.init.plan import SIDECAR
+from pidone.pod.care import ALWAYS, BACKOFF, NEVER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Entry = dict[str, Any]
+
+PROBES = ("startup", "readiness", "liveness")
+
+#: Keys that make a process more than a place in the list.
+MORE = (
+    "restart", "restart_rules", "backoff", "max_restarts", "essential", *PROBES, "post_start", "pre_stop", "grace",
+    "leftovers", "pid_file", "termination_message", "needs", "after",
+)  # fmt: skip
+
+
+def pack(index: int, entry: Entry, env: dict[str, str], policy: int | None, scale: float) -> tuple[Any, ...] | None:
+    """The fields of Care, in order; None where the defaults say it all. policy: of [group], for all but sidecars."""
+    ours = policy is not None and entry["role"] != SIDECAR
+    if not (ours or scale != 1.0 or entry["gate"] != index or any(key in entry for key in MORE)):
+        return None
+    restart = entry.get("restart", policy if ours else ALWAYS if entry["role"] == SIDECAR else NEVER)
+    if entry.get("essential") and "restart" not in entry:
+        restart = NEVER  # its end is to be the group's
+    given = entry.get("backoff", {})
+    waits = [max(given.get(key, default) * scale, 0.001) for key, default in zip(("initial", "max", "reset"), BACKOFF)]
+    own = {key: value.encode() for key, value in env.items()}
+    return (
+        entry["gate"],
+        tuple(entry.get("needs", ())),
+        restart,
+        tuple((tuple(codes), all_but, action) for codes, all_but, action in entry.get("restart_rules", ())),
+        (min(waits[0], waits[1]), waits[1], waits[2]),  # S63
+        entry.get("max_restarts"),
+        entry.get("essential", False),
+        *(probe(entry[what], own, scale) if what in entry else None for what in PROBES),
+        *(hook(entry[what], scale) if what in entry else None for what in ("post_start", "pre_stop")),
+        entry["grace"] * scale if "grace" in entry else None,
+        entry.get("leftovers", False),
+        entry["pid_file"].encode() if "pid_file" in entry else None,
+        entry["termination_message"].encode() if "termination_message" in entry else None,
+    )
+
+
+def probe(found: dict[str, Any], env: dict[str, bytes], scale: float) -> tuple[Any, ...]:
+    grace = found["grace"]
+    return (
+        found["handler"],
+        arguments(found["handler"], found["argument"], env),
+        found["delay"] * scale,
+        *(max(found[key] * scale, 0.001) for key in ("period", "timeout")),  # or PID 1 would do nothing else
+        found["success_threshold"],
+        found["failure_threshold"],
+        None if grace is None else grace * scale,
+    )
+
+
+def hook(found: dict[str, Any], scale: float) -> tuple[str, Any]:
+    if found["handler"] == "sleep":
+        return "sleep", found["argument"] * scale
+    return found["handler"], arguments(found["handler"], found["argument"], None)
+
+
+def arguments(handler: str, argument: Any, env: dict[str, bytes] | None) -> Any:
+    """As the helpers in `aside` take them. env: for a probe's command, whose $(NAME)s are expanded (S43)."""
+    if handler == "exec":
+        words = [word.encode() for word in argument]
+        return tuple(words if env is None else [expand(word, env) for word in words])
+    if handler == "http":
+        return (*argument[:4], tuple((name, value) for name, value in argument[4]))
+    if handler == "tcp":
+        return tuple(argument)
+    if handler == "file":
+        return (argument.encode(),)
+    return argument
+
+
+def expand(word: bytes, env: dict[str, bytes]) -> bytes:
+    """$(NAME) from the declared environment; $$(NAME) is $(NAME) itself; an unknown one stays (S43)."""
+    found, rest = b"", word
+    while True:
+        before, dollar, rest = rest.partition(b"$")
+        found += before
+        if not dollar:
+            return found
+        if rest[:1] == b"$":
+            found, rest = found + b"$", rest[1:]
+        elif rest[:1] == b"(" and b")" in rest:
+            name, _, after = rest[1:].partition(b")")
+            known = env.get(name.decode("utf-8", "replace"))
+            found += b"$(" + name + b")" if known is None else known
+            rest = after
+        else:
+            found += b"$"
+
+
+def sockets(entries: list[Entry]) -> dict[int, bytes]:
+    """{index: name of its notify socket}, each a name that nobody else can have guessed."""
+    wanted = [
+        index
+        for index, entry in enumerate(entries)
+        if any(what in entry and entry[what]["handler"] == "notify" for what in PROBES)
+    ]
+    if not wanted:
+        return {}
+    token = os.urandom(8).hex()
+    return {index: f"@pidone/{token}/{index}".encode() for index in wanted}
+
+
+def notify_environment(entry: Entry, socket: bytes, scale: float) -> dict[str, str]:
+    """What sd_notify(3) and sd_watchdog_enabled(3) look for."""
+    found = {"NOTIFY_SOCKET": socket.decode()}
+    if "liveness" in entry and entry["liveness"]["handler"] == "notify":
+        found["WATCHDOG_USEC"] = str(int(entry["liveness"]["period"] * scale * 1e6))
+    return found

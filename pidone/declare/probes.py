@@ -1,0 +1,274 @@
+"""What the keys of a Pod's behaviour may hold: probes, hooks, restart rules, back-off, ports.
+
+Like the readers in `schema`: a TOML value -> plain data, or ValueError with what would be right. A port that has a name
+stays one here; the checker knows the process's `ports`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from pidone.declare import schema
+from pidone.pod.care import AGAIN, ALL, POLICIES, TOLD
+
+#: Of the kubelet (S26), in seconds and counts.
+DEFAULTS = {"delay": 0.0, "period": 10.0, "timeout": 1.0, "success_threshold": 1, "failure_threshold": 3}
+
+URL = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[^:/?#\[\]\s]*)(?::([a-z0-9-]+))?(/[^#\s]*|\?[^#\s]*)?")
+PLACE = re.compile(r"(?:(\[[0-9a-fA-F:.]+\]|[^:/\[\]\s]*):)?([a-z0-9-]+)")
+
+#: An empty host is the Pod's own address there (S49); here all share one loopback.
+HERE = "127.0.0.1"
+
+
+def port(text: str) -> int | str:
+    """A number, or the name of one of the process's ports (S52). Raises ValueError."""
+    if not text.isdigit():
+        return text
+    if not 1 <= int(text) <= 65535:
+        raise ValueError("a port from 1 to 65535")
+    return int(text)
+
+
+def http(value: Any) -> list[Any]:
+    """[scheme, host, port, path, headers]"""
+    match = URL.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('http = "http://127.0.0.1:8080/health", with a port\'s name or number')
+    scheme, host, number, path = match[1], match[2].strip("[]"), match[3], match[4] or "/"
+    path = path if path.startswith("/") else "/" + path
+    return [scheme, host or HERE, port(number) if number else {"http": 80, "https": 443}[scheme], path, []]
+
+
+def tcp(value: Any) -> list[Any]:
+    """[host, port]"""
+    match = PLACE.fullmatch(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+    if match is None:
+        raise ValueError('tcp = "127.0.0.1:514", or only the port')
+    return [(match[1] or "").strip("[]") or HERE, port(match[2])]
+
+
+def headers(value: Any) -> list[list[str]]:
+    if not isinstance(value, dict) or not all(isinstance(v, str) and k for k, v in value.items()):
+        raise ValueError('headers = { Host = "example.org" }, strings; an empty one takes a header away')
+    if any(re.search(r"[\r\n\0]|^[^!-~]*:", k + v) or ":" in k or " " in k for k, v in value.items()):
+        raise ValueError("headers without line ends, and names without ':' and spaces")
+    return [[key, item] for key, item in value.items()]
+
+
+def notify(value: Any) -> bool:
+    if value is not True:
+        raise ValueError("notify = true")
+    return True
+
+
+HANDLERS: dict[str, schema.Reader] = {
+    "exec": schema.command,
+    "http": http,
+    "tcp": tcp,
+    "file": schema.absolute,
+    "notify": notify,
+    "fd": schema.between(3, 1023),
+}
+
+GRPC = 'no grpc here: ask it by exec = ["grpc_health_probe", "-addr=127.0.0.1:50051"]'
+
+
+def one_handler(value: Any, known: Any) -> str:
+    if not isinstance(value, dict):
+        raise ValueError(f"a table, such as {{ {next(iter(known))} = ... }}, with one of: {', '.join(known)}")
+    if "grpc" in value:
+        raise ValueError(GRPC)
+    found = [name for name in known if name in value]
+    for key in value if not found else ():
+        if difflib.get_close_matches(key, list(known), 1):
+            raise unknown_key(key, known)
+    if len(found) != 1:
+        raise ValueError(f"exactly one of {', '.join(known)} (S27); there {'is none' if not found else 'are several'}")
+    return str(found[0])
+
+
+def unknown_key(key: str, known: Any) -> ValueError:
+    close = difflib.get_close_matches(key, list(known), 1)
+    if close:
+        return ValueError(f"'{close[0]}' for '{key}'")
+    return ValueError(f"a table of {', '.join(sorted(known))}; there is no '{key}'")
+
+
+def above_zero(value: Any) -> float:
+    seconds = schema.duration(value)
+    if seconds < 0.001:
+        raise ValueError("more than 0s (S27), and at least 1ms")
+    return seconds
+
+
+def probe(what: str) -> schema.Reader:
+    """Reader of `startup`, `readiness` or `liveness`: {"handler", "argument", and all of DEFAULTS, "grace"}."""
+
+    def read(value: Any) -> dict[str, Any]:
+        handler = one_handler(value, HANDLERS)
+        if what == "liveness" and handler == "fd":
+            raise ValueError("no fd: a newline can say that it is ready, and not that it still lives")
+        found: dict[str, Any] = {**DEFAULTS, "handler": handler, "grace": None}
+        if what != "startup" and handler in TOLD:
+            found["failure_threshold"] = 1  # one word is enough, as is a watchdog that was not fed (sd_notify(3))
+        extra = {"headers"} if handler == "http" else set()
+        for key, item in value.items():
+            found.update(read_key(key, item, handler, extra))
+        check_rules(what, handler, found, value)
+        if "headers" in found:
+            found["argument"][4] = found.pop("headers")
+        return found
+
+    def read_key(key: str, item: Any, handler: str, extra: set[str]) -> dict[str, Any]:
+        if key == handler:
+            return {"argument": HANDLERS[handler](item)}
+        if key == "headers" and extra:
+            return {key: headers(item)}
+        if key in ("success_threshold", "failure_threshold"):
+            return {key: schema.between(1, 1 << 20)(item)}
+        if key in ("delay", "grace"):
+            return {key: schema.duration(item)}
+        if key in ("period", "timeout"):
+            return {key: above_zero(item)}
+        raise unknown_key(key, {*DEFAULTS, *HANDLERS, *extra, "grace"})
+
+    return read
+
+
+def check_rules(what: str, handler: str, found: dict[str, Any], given: dict[str, Any]) -> None:
+    """S27. Raises ValueError."""
+    if what != "readiness" and found["success_threshold"] != 1:
+        raise ValueError(f"success_threshold = 1, the only one that {what} may have (S27)")
+    if what == "readiness" and found["grace"] is not None:
+        raise ValueError("no grace: a readiness probe ends nothing (S27)")
+    if handler in TOLD and what == "readiness" and {"success_threshold", "failure_threshold"} & set(given):
+        raise ValueError("no threshold: a process that says that it is ready says so once")
+    if handler in TOLD and "timeout" in given:
+        raise ValueError(
+            f"no timeout: nobody is asked where a process speaks by {handler}; period says how long to wait"
+        )
+
+
+def seconds(value: Any) -> float:
+    return schema.duration(value)
+
+
+HOOKS: dict[str, schema.Reader] = {"exec": schema.command, "http": http, "sleep": seconds}
+
+
+def hook(value: Any) -> dict[str, Any]:
+    """Reader of `post_start` and `pre_stop`: {"handler", "argument"} (S73)."""
+    if isinstance(value, dict) and "tcp" in value:
+        raise ValueError("exec, http or sleep: a hook that only connects does nothing (S73)")
+    handler = one_handler(value, HOOKS)
+    argument: Any = HOOKS[handler](value[handler])
+    for key in value:
+        if key == "headers" and handler == "http":
+            argument[4] = headers(value[key])
+        elif key != handler:
+            raise unknown_key(key, HOOKS)
+    return {"handler": handler, "argument": argument}
+
+
+def policy(value: Any) -> int:
+    if value not in POLICIES:
+        raise ValueError('"always", "on-failure" or "never"')
+    return POLICIES.index(value)
+
+
+ACTIONS = {"restart": AGAIN, "restart-all": ALL}
+
+
+def rules(value: Any) -> list[tuple[list[int], bool, int]]:
+    """[(exit codes, all but these?, action)], in order (S56)."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("a list, such as [{ in = [42] }]")
+    if len(value) > 20:
+        raise ValueError("at most 20 rules (S56)")
+    found = []
+    for rule in value:
+        if not isinstance(rule, dict) or ("in" in rule) == ("not_in" in rule) or set(rule) - {"in", "not_in", "action"}:
+            raise ValueError('rules such as { in = [42] } or { not_in = [0], action = "restart-all" }')
+        codes = rule.get("in", rule.get("not_in"))
+        if not isinstance(codes, list) or not 1 <= len(codes) <= 255:
+            raise ValueError("1 to 255 exit codes in each rule (S56)")
+        action = rule.get("action", "restart")
+        if not isinstance(action, str) or action not in ACTIONS:
+            raise ValueError('action = "restart" or "restart-all"')
+        found.append(([schema.between(0, 255)(code) for code in codes], "not_in" in rule, ACTIONS[action]))
+    return found
+
+
+def backoff(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or set(value) - {"initial", "max", "reset"}:
+        raise ValueError('a table, such as { initial = "1s", max = "60s", reset = "10m" }')
+    return {key: above_zero(item) for key, item in value.items()}
+
+
+def ports(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict) or not all(re.fullmatch(r"[a-z0-9-]{1,15}", key) for key in value):
+        raise ValueError("a table, such as { web = 8080 }; names of at most 15 lower-case letters, digits and '-'")
+    if any(key.isdigit() for key in value):
+        raise ValueError("names with a letter in them")
+    return {key: schema.between(1, 65535)(number) for key, number in value.items()}
+
+
+def names(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError('a list of processes, such as ["database"]; [] waits for nobody')
+    return value
+
+
+def truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def leftovers(value: Any) -> bool:
+    if value not in ("end", "keep"):
+        raise ValueError('"end" or "keep"')
+    return bool(value == "keep")
+
+
+#: Keys of [[process]] beyond those in `schema`.
+PROCESS: dict[str, schema.Reader] = {
+    "restart": policy,
+    "restart_rules": rules,
+    "backoff": backoff,
+    "max_restarts": schema.between(0, 1 << 30),
+    "startup": probe("startup"),
+    "readiness": probe("readiness"),
+    "liveness": probe("liveness"),
+    "post_start": hook,
+    "pre_stop": hook,
+    "after": names,
+    "replicas": schema.between(1, 10000),
+    "essential": truth,
+    "daemonizes": truth,
+    "pid_file": schema.absolute,
+    "grace": schema.duration,
+    "ports": ports,
+    "leftovers": leftovers,
+    "termination_message": schema.absolute,
+}
+
+#: Keys of [group] beyond those in `schema`.
+GROUP: dict[str, schema.Reader] = {
+    "restart": policy,
+    "start_timeout": above_zero,
+    "deadline": above_zero,
+    "stop_timeout": above_zero,
+    "time_scale": lambda value: scale(value),
+}
+
+
+def scale(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.001 <= value <= 1000:
+        raise ValueError(
+            "a number from 0.001, such as 0.05: each time of the file, and a Pod's 2 s, is multiplied by it"
+        )
+    return float(value)

@@ -1,0 +1,36 @@
+"""What is said between the loop and a machine: events in, actions out; each a tuple that starts with its kind.
+
+A machine (`single`, or a group's) gets events and returns actions; the loop makes the former and carries out the
+latter. Both are plain numbers and words here, so that a machine can be driven by a test, a billion times.
+"""
+
+# Events: (kind, ...)
+BEGIN = 0  # ()
+EXECED = 1  # (member): its exec has succeeded
+FAILED = 2  # (member, exit code it stands for, text): fork, or something between fork and exec, did not work
+EXITED = 3  # (member, code, signal, oom): ended, not yet reaped. signal: 0 unless one killed it. oom: by its cgroup
+STOPPED = 4  # (member): stopped by a signal, as by the terminal's Ctrl-Z
+SIGNAL = 5  # (number): arrived at PID 1, and was not the kernel's own business
+DEADLINE = 6  # ()
+ALONE = 7  # (): PID 1 has no child left
+ENDED = 8  # (member, what, verdict, text): what went on beside a member (a probe, a hook ...) is over
+NOTED = 9  # (member, what): a member, or the listener, said something of itself: READY, ALIVE ...
+
+# Actions: (kind, ...)
+SPAWN = 0  # (member)
+KILL = 1  # (member, number, whole process group?)
+SWEEP = 2  # (number): to everything that is not PID 1
+SUSPEND = 3  # (): stop ourselves as our app has stopped (E26)
+SAY = 4  # (what, ...): a line for people; `words` knows how it reads
+EXIT = 5  # (code)
+ASIDE = 6  # (member, what): fork what goes on beside it
+DROP = 7  # (member, what): kill that, with its process group; nobody wants its answer any more
+
+# Verdicts of what went on beside a member
+YES, NO, UNKNOWN = range(3)
+
+# What is noted of a member
+LISTENING, READY, UNREADY, ALIVE, DEAD = range(5)
+
+SIGHUP, SIGKILL, SIGTERM, SIGCONT = 1, 9, 15, 18
+ASKING = (2, 3, SIGTERM)  # INT, QUIT, TERM: what people send to end a single command

@@ -1,0 +1,110 @@
+"""What the machine of a single command and that of a group have in common: taking events, and how everything ends.
+
+When all that was declared is gone, what it has left behind is told to end (SWEPT), is killed when its time is over
+(KILLED), and LAST_RESORT later pidone exits although a process stays (OVER; E38).
+
+A machine refuses to know pids, descriptors, the clock (each event comes with its time), and words. `take` maps an event
+to a list of actions; after each call `deadline` holds when DEADLINE wants to be sent, or None.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.init.plan import Plan
+
+    Event = tuple[Any, ...]
+    Action = tuple[Any, ...]
+
+from pidone.init.events import EXIT, KILL, SAY, SIGCONT, SIGKILL, SIGTERM, SWEEP
+
+START, RUN, STOP, SWEPT, KILLED, OVER = range(6)
+
+LAST_RESORT = 0.5
+HINT = 3.0  # after this long a shell that sits on a stop signal is worth a line
+
+
+class Machine:
+    """`take` never raises on any event in any state; what makes no sense there has no effect."""
+
+    __slots__ = ("plan", "terminal", "primary", "phase", "code", "actions", "began", "swept", "limit", "deadline")
+
+    def __init__(self, plan: "Plan", terminal: bool) -> None:
+        self.plan = plan
+        self.terminal = terminal  # then Ctrl-C, Ctrl-\\ and a hang-up reach the app without us
+        self.primary = len(plan.processes) - 1
+        self.phase = START
+        self.code = 0
+        self.actions: "list[Action]" = []
+        self.began: "float | None" = None  # when the grace began to count
+        self.swept = 0.0  # when the leftovers were told
+        self.limit = 0.0  # of the stop; once SIGKILL was sent, of ours
+        self.deadline: "float | None" = None
+
+    def take(self, event: "Event", now: float) -> "list[Action]":
+        """One event at one time -> what is to be done, in order."""
+        self.actions = []
+        if self.phase != OVER:
+            self.HANDLERS[event[0]](self, now, *event[1:])
+            self.set_deadline()
+        return self.actions
+
+    HANDLERS: "tuple[Any, ...]" = ()  # in the order of the event kinds
+
+    def set_deadline(self) -> None:
+        raise NotImplementedError
+
+    def do(self, *action: "Any") -> None:
+        self.actions.append(action)
+
+    def rewritten(self, number: int) -> int:
+        """What the command line makes of a signal; 0 drops it."""
+        return self.plan.rewrites.get(number, number)
+
+    def send(self, index: int, member: "Any", number: int, stop_signal: int = SIGTERM) -> None:
+        """A signal to a member, remembered; one that is stopped is continued to act on it (E19)."""
+        if number not in member.sent:
+            member.sent = (*member.sent, number)
+        self.do(KILL, index, number, self.plan.group_wide)
+        if member.stopped and number in (SIGTERM, stop_signal):
+            self.do(KILL, index, SIGCONT, True)  # what stopped it, as Ctrl-Z does, has stopped all of its group
+            member.stopped = False
+
+    def status_of(self, code: int, number: int) -> int:
+        """The exit code that the primary's end stands for (S89, E39)."""
+        status = 128 + number if number else code
+        return 0 if status in self.plan.forgiven else status
+
+    # -- the end of everything
+
+    def grace_end(self) -> float:
+        return (self.began or 0.0) + self.plan.grace
+
+    def sweep(self, now: float) -> None:
+        """Every member is gone: what they have left behind is told."""
+        self.phase = SWEPT
+        self.swept = now
+        self.do(SWEEP, SIGTERM)
+        self.do(SWEEP, SIGCONT)  # a stopped one cannot act on it (E19)
+
+    def kill_at(self) -> float:
+        """When all that is left gets SIGKILL: the end of the grace, or of the leftovers' window, never after limit."""
+        return min(self.limit, max(self.grace_end(), self.swept + self.plan.window))
+
+    def kill_rest(self, now: float) -> None:
+        self.phase = KILLED
+        self.limit = now + LAST_RESORT
+        self.do(SAY, "grace over")
+        self.do(SWEEP, SIGKILL)
+
+    def give_up(self) -> None:
+        self.do(SAY, "immortal")
+        self.exit()
+
+    def alone(self, now: float) -> None:
+        if self.phase in (SWEPT, KILLED):
+            self.exit()
+
+    def exit(self) -> None:
+        self.phase = OVER
+        self.do(EXIT, self.code)

@@ -1,0 +1,89 @@
+"""The machine of `pidone -- COMMAND`: one primary, transparently.
+
+Theory. It has no stop signals: all are the command's own, and pidone waits as long as that takes, as tini does. When
+the command has ended, what it leaves behind gets SIGTERM, time, and SIGKILL; the grace for that counts from when the
+command was last asked to end, as `docker stop` counts. A signal is sent as soon as the command is forked: until its
+exec the kernel keeps it (E2), and before the fork PID 1's own mask does (E1).
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.init.plan import Plan
+
+from pidone.init.events import ASKING, SAY, SIGHUP, SPAWN, SUSPEND
+from pidone.init.machine import HINT, KILLED, OVER, RUN, START, SWEPT, Machine
+
+
+class Single(Machine):
+    """sent: every signal we sent. stopped: by Ctrl-Z, say. hint: when to wonder about a shell."""
+
+    __slots__ = ("sent", "stopped", "hint")
+
+    def __init__(self, plan: "Plan", terminal: bool = False) -> None:
+        Machine.__init__(self, plan, terminal)
+        self.sent: "tuple[int, ...]" = ()
+        self.stopped = False
+        self.hint: "float | None" = None
+
+    def begin(self, now: float) -> None:
+        if self.phase == START:
+            self.phase = RUN
+            self.do(SPAWN, 0)
+
+    def execed(self, now: float, index: int) -> None:
+        pass
+
+    def failed(self, now: float, index: int, code: int, text: str) -> None:
+        if self.phase == RUN:
+            self.do(SAY, "cannot start", 0, code, text)
+            self.code = code
+            self.end(now)
+
+    def exited(self, now: float, index: int, code: int, number: int, oom: bool = False) -> None:
+        if self.phase != RUN:
+            return
+        self.code = self.status_of(code, number)
+        if number in self.sent:
+            self.do(SAY, "swallowed", 0)
+        elif number and not (self.terminal and number in (SIGHUP, *ASKING)):
+            self.do(SAY, "killed", 0, number)
+        self.end(now)
+
+    def end(self, now: float) -> None:
+        if self.began is None:
+            self.began = now
+        self.limit = max(self.grace_end(), now) + self.plan.window
+        self.hint = None
+        self.sweep(now)
+
+    def stop(self, now: float, index: int) -> None:
+        self.stopped = True
+        if self.phase == RUN:
+            self.do(SUSPEND)
+
+    def signal(self, now: float, number: int) -> None:
+        number = self.rewritten(number)
+        if not number or self.phase != RUN:
+            return
+        if number in ASKING:
+            self.began = now
+            self.hint = now + HINT
+        self.send(0, self, number)
+
+    def deadline_passed(self, now: float) -> None:
+        if self.hint is not None and now >= self.hint:
+            self.hint = None
+            self.do(SAY, "swallowed", 0)
+        if self.phase == KILLED and now >= self.limit:
+            self.give_up()
+        elif self.phase == SWEPT and now >= self.kill_at():
+            self.kill_rest(now)
+
+    def set_deadline(self) -> None:
+        self.deadline = self.hint
+        if self.phase == SWEPT:
+            self.deadline = self.kill_at()
+        elif self.phase in (KILLED, OVER):
+            self.deadline = self.limit if self.phase == KILLED else None
+
+    HANDLERS = (begin, execed, failed, exited, stop, signal, deadline_passed, Machine.alone)

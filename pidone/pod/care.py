@@ -1,0 +1,73 @@
+"""What a group does for one process beyond starting it: plain data, as the file's reader packed it."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    #: (handler, argument, delay, period, timeout, success threshold, failure threshold, grace or None); in seconds.
+    ProbeSpec = tuple[str, Any, float, float, float, int, int, "float | None"]
+    #: (handler, argument)
+    HookSpec = tuple[str, Any]
+    #: (exit codes, True for "all but these", AGAIN or ALL)
+    Rule = tuple[tuple[int, ...], bool, int]
+
+NEVER, ON_FAILURE, ALWAYS = range(3)
+POLICIES = ("never", "on-failure", "always")
+
+#: What a restart rule does (S56, S67).
+AGAIN, ALL = range(2)
+
+#: Seconds: initial, most, and after how long a run the count starts anew (S59, S62). The kubelet's are 10, 300, 600.
+BACKOFF = (1.0, 60.0, 600.0)
+
+#: Handlers that speak up by themselves, where all others are asked.
+TOLD = ("notify", "fd")
+
+
+class Care:
+    """gate: this many members, from the list's head, must have started before it. after: and these.
+
+    restart: policy. max_restarts: None for no limit. grace: of its own stop, None for the group's. leftovers: are they
+    kept when it ends? pid_file: of a program that goes into the background. message: its termination message's file.
+    """
+
+    __slots__ = (
+        "gate", "after", "restart", "rules", "backoff", "max_restarts", "essential", "startup", "readiness", "liveness",
+        "post_start", "pre_stop", "grace", "leftovers", "pid_file", "message",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        gate: int,
+        after: "tuple[int, ...]" = (),
+        restart: int = NEVER,
+        rules: "tuple[Rule, ...]" = (),
+        backoff: "tuple[float, float, float]" = BACKOFF,
+        max_restarts: "int | None" = None,
+        essential: bool = False,
+        startup: "ProbeSpec | None" = None,
+        readiness: "ProbeSpec | None" = None,
+        liveness: "ProbeSpec | None" = None,
+        post_start: "HookSpec | None" = None,
+        pre_stop: "HookSpec | None" = None,
+        grace: "float | None" = None,
+        leftovers: bool = False,
+        pid_file: "bytes | None" = None,
+        message: "bytes | None" = None,
+    ) -> None:
+        self.gate = gate
+        self.after = after
+        self.restart = restart
+        self.rules = rules
+        self.backoff = backoff
+        self.max_restarts = max_restarts
+        self.essential = essential
+        self.startup = startup
+        self.readiness = readiness
+        self.liveness = liveness
+        self.post_start = post_start
+        self.pre_stop = pre_stop
+        self.grace = grace
+        self.leftovers = leftovers
+        self.pid_file = pid_file
+        self.message = message

@@ -1,0 +1,316 @@
+"""THE machine of a group: what starts when, what begins a stop, who is told in which order, and the exit code.
+
+Theory. A group is a list of members in start order, the primary last; each lives as `life` has it. A member may start
+when all before it have passed their gate (or just those that its `after` names): an init step by ending with 0, any
+other by having started. Having passed is for good: a later crash takes nothing back (S23). The group is in one phase:
+
+    START   not all have passed
+    RUN     all have
+    STOP    the primary and a running init step are told first; a sidecar when all that waited for it are gone (S78)
+    SWEPT   every member is gone; what they left behind has been sent SIGTERM
+    KILLED  the grace is over; SIGKILL has been sent to everything
+    OVER    the exit code has been given out
+
+Phases only move downwards (but for a restart of all, S67), so a second stop signal cannot restart a stop (E40) and
+nothing starts after one has begun (E41). What begins a stop: the primary's end, a stop signal, an essential process's
+end, a failed init step, what could not be started, a restart limit, the end of a bound. `blame` is the exit code of a
+cause that is not the primary's own; without one the primary's own counts.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.init.plan import Plan
+
+from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SUSPEND
+from pidone.init.machine import KILLED, RUN, START, STOP, Machine
+from pidone.init.plan import CANNOT, INIT, PRIMARY
+from pidone.pod import restart
+from pidone.pod.care import ALL, NEVER
+from pidone.pod.life import Life
+from pidone.pod.member import RENEWED, TERMINATED, WAITING
+from pidone.pod.order import Order
+from pidone.pod.stop import ALL_OF_IT, Stop
+from pidone.pod.watch import PROBES
+
+REALTIME = 34
+MOST_HELD = 1024
+
+#: Seconds from the end of the listener of sd_notify until another one is forked.
+LISTEN_AGAIN = 0.1
+
+#: The exit code where a bound is over, as timeout(1) has it.
+TIMED_OUT = 124
+
+
+class Group(Stop):
+    """heard: the listener of sd_notify is up. renewing: all are being killed, to begin anew. rounds: of that so far."""
+
+    __slots__ = ("heard", "renewing", "rounds")
+
+    def __init__(self, plan: "Plan", terminal: bool = False) -> None:
+        Stop.__init__(self, plan, terminal)
+        self.heard = not plan.notify
+        self.renewing = False
+        self.rounds = 0
+
+    # -- starting
+
+    def begin(self, now: float) -> None:
+        if self.phase != START:
+            return
+        for what, bound in zip(("start timeout", "deadline"), self.plan.bounds):
+            if bound is not None:
+                self.timers[ALL_OF_IT, what] = now + bound
+        if self.heard:
+            self.advance(now)
+        else:
+            self.listen(now)
+
+    def listen(self, now: float) -> None:
+        self.do(ASIDE, ALL_OF_IT, "notify")
+
+    def advance(self, now: float) -> None:
+        """Start whoever may start now (S2, S3, S16)."""
+        for index in self.order.ready():
+            self.spawn(now, index)
+
+    def passed(self, now: float, index: int) -> None:
+        member = self.members[index]
+        if member.passed or self.phase >= STOP or self.renewing:
+            return
+        member.passed = True
+        self.order.passed(index)
+        if self.order.complete:
+            self.phase = RUN
+            self.timers.pop((ALL_OF_IT, "start timeout"), None)
+        else:
+            self.advance(now)
+
+    def failed(self, now: float, index: int, code: int, text: str) -> None:
+        """It could not be forked or executed, or its daemon was not found."""
+        member = self.members[index]
+        if not member.alive:
+            return
+        self.terminated(index, 128, 0, "StartError")  # S91
+        if not member.complained:
+            member.complained = True  # until it has run again: said once (E30)
+            self.do(SAY, "cannot start", index, code, text)
+        if self.phase >= STOP:
+            if member.role == PRIMARY and not self.code:
+                self.code = code
+            self.progress(now)
+        elif self.renewing:
+            self.renewed(now)
+        elif member.care.restart != NEVER and (member.passed or member.restarts or member.role == INIT):
+            self.retry(now, index, code)
+        else:
+            self.stop(now, code)  # no half-started group
+
+    # -- running
+
+    def over(self, now: float, index: int) -> None:
+        """It has ended: the group's stop, a restart, or what its end means."""
+        member = self.members[index]
+        code, number, reason = member.last or (0, 0, "")
+        why, failed = member.ending, reason != "Completed"
+        if self.phase >= STOP or self.renewing:
+            if member.role == PRIMARY and self.phase >= STOP:
+                self.primary_over(index)
+            (self.progress if self.phase >= STOP else self.renewed)(now)
+            return
+        if member.role == INIT and not failed:
+            self.clear(now, index)
+            if "leftovers" not in member.busy:
+                self.passed(now, index)
+            return
+        rule = restart.rule_for(member.care, code, number) if why is None else None
+        if rule == ALL and (member.care.max_restarts is None or self.rounds < member.care.max_restarts):
+            self.renew(now, index)
+        elif rule is not None or restart.wanted(member.care, failed, why is not None):
+            self.retry(now, index, self.status_of_end(index))
+        else:
+            self.gone(now, index)
+
+    def gone(self, now: float, index: int) -> None:
+        """It has ended for good."""
+        member = self.members[index]
+        status = self.status_of_end(index)
+        if member.role == PRIMARY:
+            self.primary_over(index)
+            self.stop(now)
+        elif member.role == INIT:
+            self.do(SAY, "init failed", index, *(member.last or ()), status or 1)
+            self.stop(now, status or 1)
+        elif member.care.essential:
+            if not status and not self.members[self.primary].alive:
+                self.code = self.code_so_far(1)
+            self.do(SAY, "essential ended", index, *(member.last or ()), status or self.code)
+            self.stop(now, status or None)
+        elif not member.passed:
+            self.do(SAY, "not started", index, *(member.last or ()), status or 1)
+            self.stop(now, status or 1)  # its gate would never open: no half-started group
+        else:
+            self.do(SAY, "sidecar ended", index, *(member.last or ()))
+            self.clear(now, index)
+
+    def retry(self, now: float, index: int, status: int) -> None:
+        member = self.members[index]
+        if member.care.max_restarts is not None and member.restarts >= member.care.max_restarts:
+            if member.role == PRIMARY:
+                self.primary_over(index)
+            self.do(SAY, "restart limit", index, member.care.max_restarts, status or 1)
+            self.stop(now, status or 1)
+            return
+        quietly = member.reason == "StartError" and member.restarts
+        self.again(now, index, now - member.born)
+        if not quietly:
+            wait = self.timers[index, "restart"] - now
+            self.do(SAY, "restart", index, *(member.last or ()), member.ending, wait, member.restarts + 1)
+
+    def cleared(self, now: float, index: int, what: str, verdict: int, text: str) -> None:
+        member = self.members[index]
+        if self.renewing:
+            self.renewed(now)
+        elif member.role == INIT and member.reason == "Completed" and "leftovers" not in member.busy:
+            self.passed(now, index)
+        else:
+            Life.cleared(self, now, index, what, verdict, text)
+
+    def status_of_end(self, index: int) -> int:
+        code, number, reason = self.members[index].last or (0, 0, "")
+        return 128 + number if number else code or (137 if reason == "OOMKilled" else 0)
+
+    def primary_over(self, index: int) -> None:
+        """Its exit code is the group's, unless something else is to blame (S95, E42)."""
+        member = self.members[index]
+        code, number, reason = member.last or (0, 0, "")
+        if self.blame is None:
+            self.code = self.status_of(code, number)
+        self.timers.pop((ALL_OF_IT, "hint"), None)
+        if number in member.sent:
+            self.do(SAY, "swallowed", index)
+        elif number and self.phase != KILLED and not (self.terminal and number in (SIGHUP, *ASKING)):
+            self.do(SAY, "killed", index, number, reason == "OOMKilled")
+
+    # -- all of them anew (S67)
+
+    def renew(self, now: float, index: int) -> None:
+        """Kill all, in no order, without grace or pre_stop; then begin from the list's head."""
+        self.do(SAY, "restart all", index, *(self.members[index].last or ()))
+        self.renewing = True
+        self.held = []
+        self.rounds = restart.level_after(self.members[index].care, self.rounds, now - self.members[index].born)
+        for other, member in enumerate(self.members):
+            member.again = False
+            for what in (*PROBES, "post_start", "pre_stop", "leftovers"):
+                self.drop(other, what)
+            for what in ("kill", "restart"):
+                self.timers.pop((other, what), None)
+            if member.alive:
+                member.ending = RENEWED  # a daemon that is still looked for is killed when it is found
+                member.sent = (*member.sent, SIGKILL)
+                self.do(KILL, other, SIGKILL, True)
+            elif member.last is not None:
+                self.clear(now, other)
+        self.renewed(now)
+
+    def renewed(self, now: float) -> None:
+        """Once all are gone, and what they left: start anew, after a back-off of the group's own."""
+        for index, member in enumerate(self.members):
+            if member.state == TERMINATED and member.ending == RENEWED and "leftovers" not in member.busy:
+                member.ending = None
+                self.clear(now, index)
+        if any(member.alive or "leftovers" in member.busy for member in self.members):
+            return
+        self.timers[ALL_OF_IT, "renew"] = now + restart.delay(self.members[self.primary].care, self.rounds)
+
+    def begin_anew(self, now: float) -> None:
+        self.renewing = False
+        self.rounds += 1
+        self.phase = START
+        if self.plan.bounds[0] is not None:
+            self.timers[ALL_OF_IT, "start timeout"] = now + self.plan.bounds[0]
+        for member in self.members:
+            member.restarts += member.last is not None
+            member.state, member.passed, member.reason = WAITING, False, ""
+        self.order = Order(self.members)
+        self.advance(now)
+
+    # -- signals
+
+    def stopped(self, now: float, index: int) -> None:
+        self.members[index].stopped = True
+        if index == self.primary and self.phase <= RUN:
+            self.do(SUSPEND)
+
+    def signal(self, now: float, number: int) -> None:
+        number = self.rewritten(number)
+        if number in self.plan.stop_signals:
+            self.asked += 1
+            if self.phase < STOP:
+                self.code = self.code_so_far(128 + number)
+                self.stop(now)
+            elif self.phase == STOP and self.asked > 2 and not self.expired:
+                self.do(SAY, "hurry")
+                self.hurry(now)
+        elif number:
+            targets, number = self.plan.routes.get(number, ((self.primary,), number))
+            for index in targets:
+                self.pass_on(index, number)
+
+    def code_so_far(self, otherwise: int) -> int:
+        """The primary's last (S95), where it waits for a restart; while it runs it may still give its own (E42)."""
+        member = self.members[self.primary]
+        if member.alive or member.last is None or member.last[2] == "StartError":
+            return otherwise
+        return self.status_of(*member.last[:2])
+
+    def pass_on(self, index: int, number: int) -> None:
+        """To one that runs; kept for one that will (E1). Standard signals merge, as pending ones do."""
+        member = self.members[index]
+        if member.alive:
+            self.send(index, member, number, member.stop_signal)
+            return
+        coming = self.phase < STOP and (member.state == WAITING or member.again)
+        merged = number < REALTIME and (index, number) in self.held
+        if coming and not merged and len(self.held) < MOST_HELD:
+            self.held.append((index, number))
+
+    # -- what is heard
+
+    def noted(self, now: float, index: int, what: int) -> None:
+        if index != ALL_OF_IT:
+            Life.noted(self, now, index, what)
+        elif what == LISTENING:
+            self.hear_again(now)
+            if not self.heard:
+                self.heard = True
+                if self.phase == START:
+                    self.advance(now)
+
+    def ended(self, now: float, index: int, what: str, verdict: int, text: str) -> None:
+        if index != ALL_OF_IT:
+            Life.ended(self, now, index, what, verdict, text)
+        elif self.phase < STOP:
+            if not self.deaf:
+                self.do(SAY, "listener", text, self.heard)
+            if self.heard:
+                self.deaf = True
+                self.timers[ALL_OF_IT, "notify"] = now + LISTEN_AGAIN
+            else:
+                self.stop(now, CANNOT)
+
+    def start_over(self, now: float) -> None:
+        self.bound_over(now, "start timeout")
+
+    def deadline_over(self, now: float) -> None:
+        self.bound_over(now, "deadline")  # S14
+
+    def bound_over(self, now: float, what: str) -> None:
+        if self.phase < STOP:
+            self.do(SAY, what)
+            self.stop(now, TIMED_OUT)
+
+    HANDLERS = (
+        begin, Life.execed, failed, Life.exited, stopped, signal, Stop.deadline_passed, Machine.alone, ended, noted,
+    )  # fmt: skip

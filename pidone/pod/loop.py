@@ -1,0 +1,247 @@
+"""The loop of a group: as that of a single command, and what goes on beside its processes.
+
+Whatever is not a declared process is a child that may hang, lie or die: PID 1 keeps its pid and the read end of a pipe,
+and forgets both when it has ended, or has been dropped.
+"""
+
+import posix
+from errno import EMFILE
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.init.inherited import Inherited
+    from pidone.init.spawn import Extras
+    from pidone.init.terminal import Terminal
+    from pidone.pod.group import Group
+
+from pidone.init.events import ENDED, LISTENING, NO, NOTED, READY, SIGKILL, UNKNOWN, YES
+from pidone.init.inherited import read_file
+from pidone.init.loop import Loop
+from pidone.init.plan import INIT
+from pidone.init.signals import name as signal_name
+from pidone.init.spawn import answer_pipe
+from pidone.pod import beside
+
+#: Bytes of what the listener says at a time: member, what, and two pids of the sender (aside/notify.py).
+NOTE = 16
+
+
+#: A process that has written so much to its descriptor without a newline is not going to.
+MOST = 1 << 16
+
+
+class GroupLoop(Loop):
+    """asides: pid -> (member, what, descriptor of its answer). tasks: (member, what) -> pid.
+
+    lines: descriptor -> member, of those that say themselves that they are ready; -1 for the listener's. former: the
+    session of each member's latest instance, also after its end. born: when those were forked whose daemon is to be
+    found. kills: of the memory, as far as we know. strangers: members of whom others have spoken. early: notes of
+    daemons that are not found yet. unheard: bytes without a newline, of each line.
+    """
+
+    __slots__ = (
+        "asides", "tasks", "lines", "former", "born", "kills", "strangers", "early", "unheard",
+    )  # fmt: skip
+    group: "Group"
+
+    def __init__(self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
+        Loop.__init__(self, group, inherited, terminal, verbose)
+        self.asides: "dict[int, tuple[int, str, int]]" = {}
+        self.tasks: "dict[tuple[int, str], int]" = {}
+        self.lines: "dict[int, int]" = {}
+        self.former: "dict[int, int]" = {}
+        self.born: "dict[int, float]" = {}
+        self.kills = count_kills(self.plan.oom)
+        self.strangers: "set[int]" = set()
+        self.early: "dict[int, list[bytes]]" = {}
+        self.unheard: "dict[int, int]" = {}
+
+    # -- events
+
+    def undeclared(self, pid: int, code: int, number: int) -> None:
+        """Something beside a process has ended, or an orphan has."""
+        if number == SIGKILL:
+            self.kills = count_kills(self.plan.oom)  # it was not a declared one that it counted
+        task = self.asides.pop(pid, None)
+        if task is None:
+            Loop.undeclared(self, pid, code, number)
+            return
+        member, what, fd = task
+        del self.tasks[member, what]
+        text = read_end(fd)
+        spec = self.spec(member, what)
+        if spec[0] == "exec" and not text:
+            verdict = NO if code or number else YES
+            text = "exit code %d" % code if code else ""
+        else:
+            verdict = UNKNOWN if spec[0] == "exec" or number else min(code, UNKNOWN)
+        if number:
+            text = "it was killed by %s" % signal_name(number)
+        if what == "follow" and verdict == YES:
+            verdict, text = self.follow(member, *[int(word) for word in text.split()])
+        self.feed((ENDED, member, what, verdict, text))
+        if what == "follow":
+            early = b"".join(self.early.pop(member, []))  # what it has said before we knew it
+            if verdict == YES:
+                self.take_notes(early)
+
+    def follow(self, member: int, pid: int, session: int) -> "tuple[int, str]":
+        """From now on this orphan stands for the member, if it is ours and still there (WNOWAIT: or a zombie)."""
+        try:
+            posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
+        except ChildProcessError:
+            return NO, "process %d of its pid_file has ended, or is no child of pidone" % pid
+        if pid in self.members or pid in self.asides:
+            return NO, "process %d of its pid_file is another one of this group" % pid
+        self.pids[member] = pid
+        self.members[pid] = member
+        self.former[member] = session
+        return YES, ""
+
+    def is_oom(self, member: int, number: int) -> bool:
+        """SIGKILL that we did not send, while the cgroup's count rose (S93); an init step's whoever was killed (S4)."""
+        mine = self.group.members[member]
+        if self.plan.oom is None or (mine.role != INIT and (number != SIGKILL or SIGKILL in mine.sent)):
+            return False
+        before, self.kills = self.kills, count_kills(self.plan.oom)
+        return self.kills > before
+
+    def hear(self) -> None:
+        Loop.hear(self)
+        for fd, member in list(self.lines.items()):
+            while fd in self.lines:  # an event may have closed it
+                try:
+                    data = posix.read(fd, 4096)
+                except BlockingIOError:
+                    break
+                if member < 0:
+                    self.take_notes(data)
+                    if not data:
+                        self.close_line(fd)
+                    continue
+                self.unheard[fd] += len(data)
+                if not data or b"\n" in data or self.unheard[fd] > MOST:
+                    self.close_line(fd)
+                if b"\n" in data:
+                    self.feed((NOTED, member, READY))
+
+    def take_notes(self, data: bytes) -> None:
+        """What the listener passes on is the member's own word only if a process of the member has said it."""
+        for start in range(0, len(data) - NOTE + 1, NOTE):
+            member, what, top, session = [int.from_bytes(data[i : i + 4], "big") for i in range(start, start + NOTE, 4)]
+            if what == LISTENING:
+                self.feed((NOTED, -1, LISTENING))
+            elif self.pids.get(member) in (top, session):
+                self.feed((NOTED, member, what))
+            elif (member, "follow") in self.tasks:
+                self.early[member] = [*self.early.get(member, []), data[start : start + NOTE]][-16:]
+            elif member not in self.strangers:
+                self.strangers.add(member)
+                self.say("stranger", member, top)
+
+    def close_line(self, fd: int) -> None:
+        del self.lines[fd]
+        self.unheard.pop(fd, None)
+        posix.close(fd)
+
+    def forget(self, pid: int) -> None:
+        if not self.group.members[self.members[pid]].followed:
+            self.former[self.members[pid]] = pid
+        Loop.forget(self, pid)
+
+    def talk(self, kind: str, details: "tuple[object, ...]") -> None:
+        try:
+            from pidone.pod import words
+
+            getattr(words, kind)(self.plan, self.pids, details)
+        except Exception:
+            pass  # as in Loop.talk
+
+    # -- actions
+
+    def extras(self, member: int) -> "Extras | None":
+        care = self.group.members[member].care
+        for fd in [fd for fd, whose in self.lines.items() if whose == member]:
+            self.close_line(fd)  # the instance before
+        if care.pid_file is not None:
+            self.born[member] = monotonic()
+        if self.group.members[member].role == INIT:
+            self.kills = count_kills(self.plan.oom)  # what counts is what happens in its time
+        for spec in (care.startup, care.readiness):
+            if spec is not None and spec[0] == "fd":
+                reading, writing = answer_pipe(awaited=True)
+                self.lines[reading] = member
+                self.unheard[reading] = 0
+                return care.message, (writing, spec[1])
+        return None if care.message is None else (care.message, None)
+
+    def spec(self, member: int, what: str) -> "tuple[str, Any]":
+        """(handler, argument) of what goes on beside a member."""
+        if what == "notify":
+            return what, (self.plan.notify, [p.name for p in self.plan.processes] if self.verbose else [])
+        care = self.group.members[member].care
+        if what == "follow":
+            return what, (care.pid_file, monotonic() - self.born[member], 4 * self.plan.window)
+        if what == "leftovers":
+            return what, (self.former.get(member) or self.pids.get(member, 0), self.plan.window)
+        if what == "message":
+            user = self.plan.processes[member].user
+            return what, (care.message, member == self.group.primary, len(self.plan.processes), user)
+        spec = getattr(care, what)
+        return ("hook", spec[1]) if spec[0] == "http" and what in ("post_start", "pre_stop") else spec[:2]
+
+    def aside(self, member: int, what: str) -> None:
+        try:
+            process = self.plan.processes[member]
+            if what == "leftovers" and member in self.pids and not self.group.members[member].followed:
+                self.former[member] = self.pids[member]
+            pid, fd = beside.start(process, self.inherited, *self.spec(member, what), awaited=what == "notify")
+        except (OSError, ImportError) as error:
+            text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
+            self.queue.append((ENDED, member, what, UNKNOWN, text))
+            return
+        if what == "notify":
+            self.lines[fd] = member
+            fd = -1
+        self.asides[pid] = (member, what, fd)
+        self.tasks[member, what] = pid
+
+    def drop(self, member: int, what: str) -> None:
+        pid = self.tasks.pop((member, what), None)
+        if pid is None:
+            return
+        fd = self.asides.pop(pid)[2]
+        if fd >= 0:
+            posix.close(fd)
+        self.signal(pid, SIGKILL, True)
+
+    CALLS = (*Loop.CALLS, aside, drop)
+
+
+def read_end(fd: int) -> str:
+    """What a child that has ended left in its pipe: at most what fits into one write."""
+    if fd < 0:
+        return ""
+    try:
+        return posix.read(fd, 4096).decode("utf-8", "replace")
+    except BlockingIOError:
+        return ""  # a child of its own holds the other end
+    finally:
+        posix.close(fd)
+
+
+def count_kills(path: "bytes | None") -> int:
+    """The number of processes of our cgroup that the kernel has killed for want of memory; 0 where nobody counts."""
+    if path is None:
+        return 0
+    try:
+        lines = read_file(path.decode("utf-8", "surrogateescape"))
+    except OSError:
+        return 0
+    for line in lines.split(b"\n"):
+        if line.startswith(b"oom_kill "):
+            return int(line[9:])
+    return 0

@@ -1,0 +1,67 @@
+"""What a group remembers of one process."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.init.plan import Process
+    from pidone.pod.probe import Probe
+
+from pidone.init.plan import SIDECAR
+from pidone.pod.care import ALWAYS, NEVER, Care
+
+#: WAITING: for its turn, or in back-off. STARTING: forked, its exec not yet confirmed; or its daemon not yet found.
+WAITING, STARTING, RUNNING, TERMINATED = range(4)
+
+#: Why it is being ended, where pidone does that; None where it ends by itself.
+STOPPING, RENEWED = "stop", "restart of all"
+
+
+class Member:
+    """state, reason: the kubelet's. passed: it has once let the next one start. ending: see above.
+
+    Of the instance: born and told are times; grace is what its stop has, and due when that ends; noted: what it last
+    said of its readiness; busy: what is under way beside it; probes: {"startup" ...: Probe}; followed: its daemon has
+    been found. Over all instances: level counts for the back-off, restarts for people, last is the end (code, signal,
+    reason) of the latest. again: it is to be started once more. complained: that it cannot be is said.
+    """
+
+    __slots__ = (
+        "role", "stop_signal", "care", "state", "reason", "passed", "started", "ready", "ending", "born", "told",
+        "grace", "due", "stopped", "sent", "noted", "busy", "probes", "followed", "level", "restarts", "last", "again",
+        "complained",
+    )  # fmt: skip
+
+    def __init__(self, index: int, process: "Process") -> None:
+        self.role = process.role
+        self.stop_signal = process.stop_signal
+        default = (index, (), ALWAYS if process.role == SIDECAR else NEVER)
+        self.care = Care(*(process.care or default))
+        self.state = WAITING
+        self.reason = ""
+        self.passed = False
+        self.level = 0
+        self.restarts = 0
+        self.last: "tuple[int, int, str] | None" = None
+        self.again = False
+        self.complained = False
+        self.busy: "set[str]" = set()
+        self.probes: "dict[str, Probe]" = {}
+        self.begin(0.0)
+
+    def begin(self, now: float) -> None:
+        """A new instance knows nothing of the one before (S38)."""
+        self.again = False
+        self.started = False
+        self.ready = False
+        self.ending: "str | None" = None
+        self.born = now
+        self.told: "float | None" = None
+        self.grace = 0.0
+        self.due: "float | None" = None
+        self.stopped = False
+        self.sent: "tuple[int, ...]" = ()
+        self.noted: "int | None" = None
+        self.followed = False
+
+    @property
+    def alive(self) -> bool:
+        return self.state in (STARTING, RUNNING)

@@ -1,0 +1,545 @@
+"""The explorer: drives the group's machine through every order of events, with virtual time, and watches the rules.
+
+    python -m tests.explorer [SECONDS]     all small groups, as deep as the time allows; prints what it went through
+
+A world is a group and what a kernel would know of it: who is forked, who runs, what goes on beside whom, who was sent
+what. From each state every event that may come next is tried, breadth first, so that the sequence that breaks a rule is
+the shortest, and it is printed. States that differ in nothing that can matter are visited once; times count from now.
+
+The groups are small on purpose, and their times short, so that back-offs and thresholds saturate and the states of a
+group are finitely many although it could be restarted for ever.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from typing import Any
+
+from pidone.init import events as e
+from pidone.init.machine import LAST_RESORT, OVER, STOP, SWEPT
+from pidone.init.plan import CANNOT, INIT, PRIMARY, ROLES, SIDECAR, WINDOW, Plan, Process
+from pidone.pod import group as pod
+from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE, POLICIES, Care
+from pidone.pod.member import RENEWED, Member
+from pidone.pod.order import Order
+from pidone.pod.probe import Probe
+
+GRACE = 4.0
+TERM, KILL = 15, 9
+BACKOFF = (1.0, 2.0, 100.0)
+
+#: handler, argument, delay, period, timeout, success, failure, grace
+ASKED = ("exec", (b"x",), 0.0, 2.0, 1.0, 1, 1, None)
+TWICE = ("exec", (b"x",), 1.0, 2.0, 1.0, 1, 2, 3.0)
+TOLD = ("notify", True, 0.0, 2.0, 1.0, 1, 1, None)
+HOOK = ("exec", (b"x",))
+
+#: What a process may have beside it, by a word for it: what Care is made with.
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "startup": {"startup": ASKED},
+    "liveness": {"liveness": TWICE},
+    "post_start": {"post_start": HOOK},
+    "pre_stop": {"pre_stop": HOOK},
+    "told": {"startup": TOLD, "liveness": TOLD},
+    "all": {"startup": ASKED, "liveness": ASKED, "readiness": ASKED, "post_start": HOOK, "pre_stop": HOOK},
+    "limited": {"max_restarts": 1},
+    "daemon": {"pid_file": b"/run/x.pid"},
+    "essential": {"essential": True},
+    "rules": {"rules": (((3,), False, 0),)},
+    "all anew": {"rules": (((3,), False, 1),)},
+    "message": {"message": b"/m"},
+    "stopped": {},
+    "bounded": {},
+}  # fmt: skip
+
+Kind = tuple[int, int, str]  # role, restart policy, key of KINDS
+
+
+def care(index: int, kind: Kind) -> tuple[Any, ...]:
+    options = {"restart": kind[1], "backoff": BACKOFF, **KINDS[kind[2]]}
+    made = Care(index, (), **options)
+    return tuple(getattr(made, slot) for slot in made.__slots__)
+
+
+def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan:
+    kinds = tuple(kinds)
+    processes = [Process(f"p{i}", kind[0], [b"x"], care=care(i, kind)) for i, kind in enumerate(kinds)]
+    listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "told")
+    return Plan(processes, GRACE, stop_signals, bounds=(None, 9.0 if "bounded" in [k[2] for k in kinds] else None),
+                notify=listened)  # fmt: skip
+
+
+def show(kinds: Iterable[Kind]) -> str:
+    return " ".join(f"{ROLES[role]}:{POLICIES[policy]}:{what}" for role, policy, what in kinds)
+
+
+def slots(kind: type) -> list[str]:
+    return [name for base in kind.__mro__ for name in getattr(base, "__slots__", ())]
+
+
+def copier(kind: type, special: dict[str, str]) -> Any:
+    """A function that copies an object slot by slot, `special` ones by an expression of `v`."""
+    lines = ["def copy(old, new):"]
+    for name in slots(kind):
+        lines.append(f"  v = old.{name}; new.{name} = {special.get(name, 'v')}")
+    space: dict[str, Any] = {}
+    exec("\n".join([*lines, "  return new"]), {"copy_probe": copy_probe}, space)
+    return space["copy"]
+
+
+def copy_probe(old: Probe) -> Probe:
+    new = Probe.__new__(Probe)
+    for name in Probe.__slots__:
+        setattr(new, name, getattr(old, name))
+    return new
+
+
+_copy_member = copier(Member, {"busy": "set(v)", "probes": "{k: copy_probe(p) for k, p in v.items()} if v else {}"})
+_copy_group = copier(pod.Group, {"timers": "dict(v)", "held": "list(v)", "actions": "[]"})
+_plain_group = attrgetter("phase", "code", "blame", "expired", "asked", "heard", "deaf", "renewing")
+_plain_member = attrgetter(
+    "state", "reason", "passed", "started", "ready", "ending", "stopped", "sent", "noted", "followed", "last",
+    "again", "complained",
+)  # fmt: skip
+_plain_probe = attrgetter("result", "last", "tries")
+
+
+def copy_group(old: pod.Group) -> pod.Group:
+    new: pod.Group = _copy_group(old, old.__class__.__new__(old.__class__))
+    new.members = [_copy_member(member, Member.__new__(Member)) for member in old.members]
+    line = Order.__new__(Order)
+    for name in Order.__slots__:
+        setattr(line, name, getattr(old.order, name))
+    line.members = new.members
+    new.order = line
+    return new
+
+
+class World:
+    """life: of each member: "-", forked, running, launched (its launcher has ended), ended. beside: (member, what)."""
+
+    __slots__ = (
+        "group", "roles", "kinds", "now", "life", "ended", "ended_at", "starts", "told", "stop_at", "exit", "beside",
+        "signals", "passed", "ending_at", "ticks", "single",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) -> None:
+        self.group = group(plan)
+        self.roles = [p.role for p in plan.processes]
+        self.kinds = kinds
+        self.now = 0.0
+        self.life = ["-"] * len(self.roles)
+        self.ended: dict[int, int] = {}
+        self.ended_at: dict[int, float] = {}
+        self.starts = [0] * len(self.roles)
+        self.told: dict[int, float] = {}
+        self.stop_at: float | None = None
+        self.exit: int | None = None
+        self.beside: frozenset[tuple[int, str]] = frozenset()
+        self.signals = 0
+        self.passed: frozenset[int] = frozenset()
+        self.ending_at: dict[int, float] = {}
+        self.ticks = ticks
+
+    def clone(self) -> World:
+        new = World.__new__(World)
+        new.group = copy_group(self.group)
+        new.roles, new.kinds, new.now = self.roles, self.kinds, self.now
+        new.life, new.ended, new.ended_at = list(self.life), dict(self.ended), dict(self.ended_at)
+        new.starts, new.told, new.stop_at, new.exit = list(self.starts), dict(self.told), self.stop_at, self.exit
+        new.beside, new.signals, new.passed = self.beside, self.signals, self.passed
+        new.ending_at, new.ticks = dict(self.ending_at), self.ticks
+        return new
+
+    def key(self) -> Any:
+        """All that can matter, times counted from now, counts only as far as they do."""
+        group, now = self.group, self.now
+        members = [
+            (
+                _plain_member(m),
+                now - m.told if m.told is not None else None,
+                m.due - now if m.due is not None else None,
+                m.level if m.level < 3 else 3,
+                min(now - m.born, 3.0) if m.state in (1, 2) else None,
+                min(m.restarts, 2),
+                frozenset(m.busy),
+                tuple([(k, _plain_probe(p), min(p.run, 2), p.next - now) for k, p in m.probes.items()])
+                if m.probes
+                else (),
+            )
+            for m in group.members
+        ]
+        stop = None if group.began is None else (now - group.began, group.limit - now, now - group.swept)
+        timers = frozenset([(k, t - now) for k, t in group.timers.items()])
+        return (_plain_group(group), stop, timers, tuple(members), tuple(self.life), self.beside, self.signals,
+                min(group.rounds, 3), frozenset(group.held))  # fmt: skip
+
+    def choices(self) -> list[tuple[Any, ...]]:
+        """Every event that may come next."""
+        found: list[tuple[Any, ...]] = []
+        for i, life in enumerate(self.life):
+            if life == "forked":
+                found += [(e.EXECED, i), (e.FAILED, i, 127, "x")]
+            if life == "running":
+                found += [(e.EXITED, i, 0, 0, False), (e.EXITED, i, 3, 0, False)]
+                found += [(e.EXITED, i, 0, n, False) for n in (TERM, KILL) if i in self.told or n == KILL]
+                if self.kinds[i][2] == "told":
+                    found += [(e.NOTED, i, what) for what in (e.READY, e.UNREADY, e.ALIVE, e.DEAD)]
+                if self.roles[i] == INIT:
+                    found.append((e.EXITED, i, 0, 0, True))
+                if self.kinds[i][2] == "stopped" and not self.group.members[i].stopped:
+                    found.append((e.STOPPED, i))
+        for i, what in self.beside:
+            if i < 0:
+                found += [(e.ENDED, i, what, e.UNKNOWN, ""), (e.NOTED, i, e.LISTENING)]
+                continue
+            found += [(e.ENDED, i, what, e.YES, ""), (e.ENDED, i, what, e.NO, "x")]
+            if what in ("startup", "liveness", "post_start", "leftovers"):
+                found.append((e.ENDED, i, what, e.UNKNOWN, "x"))
+        if self.signals < 3:
+            found.append((e.SIGNAL, TERM))
+        if not self.running and not self.beside:
+            found.append((e.ALONE,))
+        if self.group.deadline is not None:
+            found.append((e.DEADLINE,))
+            if self.ticks and self.group.deadline > self.now + 1.0:
+                found.append(("tick",))
+        return found
+
+    @property
+    def running(self) -> bool:
+        return "forked" in self.life or "running" in self.life
+
+    def apply(self, event: tuple[Any, ...]) -> None:
+        kind = event[0]
+        if kind == "tick":
+            self.now += 1.0
+            return
+        if kind == e.DEADLINE:
+            assert self.group.deadline is not None and self.group.deadline >= self.now, "a deadline in the past"
+            self.now = self.group.deadline
+        elif kind == e.EXECED:
+            self.life[event[1]] = "running"
+            self.may_have_passed(event[1], "execed")
+        elif kind == e.FAILED:
+            self.end(event[1], None)
+        elif kind == e.EXITED:
+            self.exited(*event[1:])
+        elif kind == e.ENDED:
+            self.beside -= {event[1:3]}
+            if event[3] == e.YES:
+                self.may_have_passed(event[1], event[2])
+            if event[2] == "follow":
+                self.followed(event[1], event[3] == e.YES)
+        elif kind == e.NOTED and event[2] == e.READY:
+            self.may_have_passed(event[1], "startup")
+        elif kind == e.SIGNAL:
+            self.signals += 1
+        blames = self.would_blame(event)
+        before = self.group.phase
+        actions = self.group.take(event, self.now)
+        if self.stop_at is None and self.group.phase >= STOP:
+            self.stop_at = self.now
+            assert self.group.blame in blames, f"the stop's exit code is {self.group.blame}, not one of {blames}"
+        assert self.group.phase >= before or before < STOP, "a phase went back"
+        for action in actions:
+            check = CHECKS.get(action[0])
+            if check:
+                check(self, *action[1:])
+        self.notice_endings()
+        if self.exit is None:
+            moving = self.running or self.beside or self.group.phase >= SWEPT
+            assert moving or self.group.deadline is not None, "nothing can happen any more, and it is not over"
+            assert self.group.phase >= SWEPT or self.group.deadline is None or self.group.deadline >= self.now
+            for index, member in enumerate(self.group.members):
+                alive = self.life[index] in ("forked", "running", "launched")
+                assert member.alive == alive, f"it takes {index} for {'alive' if member.alive else 'gone'}"
+
+    def would_blame(self, event: tuple[Any, ...]) -> tuple[int | None, ...]:
+        """The exit codes that a stop may be blamed on, if this event begins one; None: the primary's own counts."""
+        if event[0] == e.FAILED:
+            return (127,)
+        if event[0] == e.DEADLINE:
+            return (124, 1) if any(kind[2] == "bounded" for kind in self.kinds) else (1,)
+        if event[0] == e.ENDED:
+            return (1,) if event[2] == "follow" else (CANNOT,)
+        if event[0] != e.EXITED:
+            return (None,)
+        _, i, code, number, oom = event
+        status = 128 + number if number else code or (137 if oom else 0)
+        limited = self.kinds[i][2] == "limited"
+        if self.roles[i] == PRIMARY:
+            return (status or 1,) if limited else (None,)
+        if self.kinds[i][2] == "essential":
+            return (status or None,)
+        return (status or 1,)
+
+    # -- what the kernel knows
+
+    def exited(self, i: int, code: int, number: int, oom: bool) -> None:
+        if self.kinds[i][2] == "daemon" and code == number == 0 and not self.group.members[i].followed:
+            self.life[i] = "launched"
+            return
+        self.end(i, 128 + number if number else code or (137 if oom else 0))
+        if self.roles[i] == INIT and code == number == 0 and not oom:
+            self.passed |= {i}
+
+    def followed(self, i: int, found: bool) -> None:
+        if found:
+            self.life[i] = "running"
+            self.passed |= {i}
+            self.told.pop(i, None)
+        else:
+            self.end(i, None)
+
+    def end(self, i: int, status: int | None) -> None:
+        """status: None for one that never was itself."""
+        self.life[i] = "ended"
+        self.ended.pop(i, None)
+        if status is not None:
+            self.ended[i] = status
+        self.ended_at[i] = self.now
+        self.told.pop(i, None)
+        self.ending_at.pop(i, None)
+
+    def may_have_passed(self, i: int, what: str) -> None:
+        """Is this what opens its gate? An init step's is its end."""
+        has = KINDS[self.kinds[i][2]]
+        gate = "startup" if "startup" in has else "post_start" if "post_start" in has else "execed"
+        if self.roles[i] != INIT and what == gate and self.kinds[i][2] != "daemon":
+            self.passed |= {i}
+
+    def notice_endings(self) -> None:
+        for i, member in enumerate(self.group.members):
+            if member.ending is not None and self.life[i] in ("forked", "running"):
+                self.ending_at.setdefault(i, self.now)
+
+    # -- the rules
+
+    def on_spawn(self, i: int) -> None:
+        assert self.life[i] in ("-", "ended"), "it runs twice at once"
+        assert self.stop_at is None, "started after the stop had begun"
+        if self.life[i] == "ended":
+            self.check_restart(i)
+        for j in range(i):
+            assert j in self.passed, f"started before {j} had let it"
+        self.life[i] = "forked"
+        self.ended.pop(i, None)
+        self.starts[i] += 1
+
+    def check_restart(self, i: int) -> None:
+        _, policy, what = self.kinds[i]
+        anew = any(kind[2] == "all anew" for kind in self.kinds)
+        allowed = policy != NEVER or what in ("rules", "all anew") or anew
+        assert allowed, "restarted against its policy"
+        if policy == ON_FAILURE and what == "plain" and not anew:
+            assert self.ended.get(i) != 0, "restarted after a success"
+        if self.starts[i] >= 2 and not anew:
+            assert self.now >= self.ended_at[i] + BACKOFF[0], "restarted before its back-off was over"
+        if what == "limited":
+            assert self.starts[i] < 2, "restarted more often than it may be"
+
+    def on_kill(self, i: int, number: int, whole: bool) -> None:
+        assert self.life[i] in ("forked", "running", "launched"), "a signal to a process that is gone"
+        member = self.group.members[i]
+        if member.ending == RENEWED:
+            return
+        if number == KILL:
+            assert i in self.told and self.now >= self.told[i] + WINDOW, "killed before its time"
+            if self.stop_at is not None:
+                assert self.now >= min(self.stop_at + GRACE, self.grace_was_cut()), "killed before the grace was over"
+        elif number == TERM and i not in self.told:
+            self.told[i] = self.now
+            if self.roles[i] == SIDECAR and self.stop_at is not None and not self.group.expired and (
+                self.ending_at.get(i, self.stop_at) >= self.stop_at
+            ):  # fmt: skip
+                later = [j for j in range(i + 1, len(self.roles)) if self.roles[j] != INIT]
+                assert all(self.life[j] in ("-", "ended") for j in later), "told before its turn"
+        elif number == TERM:
+            raise AssertionError("told twice")
+
+    def grace_was_cut(self) -> float:
+        return self.now if self.signals >= 3 else 1e9
+
+    def on_sweep(self, number: int) -> None:
+        if number == TERM:
+            assert not self.running, "swept while a declared process runs"
+        if number == KILL:
+            assert self.stop_at is not None
+            for i, life in enumerate(self.life):
+                if life in ("forked", "running"):
+                    assert i in self.told or self.group.members[i].ending == RENEWED, "killed without having been told"
+
+    def on_exit(self, code: int) -> None:
+        assert self.exit is None
+        self.exit = code
+        primary = len(self.roles) - 1
+        blame = self.group.blame
+        if blame is not None:
+            assert code == blame != 0, "the cause of the stop is not the exit code"
+        elif primary in self.ended:
+            assert code == self.ended[primary], "not the primary's exit code"
+        else:
+            assert code != 0, "the primary never ran, and the exit code says all is well"
+        assert self.stop_at is not None
+        assert self.now <= self.stop_at + GRACE + WINDOW + LAST_RESORT, "the stop took too long"
+        assert self.group.phase == OVER
+
+    def on_aside(self, i: int, what: str) -> None:
+        assert (i, what) not in self.beside, "twice at once"
+        if self.stop_at is not None:
+            assert what in ("pre_stop", "readiness", "message", "follow"), f"{what} after the stop had begun"
+        if i < 0:
+            pass
+        elif what in ("leftovers", "message"):
+            assert self.life[i] == "ended"
+        elif what == "follow":
+            assert self.life[i] == "launched"
+        else:
+            assert self.life[i] == "running", f"{what} of one that does not run"
+        self.beside |= {(i, what)}
+
+    def on_drop(self, i: int, what: str) -> None:
+        assert (i, what) in self.beside, "what is not there is dropped"
+        self.beside -= {(i, what)}
+        if what == "follow":
+            self.end(i, None)
+
+
+CHECKS: dict[int, Any] = {
+    e.SPAWN: World.on_spawn,
+    e.KILL: World.on_kill,
+    e.SWEEP: World.on_sweep,
+    e.EXIT: World.on_exit,
+    e.ASIDE: World.on_aside,
+    e.DROP: World.on_drop,
+}
+
+
+def begun(kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) -> World:
+    world = World(make(kinds), kinds, group, ticks)
+    world.apply((e.BEGIN,))
+    return world
+
+
+class Found(AssertionError):
+    """A rule is broken: by which group, and by which events from its beginning."""
+
+    def __init__(self, error: AssertionError, kinds: tuple[Kind, ...], path: list[Any]) -> None:
+        events = " ".join(name_of(event) for event in path)
+        super().__init__(f"{error}: {show(kinds)}: after {events}")
+        self.path = path
+
+
+NAMES = ["begin", "execed", "failed", "exited", "stopped", "signal", "deadline", "alone", "ended", "noted"]
+
+
+def name_of(event: tuple[Any, ...]) -> str:
+    name = event[0] if isinstance(event[0], str) else NAMES[event[0]]
+    return f"{name}{event[1:]}" if len(event) > 1 else str(name)
+
+
+def explore(
+    kinds: tuple[Kind, ...], most: int = 1 << 60, group: Any = pod.Group, ticks: bool = False
+) -> tuple[int, bool]:
+    """(transitions, were these all?). Raises Found with the shortest sequence that breaks a rule."""
+    start = begun(kinds, group, ticks)
+    seen, transitions = {start.key()}, 0
+    layer: list[tuple[World, Any]] = [(start, None)]
+    while layer:
+        following: list[tuple[World, Any]] = []
+        for world, path in layer:
+            for event in world.choices():
+                after = world.clone()
+                transitions += 1
+                try:
+                    after.apply(event)
+                except AssertionError as error:
+                    raise Found(error, kinds, unwind((path, event))) from None
+                if after.exit is None:
+                    key = after.key()
+                    if key not in seen:
+                        seen.add(key)
+                        following.append((after, (path, event)))
+                if transitions >= most:
+                    return transitions, False
+        layer = following
+    return transitions, True
+
+
+def unwind(path: Any) -> list[Any]:
+    found = []
+    while path is not None:
+        path, event = path
+        found.append(event)
+    return found[::-1]
+
+
+POLICIES_ALL = (NEVER, ON_FAILURE, ALWAYS)
+
+
+def kinds_of(role: int, full: bool) -> Iterator[Kind]:
+    """What a process of this role may be; without `full` only role, policy and gate."""
+    for policy in POLICIES_ALL:
+        yield role, policy, "plain"
+        if role == INIT:
+            if full:
+                yield role, policy, "message"
+            continue
+        yield role, policy, "startup"
+        yield role, policy, "post_start"
+        if full:
+            for what in ("liveness", "pre_stop", "told", "all", "daemon", "message", "stopped", "bounded"):
+                yield role, policy, what
+    if full and role != INIT:
+        yield role, NEVER, "rules"
+        yield role, NEVER, "all anew"
+        yield role, ALWAYS, "limited"
+    if full and role == SIDECAR:
+        yield role, NEVER, "essential"
+
+
+def small_groups(size: int, full: bool) -> Iterator[tuple[Kind, ...]]:
+    others = [*kinds_of(INIT, full), *kinds_of(SIDECAR, full)]
+    for rest in itertools.product(others, repeat=size - 1):
+        for primary in kinds_of(PRIMARY, full):
+            yield (*rest, primary)
+
+
+#: (size, all kinds?, transitions of each group at most, share of the time)
+ROUNDS = [
+    (1, True, 20000, 0.1),
+    (2, False, 4000, 0.2),
+    (2, True, 420, 0.35),
+    (3, False, 380, 0.45),
+    (3, True, 300, 1.0),
+]
+
+
+def main(seconds: float) -> None:
+    began = time.monotonic()
+    transitions = 0
+    for size, full, most, share in ROUNDS:
+        end = time.monotonic() + (seconds - (time.monotonic() - began)) * share if share < 1 else began + seconds
+        groups = list(small_groups(size, full))
+        random.Random(size).shuffle(groups)  # the same ones each time, and of all sorts where not all can be had
+        done = whole = 0
+        for kinds in groups:
+            if time.monotonic() > end and done:
+                break
+            made, all_of_it = explore(kinds, int(most * max(1.0, seconds / 60)), ticks=size < 3)
+            transitions, whole, done = transitions + made, whole + all_of_it, done + 1
+        print(f"{size} processes{', all kinds' if full else ''}: {done} of {len(groups)} groups, {whole} to the end")
+    took = time.monotonic() - began
+    rate = transitions / took * 60
+    print(f"{transitions:,} transitions in {took:.1f} s, {rate:,.0f} a minute; no rule was broken")
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0)

@@ -1,0 +1,126 @@
+"""S68-S74: hooks."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pod.conftest import Pod, Web, in_order, status
+
+
+def test_s68_post_start_runs_beside_the_process(pod: Pod, tmp_path: Path) -> None:
+    """Neither waits for the other: the hook ends first here, and waits for the process's file there."""
+    script = f"until [ -e {tmp_path}/hook ]; do sleep 0.01; done; touch {tmp_path}/main; exec sleep 60"
+    hook = f"touch {tmp_path}/hook; until [ -e {tmp_path}/main ]; do sleep 0.01; done"
+    main = pod.entry("main", "primary", "sh", "-c", script, post_start=f'{{ exec = ["sh", "-c", "{hook}"] }}')
+    with pod.start(main) as run:
+        run.line("post_start of main: yes")
+        run.kill(signal.SIGTERM)
+        assert run.end().code == 143
+
+
+def test_s69_until_it_returns_it_is_not_running_and_nothing_is_probed(pod: Pod) -> None:
+    keys = {"post_start": '{ exec = ["sleep", "0.3"] }', "readiness": '{ exec = ["true"], period = "50ms" }'}
+    with pod.start(pod.sidecar("side", **keys), pod.primary()) as run:
+        run.line("main started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    in_order(result, "side started", "post_start of side: yes", "side is running(started", "main started")
+    before = result.text.partition("post_start of side: yes")[0]
+    assert "readiness" not in before and "side is running" not in before, result
+
+
+def test_s70_its_failure_ends_the_process_which_then_restarts_by_policy(pod: Pod) -> None:
+    keys = {"post_start": '{ exec = ["false"] }', "pre_stop": '{ exec = ["true"] }', "backoff": '{ initial = "60s" }'}
+    with pod.start(pod.sidecar("side", **keys), pod.primary()) as run:
+        run.line("side is waiting(PostStartHookError)")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    in_order(
+        result, "post_start failed: exit code 1: it is stopped", "pre_stop of side: yes", "side got 15", "restart 1 now"
+    )
+    assert "main started" not in result.text and result.code == 143, result
+
+
+@pytest.mark.parametrize("cause", ["stop", "liveness", "startup", "post_start", "itself"])
+def test_s71_pre_stop_runs_before_the_signal_whenever_pidone_ends_it(pod: Pod, cause: str) -> None:
+    keys = {"pre_stop": '{ exec = ["sleep", "0.1"] }', "restart": '"never"'}
+    if cause in ("liveness", "startup"):
+        keys[cause] = '{ exec = ["false"], period = "50ms", failure_threshold = 1 }'
+    if cause == "post_start":
+        keys[cause] = '{ exec = ["false"] }'
+    with pod.start(pod.primary("main", "ends=10", **keys)) as run:
+        run.line("main started")
+        if cause in ("stop", "itself"):
+            run.line("main is running(started, ready)")
+            run.kill(signal.SIGTERM if cause == "stop" else signal.SIGUSR1)
+        result = run.end()
+    if cause == "itself":
+        assert "pre_stop" not in result.text, result
+    else:
+        in_order(result, "pre_stop of main: yes", "main got 15", "main ends")
+
+
+def test_s72_its_failure_is_said_and_the_stop_goes_on(pod: Pod) -> None:
+    with pod.start(pod.primary(pre_stop='{ exec = ["sh", "-c", "exit 7"] }')) as run:
+        run.line("main is running(started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    in_order(result, "pre_stop failed: exit code 7: the stop goes on", "main got 15")
+    assert result.code == 0, result
+
+
+def test_s73_any_answer_of_http_is_good_and_none_is_not(pod: Pod, web: Web) -> None:
+    web.paths["/hook"] = status(500)
+    for scheme in ("http", "https"):  # what is no HTTPS is asked by HTTP
+        hook = f'{{ http = "{scheme}://127.0.0.1:{web.port}/hook", headers = {{ X-Hook = "1" }} }}'
+        with pod.start(pod.primary(post_start=hook)) as run:
+            run.line("main is running(started")
+            run.kill(signal.SIGTERM)
+            assert "post_start of main: yes" in run.end().text
+        assert web.requests.pop()[1]["x-hook"] == "1"
+    result = pod.run(pod.primary(post_start='{ http = "http://127.0.0.1:9/" }'))
+    assert "post_start failed: 127.0.0.1:9: connection refused" in result.text, result
+
+
+def test_s73_sleep_takes_its_time_and_may_not_be_longer_than_the_grace(pod: Pod) -> None:
+    with pod.start(pod.primary(pre_stop='{ sleep = "300ms" }')) as run:
+        run.line("main is running(started")
+        began = time.monotonic()
+        run.kill(signal.SIGTERM)
+        run.line("main got 15")
+        assert 0.3 <= time.monotonic() - began < 3
+        assert run.end().code == 0
+    assert "it sleeps longer than the grace of 8 s (S73)" in pod.refused(pod.primary(pre_stop='{ sleep = "9s" }'))
+    assert "a hook that only connects does nothing (S73)" in pod.refused(pod.primary(pre_stop="{ tcp = 80 }"))
+
+
+def test_s74_its_output_is_in_no_log_and_its_failure_says_only_that(pod: Pod) -> None:
+    hook = '{ exec = ["sh", "-c", "echo secret; echo secret >&2; exit 1"] }'
+    with pod.start(pod.primary(pre_stop=hook)) as run:
+        run.line("main is running(started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert "secret" not in result.text and "pre_stop failed: exit code 1" in result.text, result
+
+
+def test_a_pre_stop_that_never_ends_is_cut_short_at_the_end_of_the_grace(pod: Pod) -> None:
+    with pod.start(pod.primary(pre_stop='{ exec = ["sleep", "987"] }'), grace='"4s"', time_scale="0.1") as run:
+        run.line("main is running(started")
+        began = time.monotonic()
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert 0.4 <= time.monotonic() - began < 10 and result.code == 0, result
+    in_order(result, "pre_stop failed: it did not end within the grace: the stop goes on", "main got 15")
+
+
+def test_a_post_start_that_never_ends_ends_with_the_stop(pod: Pod) -> None:
+    with pod.start(pod.primary(post_start='{ exec = ["sleep", "987"] }')) as run:
+        run.line("main started")
+        hook = run.child("987")
+        run.kill(signal.SIGTERM)
+        assert run.end().code == 0
+    assert not Path(f"/proc/{hook}").exists()

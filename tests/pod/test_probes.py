@@ -1,0 +1,613 @@
+"""S26-S53: probes. HTTP servers are threads of the test: a PID namespace shares the loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pidone.aside import http
+from pidone.declare.care import expand
+from pidone.declare.probes import DEFAULTS, probe
+from pidone.init import events as e
+from pidone.pod.group import Group
+from pidone.pod.probe import Probe
+from tests.explorer import make
+from tests.pid1 import Result, Running, until
+from tests.pod.conftest import Pod, Web, in_order, stamps, status
+
+FAST = 'period = "50ms", failure_threshold = 1'
+
+
+def stop(run: Running) -> Result:
+    run.kill(signal.SIGTERM)
+    return run.end()
+
+
+def one_probe(pod: Pod, kind: str, text: str, **keys: str) -> Running:
+    return pod.start(pod.primary(**{kind: f"{{ {text} }}"}, **keys))
+
+
+def test_s26_defaults() -> None:
+    assert probe("readiness")({"tcp": 80}) == {
+        **DEFAULTS,
+        "handler": "tcp",
+        "argument": ["127.0.0.1", 80],
+        "grace": None,
+    }
+    assert DEFAULTS == {"delay": 0, "period": 10, "timeout": 1, "success_threshold": 1, "failure_threshold": 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        ("liveness", "tcp = 80, http = 'http://:80/'", "exactly one of exec, http, tcp, file, notify, fd (S27)"),
+        ("liveness", "period = '1s'", "exactly one of"),
+        (
+            "liveness",
+            "tcp = 80, success_threshold = 2",
+            "success_threshold = 1, the only one that liveness may have (S27)",
+        ),
+        (
+            "startup",
+            "tcp = 80, success_threshold = 2",
+            "success_threshold = 1, the only one that startup may have (S27)",
+        ),
+        ("readiness", "tcp = 80, grace = '1s'", "no grace: a readiness probe ends nothing (S27)"),
+        ("readiness", "tcp = 80, period = '0s'", "more than 0s (S27)"),
+        ("readiness", "tcp = 80, timeout = '0s'", "more than 0s (S27)"),
+        ("readiness", "tcp = 80, failure_threshold = 0", "a whole number from 1 to"),
+        ("readiness", "tcp = 80, periods = '1s'", "wanted is 'period' for 'periods'"),
+        ("readiness", "htp = 'http://:80/'", "wanted is 'http' for 'htp'"),
+        ("readiness", "tcp = 80, colour = 1", "there is no 'colour'"),
+        ("liveness", "fd = 3", "no fd: a newline can say that it is ready, and not that it still lives"),
+        ("readiness", "tcp = 70000", "a port from 1 to 65535"),
+        ("readiness", "http = 'ftp://x/'", 'http = "http://127.0.0.1:8080/health"'),
+        ("readiness", "notify = true, timeout = '1s'", "no timeout: nobody is asked"),
+    ],
+)
+def test_s27_what_a_probe_may_not_be(pod: Pod, kind: str, text: str, said: str) -> None:
+    assert said in pod.refused(pod.primary(**{kind: f"{{ {text} }}"}))
+
+
+def test_s28_nothing_else_is_probed_until_startup_has_succeeded(pod: Pod, tmp_path: Path) -> None:
+    def logged(what: str, rest: str = "") -> str:
+        return f"""{{ exec = ["sh", "-c", "echo {what} >>{tmp_path}/log{rest}"], {FAST.replace("1", "9")} }}"""
+
+    probes = {
+        "startup": logged("startup", f"; test $(wc -l <{tmp_path}/log) -ge 3"),
+        "liveness": logged("liveness"),
+        "readiness": logged("readiness"),
+    }
+    with pod.start(pod.primary(**probes)) as run:
+        run.line("liveness of main: yes", count=2)
+        run.line("readiness of main: yes", count=2)
+        stop(run)
+    calls = (tmp_path / "log").read_text().split()
+    assert calls[:3] == ["startup"] * 3 and "startup" not in calls[3:], calls
+
+
+def test_s29_liveness_and_readiness_do_not_wait_for_each_other(pod: Pod) -> None:
+    keys = {"readiness": f'{{ exec = ["false"], {FAST} }}', "liveness": f'{{ exec = ["true"], {FAST} }}'}
+    with pod.start(pod.primary(**keys)) as run:
+        run.line("readiness of main: no", count=3)
+        run.line("liveness of main: yes", count=3)
+        assert stop(run).code == 0
+
+
+def test_s30_before_the_first_result_it_lives_and_is_not_ready(pod: Pod) -> None:
+    slow = '{ exec = ["sleep", "0.2"], timeout = "5s" }'
+    with pod.start(pod.primary(readiness=slow, liveness=slow)) as run:
+        run.line("main is running(started, not ready)")
+        run.line("main is running(started, ready)")
+        result = stop(run)
+    in_order(result, "running(started, not ready)", "readiness of main: yes", "running(started, ready)")
+    assert Probe(("exec", (), 0, 1, 1, 1, 3, None)).result is None  # startup: unknown
+
+
+def test_s31_the_delay_counts_from_the_process_s_start(pod: Pod) -> None:
+    """startup takes 2 s, liveness has a delay of 1.9 s: it is asked at once after startup, not 1.9 s later."""
+    keys = {
+        "startup": '{ exec = ["sleep", "2"], timeout = "20s" }',
+        "liveness": f'{{ exec = ["{pod.helper}", "stamp", "x"], delay = "1900ms", period = "60s" }}',
+        "readiness": '{ exec = ["true"], delay = "60s" }',
+    }
+    with pod.start(pod.primary(**keys)) as run:
+        run.line("startup of main: yes")
+        began = time.monotonic()
+        run.line("liveness of main: yes")
+        assert time.monotonic() - began < 1.8
+        result = stop(run)
+    assert "readiness of main" not in result.text, result
+
+
+def test_s32_a_probe_is_asked_at_its_delay_and_then_each_period_one_at_a_time(pod: Pod, tmp_path: Path) -> None:
+    script = f"{pod.helper} stamp p >>{tmp_path}/log; sleep 0.15; {pod.helper} stamp q >>{tmp_path}/log"
+    keys = {"readiness": f'{{ exec = ["sh", "-c", "{script}"], delay = "200ms", period = "100ms", timeout = "5s" }}'}
+    with pod.start(pod.entry("main", "primary", "sh", "-c", f"{pod.helper} stamp main; exec sleep 60", **keys)) as run:
+        run.line("readiness of main: yes", count=3)
+        result = stop(run)
+    calls = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    assert [name for name, _ in calls][:6] == list("pqpqpq"), calls
+    assert 0.19 <= float(calls[0][1]) - stamps(result, "main")[0] < 5.0, calls
+
+
+def test_s33_the_first_readiness_is_asked_as_soon_as_it_has_started(pod: Pod) -> None:
+    keys = {"startup": f'{{ exec = ["true"], {FAST} }}', "readiness": '{ exec = ["true"], period = "100s" }'}
+    with pod.start(pod.primary(**keys)) as run:
+        run.line("main is running(started, ready)")
+        in_order(stop(run), "startup of main: yes", "readiness of main: yes")
+
+
+def test_s34_thresholds_count_results_in_a_row() -> None:
+    asked = Probe(("exec", (), 0, 1, 1, 2, 3, None))
+    assert [asked.count(good) for good in (False, True, False, False, True, False, False, False)] == [False] * 7 + [
+        True
+    ]
+    assert asked.result is False and [asked.count(True), asked.count(True)] == [False, True]
+    assert asked.result is True
+
+
+def test_s34_below_the_threshold_nothing_is_killed(pod: Pod, tmp_path: Path) -> None:
+    script = f"echo x >>{tmp_path}/n; case $(wc -l <{tmp_path}/n) in 1|3|4) exit 1;; esac"
+    keys = {"liveness": f'{{ exec = ["sh", "-c", "{script}"], period = "50ms", failure_threshold = 3 }}'}
+    with pod.start(pod.primary(**keys)) as run:
+        run.line("liveness of main: yes", count=3)
+        result = stop(run)
+    assert result.text.count("liveness of main: no") == 3 and "it is stopped" not in result.text, result
+
+
+def test_s35_at_the_threshold_it_is_ended_and_no_longer_asked(pod: Pod) -> None:
+    main = pod.primary(
+        "main", "delay=400", "code=3", liveness='{ exec = ["false"], period = "50ms", failure_threshold = 2 }'
+    )
+    result = pod.run(main)
+    in_order(result, "liveness failed 2 times: exit code 1: it is stopped", "main got 15", "main ends")
+    assert result.text.count("liveness of main: no") == 2 and result.code == 3, result
+
+
+def test_s36_readiness_turns_off_and_on_again_and_ends_nothing(pod: Pod, tmp_path: Path) -> None:
+    up = tmp_path / "up"
+    up.touch()
+    with one_probe(
+        pod, "readiness", f'file = "{up}", period = "50ms", failure_threshold = 2, success_threshold = 2'
+    ) as run:
+        run.line("main is running(started, ready)")
+        up.unlink()
+        run.line("main is running(started, not ready)", count=2)
+        up.touch()
+        run.line("main is running(started, ready)", count=2)
+        result = stop(run)
+    assert "is ready again" in result.text and result.code == 0, result
+
+
+def test_s37_startup_that_never_succeeds_is_killed_after_its_turns(pod: Pod) -> None:
+    startup = '{ exec = ["false"], delay = "100ms", period = "100ms", failure_threshold = 3 }'
+    script = f"trap '{pod.helper} stamp end; exit 1' TERM; {pod.helper} stamp begin; while :; do sleep 0.01; done"
+    main = pod.entry("main", "primary", "sh", "-c", script, startup=startup)
+    result = pod.run(main)
+    took = stamps(result, "end")[0] - stamps(result, "begin")[0]
+    assert 0.25 <= took < 10 and result.text.count("startup of main: no") == 3, result
+
+
+def test_s38_a_new_instance_begins_from_nothing(pod: Pod) -> None:
+    keys = {"startup": f'{{ exec = ["true"], {FAST} }}', "readiness": f'{{ exec = ["true"], {FAST} }}'}
+    with pod.start(pod.sidecar("side", **keys), pod.primary()) as run:
+        run.line("side is running(started, ready)")
+        os.kill(run.child("side"), signal.SIGKILL)
+        run.line("side is running(not started, not ready)", count=2)
+        run.line("side is running(started, ready)", count=2)
+        result = stop(run)
+    in_order(result, *["startup of side: yes", "readiness of side: yes"] * 2)
+
+
+def test_s39_a_probe_s_own_grace_and_the_group_s_in_a_stop(pod: Pod) -> None:
+    side = pod.sidecar(
+        "side", "ignore=15", liveness=f'{{ exec = ["false"], {FAST}, grace = "300ms" }}', restart='"never"'
+    )
+    with pod.start(side, pod.primary(), grace='"10s"', time_scale="0.5") as run:
+        run.line("the grace of 0.15 s is over: SIGKILL to side")
+        assert stop(run).code == 0
+    slow = pod.sidecar(
+        "side", "ignore=15", liveness=f'{{ exec = ["false"], {FAST}, grace = "60s" }}', restart='"never"'
+    )
+    with pod.start(slow, pod.primary(), grace='"400ms"', time_scale="0.2") as run:
+        run.line("side got 15")
+        began = time.monotonic()
+        result = stop(run)
+        assert time.monotonic() - began < 5 and "SIGKILL to side" in result.text, result
+
+
+def test_s40_an_internal_error_is_tried_three_times_and_thrown_away(pod: Pod) -> None:
+    with one_probe(pod, "liveness", f'exec = ["/nope"], {FAST}') as run:
+        run.line("liveness of main: unknown: /nope: no such file or directory", count=7)
+        result = stop(run)
+    assert "it is stopped" not in result.text and result.code == 0, result
+
+
+def test_s41_exec_s_exit_code_decides_and_a_timeout_is_a_failure(pod: Pod, tmp_path: Path) -> None:
+    hang = f"""exec = ["sh", "-c", "sleep 987 & echo $! >{tmp_path}/pid; wait"], timeout = "200ms", {FAST}"""
+    with one_probe(pod, "readiness", hang) as run:
+        run.line("main started")
+        until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "the probe has begun")
+        first = (tmp_path / "pid").read_text().strip()
+        until(lambda: (tmp_path / "pid").read_text().strip() not in ("", first), "it has been asked again")
+        space = f"/proc/{run.pid}/root/proc/{first}/comm"
+        assert not os.path.exists(space), "what the probe had started outlived it"
+        assert stop(run).code == 0
+
+
+def test_s42_output_changes_nothing(pod: Pod) -> None:
+    flood = 'exec = ["sh", "-c", "head -c 1048576 /dev/zero; head -c 1048576 /dev/zero >&2"]'
+    with one_probe(pod, "readiness", f'{flood}, period = "50ms", timeout = "10s"') as run:
+        run.line("readiness of main: yes", count=3)
+        result = stop(run)
+    assert "\0" not in result.text and result.code == 0, result
+
+
+def test_s43_a_probe_s_command_knows_the_declared_environment(pod: Pod) -> None:
+    """$(NAME) is expanded in a probe's command, from the declared environment only; not in a hook's."""
+    assert expand(b"$(A) $$(A) $(B) $A $(A", {"A": b"1"}) == b"1 $(A) $(B) $A $(A"
+    keys = {"env": '{ PORT = "80", CODE = "0" }'}
+    probe = """exec = ["sh", "-c", "test $(PORT) = 80 -a $CODE = 0 -a '$$(PORT)' = '$''(PORT)'"], period = '60s'"""
+    with one_probe(
+        pod, "readiness", probe, post_start="""{ exec = ["test", "$(PORT)", "=", "$(PORT)"] }""", **keys
+    ) as run:
+        run.line("readiness of main: yes")
+        assert "post_start of main: yes" in stop(run).text
+
+
+def asked(pod: Pod, web: Web, path: str, more: str = "", host: str = "127.0.0.1") -> str:
+    """What a probe of this path comes to: its line."""
+    with one_probe(pod, "readiness", f'http = "http://{host}:{web.port}{path}", period = "60s"{more}') as run:
+        line = run.line("readiness of main: ")
+        stop(run)
+    return line.partition("readiness of main: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"), [(200, "yes"), (204, "yes"), (304, "yes"), (399, "yes"), (400, "no"), (500, "no")]
+)
+def test_s44_http_succeeds_from_200_to_399(pod: Pod, web: Web, code: int, verdict: str) -> None:
+    web.paths["/health"] = status(code)
+    assert asked(pod, web, "/health").split(":")[0] == verdict
+
+
+def test_s44_a_refused_connection_a_reset_and_no_answer_are_failures(pod: Pod) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with one_probe(
+            pod, "readiness", f'http = "http://127.0.0.1:{port}/", timeout = "200ms", period = "50ms"'
+        ) as run:
+            run.line("main is running(started, not ready)")
+            server.settimeout(20)
+            server.accept()[0].close()
+            run.line("readiness of main: no", count=1)
+            stop(run)
+    with one_probe(pod, "readiness", f'http = "http://127.0.0.1:{port}/", {FAST}') as run:
+        assert "connection refused" in run.line("readiness of main: no")
+        stop(run)
+
+
+def test_s45_redirects_are_followed_to_the_same_host_only(pod: Pod, web: Web) -> None:
+    web.paths["/r"] = status(302, Location="/bad")
+    web.paths["/bad"] = status(500)
+    assert asked(pod, web, "/r").startswith("no: it answers with 500")
+    web.paths["/away"] = status(302, Location=f"http://localhost:{web.port}/bad")
+    assert asked(pod, web, "/away").startswith("yes: it redirects to another host, localhost")
+    web.paths["/loop"] = status(302, Location="loop")
+    web.requests.clear()
+    assert asked(pod, web, "/loop").startswith("no: stopped after 10 redirects")
+    assert len(web.requests) == 10
+
+
+def test_s46_a_final_3xx_is_a_success_with_a_warning(pod: Pod, web: Web) -> None:
+    web.paths["/x"] = status(304)
+    with one_probe(pod, "liveness", f'http = "http://127.0.0.1:{web.port}/x", {FAST}') as run:
+        run.line("liveness of main: yes: it answers with 304", count=3)
+        result = stop(run)
+    assert result.text.count("(said once)") == 1 and "it is stopped" not in result.text, result
+
+
+def test_s47_headers(pod: Pod, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    web.paths["/x"] = status(200)
+    assert asked(pod, web, "/x") == "yes"
+    _, headers = web.requests.pop()
+    assert headers["user-agent"].startswith("pidone-probe/") and headers["accept"] == "*/*", headers
+    assert headers["connection"] == "close" and "accept-encoding" not in headers
+    assert headers["host"] == f"127.0.0.1:{web.port}"
+    more = ', headers = { Host = "example.org", user-agent = "", Accept = "text/plain", X-Y = "z" }'
+    assert asked(pod, web, "/x", more) == "yes"
+    _, headers = web.requests.pop()
+    assert headers["host"] == "example.org" and "user-agent" not in headers
+    assert (headers["accept"], headers["x-y"]) == ("text/plain", "z")
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b".")
+            handler.wfile.flush()
+            time.sleep(0.02)
+    except OSError:
+        pass
+
+
+def test_s48_a_long_body_does_no_harm_and_a_dripping_one_is_late(pod: Pod, web: Web) -> None:
+    web.paths["/long"] = status(200, b"x" * (1 << 20))
+    assert asked(pod, web, "/long") == "yes"
+    web.paths["/drip"] = drip
+    with one_probe(
+        pod, "readiness", f'http = "http://127.0.0.1:{web.port}/drip", timeout = "300ms", period = "50ms"'
+    ) as run:
+        run.line("main started")
+        run.line("main is running(started, not ready)")
+        result = stop(run)
+    assert "readiness of main: yes" not in result.text, result
+
+
+def hold(answer: bytes) -> Any:
+    """An answer after which the connection stays open."""
+
+    def handle(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(answer)
+        handler.wfile.flush()
+        time.sleep(5)
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_s44_a_whole_answer_is_enough_although_the_connection_stays_open(pod: Pod, web: Web, answer: bytes) -> None:
+    web.paths["/x"] = hold(answer)
+    assert asked(pod, web, "/x") == "yes"
+
+
+def test_s44_what_is_no_http_and_a_redirect_to_nowhere_are_failures(pod: Pod, web: Web) -> None:
+    web.paths["/x"] = hold(b"SSH-2.0\r\n\r\n")
+    assert asked(pod, web, "/x").startswith("no: what it answers is not HTTP")
+    web.paths["/y"] = status(302, Location="http://127.0.0.1:99999999999999999999999/")
+    assert asked(pod, web, "/y").startswith("no: it redirects to http://127.0.0.1:9999")
+
+
+def test_s47_the_host_of_an_ipv6_address_has_brackets() -> None:
+    assert b"\r\nHost: [::1]:8080\r\n" in http.request("http", "::1", 8080, "/", ())
+
+
+def test_s49_an_empty_host_is_the_loopback(pod: Pod, web: Web) -> None:
+    web.paths["/x"] = status(200)
+    assert asked(pod, web, "/x", host="") == "yes"
+
+
+def test_s50_a_completed_connect_is_a_success(pod: Pod) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepting = threading.Thread(target=lambda: server.accept()[0].close(), daemon=True)
+        accepting.start()
+        with one_probe(pod, "liveness", f'tcp = "127.0.0.1:{server.getsockname()[1]}", period = "60s"') as run:
+            run.line("liveness of main: yes")
+            stop(run)
+
+
+def test_s51_grpc_is_refused_with_the_way_out(pod: Pod) -> None:
+    said = pod.refused(pod.primary(liveness="{ grpc = { port = 50051 } }"))
+    assert 'no grpc here: ask it by exec = ["grpc_health_probe"' in said
+
+
+def test_s52_a_port_has_a_name(pod: Pod, web: Web) -> None:
+    web.paths["/x"] = status(200)
+    ports = f"{{ web = {web.port} }}"
+    with one_probe(pod, "readiness", 'http = "http://:web/x", period = "60s"', ports=ports) as run:
+        run.line("readiness of main: yes")
+        stop(run)
+    with one_probe(pod, "liveness", 'tcp = "web", period = "60s"', ports=ports) as run:
+        run.line("liveness of main: yes")
+        stop(run)
+    assert "no port 'wep' in its ports; there are: web (S52)" in pod.refused(
+        pod.primary(liveness='{ tcp = "wep" }', ports=ports)
+    )
+
+
+def test_s53_in_the_stop_only_readiness_goes_on(pod: Pod) -> None:
+    keys = {"readiness": f'{{ exec = ["true"], {FAST} }}', "liveness": f'{{ exec = ["true"], {FAST} }}'}
+    with pod.start(pod.sidecar("side", **keys), pod.primary("main", "delay=500", **keys)) as run:
+        run.line("liveness of main: yes")
+        run.line("liveness of side: yes")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    after = result.text.partition("signal SIGTERM")[2]
+    assert after.count("readiness of main: yes") > 2 and after.count("readiness of side: yes") > 2, result
+    assert "liveness of" not in after and after.count("got 15") == 2, result
+
+
+# -- not of Kubernetes: a process that speaks for itself
+
+
+NOTIFY = """
+import os, socket, sys, time
+def say(text):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:])
+        s.send(text if isinstance(text, bytes) else text.encode())
+"""
+
+
+def python(pod: Pod, write: Any, script: str, role: str = "primary", name: str = "main", **keys: str) -> str:
+    path = write(f"{name}.py", NOTIFY + script)
+    return pod.entry(name, role, "/usr/bin/python3", path, **keys)
+
+
+def test_notify_says_when_it_has_started_and_when_it_stops(pod: Pod, write: Any) -> None:
+    side = python(
+        pod, write, 'say("STATUS=warming up"); time.sleep(0.1); say("X=1\\nREADY=1"); time.sleep(0.1)\n'
+        'say("STOPPING=1"); time.sleep(60)', "sidecar", "side",
+        startup="{ notify = true }", readiness="{ notify = true }",
+    )  # fmt: skip
+    with pod.start(side, pod.primary()) as run:
+        run.line("main started")
+        run.line("side is running(started, not ready)")
+        result = stop(run)
+    in_order(result, "running(not started, not ready)", "says: warming up", "says: READY", "started main", "not ready)")
+    in_order(result, "side is running(started, ready)", "side is running(started, not ready)")
+
+
+def test_notify_that_is_never_said_fails_the_start(pod: Pod, write: Any) -> None:
+    side = python(pod, write, "time.sleep(60)", "sidecar", "side", restart='"never"',
+                  startup='{ notify = true, period = "100ms", failure_threshold = 2 }')  # fmt: skip
+    result = pod.run(side, pod.primary())
+    assert result.code == 143 and "startup failed" in result.text and "nothing was heard from it" in result.text, result
+
+
+def test_a_watchdog_that_is_not_fed_ends_the_process(pod: Pod, write: Any) -> None:
+    script = 'assert os.environ["WATCHDOG_USEC"] == "300000"\nfor _ in range(8): say("WATCHDOG=1"); time.sleep(0.1)\n'
+    script += "time.sleep(60)"
+    main = python(pod, write, script, liveness='{ notify = true, period = "300ms" }')
+    result = pod.run(main)
+    assert result.text.count("says: WATCHDOG") == 8 and result.code == 143, result
+    in_order(result, "says: WATCHDOG", "liveness failed once: nothing was heard from it: it is stopped")
+
+
+@pytest.mark.parametrize("datagram", ['b""', 'b"x" * 65536', 'b"\\xff\\0\\x80" * 30', 'b"READY=1" * 9', 'b"READY=2"'])
+def test_a_notify_datagram_of_nonsense_changes_nothing(pod: Pod, write: Any, datagram: str) -> None:
+    script = f"try: say({datagram})\nexcept OSError: pass\n"
+    script += "say(b'WATCHDOG=1'); time.sleep(0.2); say('READY=1'); time.sleep(60)"
+    side = python(pod, write, script, "sidecar", "side", startup="{ notify = true }")
+    with pod.start(side, pod.primary()) as run:
+        run.line("main started")
+        result = stop(run)
+    assert result.text.count("says: READY") == 1 and result.code == 0, result
+
+
+def test_a_datagram_of_another_process_of_the_group_does_not_count(pod: Pod, write: Any, tmp_path: Path) -> None:
+    side = python(pod, write, f'open("{tmp_path}/name", "w").write(os.environ["NOTIFY_SOCKET"])\n'
+                  f'os.rename("{tmp_path}/name", "{tmp_path}/socket"); time.sleep(0.5); say("READY=1")\ntime.sleep(60)',
+                  "sidecar", "side", startup="{ notify = true }")  # fmt: skip
+    liar = python(pod, write, f'while not os.path.exists("{tmp_path}/socket"): time.sleep(0.01)\n'
+                  f'os.environ["NOTIFY_SOCKET"] = open("{tmp_path}/socket").read(); say("READY=1"); time.sleep(60)',
+                  "sidecar", "liar", after="[]")  # fmt: skip
+    with pod.start(liar, side, pod.primary()) as run:
+        run.line("in the name of side does not count: it is none of it (said once)")
+        assert "main started" not in run.seen.decode()
+        run.line("main started")
+        assert stop(run).code == 0
+
+
+def test_a_reload_that_is_quickly_over_leaves_it_ready(pod: Pod, write: Any) -> None:
+    script = 'say("READY=1"); say("RELOADING=1"); say("READY=1"); time.sleep(60)'
+    with pod.start(python(pod, write, script, readiness="{ notify = true }")) as run:
+        run.line("says: READY", count=2)
+        assert stop(run).text.count("main is running(started, ready)") == 2
+
+
+def test_the_listener_s_death_is_nobody_else_s(pod: Pod, write: Any) -> None:
+    script = "while True:\n try: say('WATCHDOG=1')\n except OSError: print('deaf', flush=True)\n time.sleep(0.05)"
+    with pod.start(python(pod, write, script, liveness='{ notify = true, period = "500ms" }')) as run:
+        run.line("says: WATCHDOG")
+        listener = next(pid for name, pid in run.children().items() if name == "pidone")
+        os.kill(listener, signal.SIGKILL)
+        run.line("the listener of sd_notify has ended: it was killed by SIGKILL; another one follows")
+        before = run.seen.decode().count("says: WATCHDOG")
+        run.line("says: WATCHDOG", count=before + 20)
+        result = stop(run)
+    assert "it is stopped" not in result.text, result
+
+
+def test_a_daemon_may_say_that_it_is_ready_before_it_is_found(pod: Pod, write: Any, tmp_path: Path) -> None:
+    script = f"""
+if os.fork(): os._exit(0)
+os.setsid()
+say("READY=1")
+time.sleep(0.3)
+open("{tmp_path}/d.pid", "w").write(str(os.getpid()))
+time.sleep(60)"""
+    keys = {"daemonizes": "true", "pid_file": f'"{tmp_path}/d.pid"', "startup": "{ notify = true }"}
+    with pod.start(python(pod, write, script, "sidecar", "d", **keys), pod.primary()) as run:
+        run.line("main started")
+        result = stop(run)
+    assert "does not count" not in result.text and result.code == 0, result
+
+
+def test_who_floods_its_descriptor_without_a_newline_is_no_longer_heard(pod: Pod) -> None:
+    side = pod.entry(
+        "side", "sidecar", "sh", "-c", "cat /dev/zero >&3; echo broken; exec sleep 60", startup="{ fd = 3 }"
+    )
+    with pod.start(side, pod.primary()) as run:
+        run.line("broken")
+        assert stop(run).code == 143
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("restart_rules", "[{ in = [1], action = ['x'] }]", 'action = "restart" or "restart-all"'),
+        ("nice", "0x" + "f" * 5000, "nice = a number of very many digits: wanted is"),
+        ("liveness", "[1]", "a table, such as"),
+        ("startup", "{ fd = 3 }\nreadiness = { fd = 4 }", "it speaks in one way only"),
+        ("readiness", "{ notify = true, success_threshold = 2 }", "no threshold"),
+        ("backoff", "{ initial = '0s' }\nrestart = 'always'", "at least 1ms"),
+    ],
+)
+def test_no_value_is_a_traceback(pod: Pod, key: str, value: str, said: str) -> None:
+    text = pod.refused(pod.primary(**{key: value}))
+    assert said in text and "Error" not in text, text
+
+
+def test_a_newline_on_a_descriptor_says_that_it_is_ready(pod: Pod) -> None:
+    script = "echo begins; sleep 0.1; printf almost >&9; sleep 0.1; echo >&9; exec sleep 60"
+    side = pod.entry("side", "sidecar", "sh", "-c", script, startup="{ fd = 9 }")
+    with pod.start(side, pod.primary()) as run:
+        run.line("main started")
+        result = stop(run)
+    in_order(result, "begins", "says: READY", "started main")
+
+
+def test_only_the_process_has_the_descriptor_and_it_is_a_new_one_each_time(pod: Pod) -> None:
+    script = "echo >&3; for p in /proc/self/fd/*; do echo fd ${p##*/}; done; exec sleep 60"
+    side = pod.entry("side", "sidecar", "sh", "-c", script, startup="{ fd = 3 }")
+    with pod.start(
+        side, pod.entry("main", "primary", "sh", "-c", "test -e /proc/self/fd/3 || while :; do read x; done")
+    ) as run:
+        run.line("started main")
+        os.kill(run.children()["sleep"], signal.SIGKILL)
+        run.line("says: READY", count=2)
+        assert stop(run).code == 143
+
+
+def test_a_probe_that_forks_and_floods_costs_nothing(pod: Pod) -> None:
+    bomb = 'exec = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do yes & done; wait"], timeout = "200ms", period = "100ms"'
+    with one_probe(pod, "readiness", bomb) as run:
+        run.line("main started")
+        run.line("main is running(started, not ready)")
+        time_to_answer = time.monotonic()
+        run.kill(signal.SIGUSR1)
+        run.line("main got 10")
+        assert time.monotonic() - time_to_answer < 2
+        result = stop(run)
+    assert result.code == 0, result
+
+
+def test_a_probe_is_never_asked_twice_at_once() -> None:
+    """Of the machine: however late its answer is."""
+    machine = Group(make(((2, 0, "liveness"),)))
+    machine.take((e.BEGIN,), 0.0)
+    machine.take((e.EXECED, 0), 0.0)
+    asked_now = [a for a in machine.take((e.DEADLINE,), 1.0) if a[0] == e.ASIDE]
+    assert asked_now == [(e.ASIDE, 0, "liveness")]
+    late = machine.take((e.DEADLINE,), 2.0)
+    assert [a for a in late if a[0] in (e.ASIDE, e.DROP)] == [(e.DROP, 0, "liveness")]

@@ -1,0 +1,222 @@
+"""S89-S100: exit status, reasons, phase, termination message, status."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pidone.aside import message
+from pidone.init import events as e
+from pidone.init.plan import INIT, PRIMARY, SIDECAR
+from pidone.pod import status
+from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE
+from pidone.pod.group import Group
+from tests.explorer import make
+from tests.pod.conftest import Pod, in_order
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 9", 9), ("kill -9 $$", 137), ("kill -15 $$", 143), ("true", 0)])
+def test_s89_exit_code_or_128_and_the_signal(pod: Pod, script: str, code: int) -> None:
+    assert pod.run(pod.entry("main", "primary", "sh", "-c", script)).code == code
+
+
+@pytest.mark.parametrize(("script", "said"), [("exit 0", "terminated(Completed, exit code 0)"),
+                         ("exit 2", "terminated(Error, exit code 2)"),
+                         ("kill -9 $$", "terminated(Error, signal 9)")])  # fmt: skip
+def test_s90_reasons(pod: Pod, script: str, said: str) -> None:
+    assert f"main is {said}" in pod.run(pod.entry("main", "primary", "sh", "-c", script)).text
+
+
+@pytest.mark.parametrize(("program", "code"), [("/nope", 127), ("/etc/passwd", 126)])
+def test_s91_what_cannot_start_is_a_start_error(pod: Pod, program: str, code: int) -> None:
+    result = pod.run(pod.entry("main", "primary", program))
+    assert "main is terminated(StartError, exit code 128)" in result.text and result.code == code, result
+
+
+def test_s92_no_end_is_unknown_for_pidone_reaps_every_child(pod: Pod) -> None:
+    """But for one: a launcher that has ended, and whose daemon was not found before everything is killed."""
+    daemon = pod.entry("d", "sidecar", "sh", "-c", "exit 0", daemonizes="true", pid_file='"/nope"')
+    with pod.start(daemon, pod.primary(), grace='"1s"', time_scale="0.1") as run:
+        run.line("d (pid 3) ended with exit code 0")
+        run.kill(signal.SIGTERM)
+        assert "d is terminated(ContainerStatusUnknown, exit code 137)" in run.end().text
+
+
+def fake_counter(pod: Pod, tmp_path: Path) -> tuple[list[str], Path]:
+    """A mount namespace of its own in which the cgroup's counter is a file of ours."""
+    from pidone.declare import memory
+
+    real = memory.kill_counter()
+    assert real is not None, "this machine counts no memory kills"
+    fake = tmp_path / "counter"
+    fake.write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 7\n")
+    return ["sh", "-c", f'mount --bind {fake} {os.fsdecode(real)} && exec "$0" "$@"'], fake
+
+
+@pytest.mark.parametrize("rises", [True, False])
+def test_s93_a_kill_while_the_counter_rises_is_out_of_memory(pod: Pod, tmp_path: Path, rises: bool) -> None:
+    wrap, counter = fake_counter(pod, tmp_path)
+    with pod.start(pod.primary(), wrap=wrap) as run:
+        run.line("main started")
+        counter.write_text(f"oom_kill {8 if rises else 7}\n")
+        os.kill(run.child("main"), signal.SIGKILL)
+        result = run.end()
+    reason = "OOMKilled" if rises else "Error"
+    assert f"main is terminated({reason}, signal 9)" in result.text and result.code == 137, result
+    assert ("out of memory, says the container's cgroup" in result.text) == rises, result
+
+
+def test_s93_a_step_in_whose_time_the_counter_rose_has_failed_even_with_0(pod: Pod, tmp_path: Path) -> None:  # S4
+    wrap, counter = fake_counter(pod, tmp_path)
+    step = pod.init("step", "sh", "-c", f"echo oom_kill 8 >{counter}")
+    result = pod.run(step, pod.primary(), wrap=wrap)
+    assert "step is terminated(OOMKilled, exit code 0)" in result.text and result.code == 137, result
+    assert "main started" not in result.text
+
+
+def ended(code: int) -> Any:
+    return "terminated", ("Completed" if code == 0 else "Error", code, 0)
+
+
+WAITING, BACKOFF, RUNNING = (
+    ("waiting", ("PodInitializing",)),
+    ("waiting", ("CrashLoopBackOff",)),
+    ("running", (True, True)),
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "inits", "apps", "phase"),
+    [
+        (NEVER, [ended(1)], [WAITING], "Failed"), (ON_FAILURE, [ended(1)], [WAITING], "Pending"),
+        (ALWAYS, [RUNNING], [WAITING], "Pending"), (ALWAYS, [], [WAITING], "Pending"),
+        (ALWAYS, [ended(0)], [RUNNING], "Running"),
+        (ALWAYS, [], [ended(0)], "Running"), (NEVER, [], [ended(0)], "Succeeded"),
+        (ON_FAILURE, [], [ended(0)], "Succeeded"),
+        (NEVER, [], [ended(3)], "Failed"), (ON_FAILURE, [], [ended(3)], "Running"), (ALWAYS, [], [BACKOFF], "Running"),
+        (NEVER, [], [ended(0), RUNNING], "Running"), (NEVER, [], [ended(0), ended(1)], "Failed"),
+    ],
+)  # fmt: skip
+def test_s94_the_phase(policy: int, inits: list[Any], apps: list[Any], phase: str) -> None:
+    assert status.phase_of(policy, inits, apps) == phase
+
+
+def test_s94_a_group_s_phases_as_they_come(pod: Pod) -> None:
+    result = pod.run(pod.init("step", "true"), pod.entry("main", "primary", "true"))
+    assert [line for line in result.lines if "phase" in line] == ["pidone: phase Running", "pidone: phase Succeeded"], (
+        result
+    )
+
+
+def test_s95_a_sidecar_s_code_does_not_count(pod: Pod) -> None:
+    result = pod.run(pod.sidecar("side", "code=7"), pod.entry("main", "primary", "sleep", "0.2"))
+    assert result.code == 0 and result.lines[-1] == "pidone: phase Succeeded", result
+
+
+def test_s96_the_last_4096_bytes_of_its_message_are_kept(pod: Pod, tmp_path: Path) -> None:
+    why = tmp_path / "why"
+    why.write_text("of the instance before")
+    script = f'head -c 4000 /dev/zero | tr "\\\\0" a >{why}; printf "%1000s" the-end >>{why}; stat -c %a {why}; exit 3'
+    result = pod.run(pod.entry("main", "primary", "sh", "-c", script, termination_message=f'"{why}"'))
+    line = next(line for line in result.lines if "left the message: " in line).partition("message: ")[2]
+    assert line.startswith("aaa") and result.code == 3 and "666" in result.lines, result
+    data = message.last(os.fsencode(why), message.MOST)
+    assert len(data) == 4096 and data.startswith(b"aaa") and data.endswith(b"the-end")
+    assert message.run(os.fsencode(tmp_path / "none"), True, 1, None) == (e.YES, "")
+    silent = pod.run(pod.entry("main", "primary", "true", termination_message=f'"{why}"'))
+    assert "left the message" not in silent.text and why.read_bytes() == b"", silent
+
+
+def test_s96_a_message_is_the_process_s_own_and_never_another_s_file(pod: Pod, public: Path) -> None:
+    """A link that it has put there is not followed with rights that it has not."""
+    place, secret = public / "message", public / "secret"
+    place.mkdir()
+    place.chmod(0o777)
+    secret.write_text("of root")
+    secret.chmod(0o600)
+    main = pod.entry("main", "primary", "sh", "-c", f"ln -sfn {secret} {place}/why; exit 1", user='"65534:65534"',
+                     termination_message=f'"{place}/why"', restart='"always"')  # fmt: skip
+    with pod.start(main) as run:
+        run.line("cannot start main: termination_message")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert "of root" not in result.text and secret.read_text() == "of root", result
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+def test_s97_there_are_no_log_lines_to_fall_back_to(pod: Pod) -> None:
+    """pidone does not carry a process's output: there is nothing to cut lines from."""
+    said = pod.refused(pod.primary(termination_message_policy='"FallbackToLogsOnError"'))
+    assert "unknown key 'termination_message_policy'" in said
+
+
+def begun(*roles: int) -> Group:
+    machine = Group(make(tuple((role, ALWAYS if role == SIDECAR else NEVER, "plain") for role in roles)))
+    machine.take((e.BEGIN,), 0.0)
+    return machine
+
+
+def test_s98_states_one_after_the_other() -> None:
+    group = begun(SIDECAR, PRIMARY)
+    assert status.state(group, 1) == ("waiting", ("PodInitializing",))
+    assert status.state(begun(PRIMARY), 0) == ("waiting", ("ContainerCreating",))
+    group.take((e.EXECED, 0), 0.0)
+    assert status.state(group, 0) == ("running", (True, True)) and status.last_state(group, 0) is None
+    group.take((e.EXITED, 0, 3, 0), 1.0)
+    assert status.state(group, 0) == ("terminated", ("Error", 3, 0))  # no wait, no back-off
+    group.take((e.ENDED, 0, "leftovers", e.YES, ""), 1.0)
+    group.take((e.DEADLINE,), 1.0)
+    group.take((e.EXECED, 0), 1.0)
+    assert status.state(group, 0)[0] == "running" and group.members[0].restarts == 1
+    assert status.last_state(group, 0) == ("terminated", ("Error", 3, 0))
+    group.take((e.EXITED, 0, 0, 9), 2.0)
+    assert status.state(group, 0) == ("waiting", ("CrashLoopBackOff",))
+    assert status.last_state(group, 0) == ("terminated", ("Error", 137, 9))
+
+
+def test_s98_states_as_they_are_said(pod: Pod) -> None:
+    side = pod.entry("side", "sidecar", "sh", "-c", "exit 3", backoff='{ initial = "100ms" }')
+    with pod.start(side, pod.primary()) as run:
+        run.line("side is waiting(CrashLoopBackOff)", count=2)
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    in_order(result, "side is running(started, ready)", "side is terminated(Error, exit code 3)", "started side",
+             "side is waiting(CrashLoopBackOff)", "started side")  # fmt: skip
+
+
+def test_s99_started_and_ready(pod: Pod) -> None:
+    group = begun(INIT, SIDECAR, PRIMARY)
+    assert not any(status.ready(group, index) for index in range(3))
+    group.take((e.EXECED, 0), 0.0)
+    assert not status.ready(group, 0)
+    group.take((e.EXITED, 0, 0, 0), 0.0)
+    group.take((e.ENDED, 0, "leftovers", e.YES, ""), 0.0)
+    group.take((e.EXECED, 1), 0.0)
+    assert [status.ready(group, index) for index in range(3)] == [True, True, False]
+    group.take((e.EXITED, 1, 1, 0), 0.0)
+    assert not status.ready(group, 1) and not group.members[1].started
+
+
+def test_s100_conditions() -> None:
+    group = begun(INIT, SIDECAR, PRIMARY)
+    found = status.conditions(group)
+    assert found["Initialized"] == (False, "ContainersNotInitialized")
+    assert found["Ready"] == found["ContainersReady"] == (False, "ContainersNotReady")
+    assert found["PodScheduled"] == found["PodReadyToStartContainers"] == (True, "")
+    group.take((e.EXECED, 0), 0.0)
+    group.take((e.EXITED, 0, 0, 0), 0.0)
+    group.take((e.ENDED, 0, "leftovers", e.YES, ""), 0.0)
+    group.take((e.EXECED, 1), 0.0)
+    group.take((e.EXECED, 2), 0.0)
+    found = status.conditions(group)
+    assert found["Initialized"] == found["Ready"] == found["ContainersReady"] == (True, "")
+    group.take((e.EXITED, 1, 1, 0), 1.0)
+    found = status.conditions(group)
+    assert found["Initialized"] == (True, "") and found["Ready"] == (False, "ContainersNotReady")
+    group.take((e.EXITED, 2, 0, 0), 2.0)
+    group.take((e.ALONE,), 2.0)
+    assert status.phase(group) == "Succeeded" and status.conditions(group)["Ready"] == (False, "PodCompleted")

@@ -1,0 +1,185 @@
+"""S75-S88: termination. The scale makes the kubelet's 2 s of S80 a tenth of a second."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.pid1 import Result, Running
+from tests.pod.conftest import Pod, in_order
+
+SCALE = "0.05"
+
+
+def stop(run: Running, *numbers: int) -> tuple[Result, float]:
+    began = time.monotonic()
+    for number in numbers or (signal.SIGTERM,):
+        run.kill(number)
+        run.line("pidone: signal ", count=1)
+    result = run.end()
+    return result, time.monotonic() - began
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_s75_sigterm_and_sigint_begin_the_stop(pod: Pod, number: int) -> None:
+    with pod.start(pod.sidecar("side"), pod.primary("main", "code=6")) as run:
+        run.line("main started")
+        result, _ = stop(run, number)
+    assert result.code == 6, result
+    in_order(result, "main got 15", "main ends", "side got 15", "side ends")
+
+
+def test_s76_every_pre_stop_begins_at_once(pod: Pod) -> None:
+    hook = {"pre_stop": '{ exec = ["true"] }'}
+    with pod.start(pod.sidecar("side", **hook), pod.primary("main", "delay=300", **hook)) as run:
+        run.line("main is running(started")
+        result, _ = stop(run)
+    in_order(result, "pre_stop of side: yes", "main ends", "side got 15")
+
+
+def test_s77_an_app_is_told_when_its_own_pre_stop_has_ended(pod: Pod) -> None:
+    with pod.start(pod.sidecar("side", pre_stop='{ exec = ["sleep", "0.5"] }'),
+                   pod.primary("main", pre_stop='{ exec = ["sleep", "0.1"] }')) as run:  # fmt: skip
+        run.line("main is running(started")
+        result, _ = stop(run)
+    in_order(result, "pre_stop of main: yes", "main got 15", "pre_stop of side: yes", "side got 15")
+
+
+def test_s78_sidecars_are_told_in_reverse_each_when_all_later_are_gone(pod: Pod) -> None:
+    with pod.start(*[pod.sidecar(name, "delay=100") for name in "abc"], pod.primary("main", "delay=100")) as run:
+        run.line("main started")
+        result, _ = stop(run)
+    in_order(result, "main ends", "c got 15", "c ends", "b got 15", "b ends", "a got 15", "a ends")
+
+
+def test_s79_who_does_not_run_counts_as_gone(pod: Pod) -> None:
+    middle = pod.entry("b", "sidecar", "false", backoff='{ initial = "60s" }')
+    with pod.start(pod.sidecar("a"), middle, pod.sidecar("c"), pod.primary()) as run:
+        run.line("main started")
+        run.line("b is waiting(CrashLoopBackOff)")
+        result, took = stop(run)
+    in_order(result, "main ends", "c ends", "a got 15", "a ends")
+    assert took < 6, result
+
+
+def test_s80_after_its_pre_stop_it_still_has_the_window(pod: Pod) -> None:
+    """The grace is 4 s x 0.05, the window 2 s x 0.05: SIGKILL comes 0.1 s after SIGTERM, though the grace is over."""
+    with pod.start(
+        pod.primary("main", "ignore=15", pre_stop='{ exec = ["sleep", "987"] }'), grace='"4s"', time_scale=SCALE
+    ) as run:
+        run.line("main is running(started")
+        result, took = stop(run)
+    in_order(result, "main got 15", "SIGKILL to main")
+    assert 0.3 <= took < 5 and result.code == 137, (took, result)
+
+
+def test_s81_at_the_end_of_the_grace_all_who_wait_are_told_together(pod: Pod) -> None:
+    sides = [pod.sidecar(name, "ignore=15") for name in "ab"]
+    with pod.start(*sides, pod.primary("main", "ignore=15"), grace='"6s"', time_scale=SCALE) as run:
+        run.line("main started")
+        result, took = stop(run)
+    for name in "ab":  # although neither a nor b has ended: only the grace has
+        in_order(result, "main got 15", f"{name} got 15", f"{name} (pid")
+    assert 0.4 <= took < 5 and result.code == 137, (took, result)
+
+
+def test_s82_without_grace_there_is_no_pre_stop_and_a_window(pod: Pod) -> None:
+    with pod.start(
+        pod.sidecar("side", "ignore=15"), pod.primary(pre_stop='{ exec = ["true"] }'), grace='"0s"', time_scale=SCALE
+    ) as run:
+        run.line("main is running(started")
+        run.line("main started")
+        result, took = stop(run)
+    assert "pre_stop" not in result.text and took < 5, (took, result)
+    in_order(result, "main got 15", "main ends")
+    in_order(result, "side got 15", "SIGKILL to")
+
+
+def test_s83_a_second_request_changes_nothing_and_a_third_ends_the_grace(pod: Pod) -> None:
+    with pod.start(pod.primary("main", "ignore=15"), grace='"600s"', time_scale=SCALE) as run:
+        run.line("main started")
+        began = time.monotonic()
+        for count in (1, 2):
+            run.kill(signal.SIGTERM)
+            run.line("pidone: signal SIGTERM", count=count)
+        run.line("main got 15")
+        run.kill(signal.SIGUSR1)
+        run.line("main got 10")
+        assert run.seen.decode().count("main got 15") == 1
+        run.kill(signal.SIGTERM)
+        result = run.end()
+        took = time.monotonic() - began
+    assert "asked to stop three times: the grace is over now" in result.text and result.code == 137, result
+    assert took < 10, took
+
+
+def test_s84_its_own_stop_signal_and_sigkill_for_all_of_it(pod: Pod) -> None:
+    script = f"{pod.helper} app child ignore=15 & trap '' TERM USR1; echo up; while :; do sleep 0.01; done"
+    main = pod.entry("main", "primary", "sh", "-c", script)
+    with pod.start(
+        pod.sidecar("side", "ignore=15", "ends=10", stop_signal='"SIGUSR1"'), main, grace='"4s"', time_scale=SCALE
+    ) as run:
+        run.line("child started")
+        run.line("up")
+        child = run.child("child")
+        result, _ = stop(run)
+    assert "side got 10" in result.text and "side got 15" not in result.text, result
+    assert not os.path.exists(f"/proc/{child}") and result.code == 137, result
+
+
+def test_s85_a_program_without_a_handler_dies_of_it_as_it_would_not_in_a_pod(pod: Pod) -> None:
+    with pod.start(pod.entry("main", "primary", "sleep", "60")) as run:
+        run.line("started main")
+        result, took = stop(run)
+    assert result.code == 143 and took < 6, (took, result)
+
+
+def test_s86_what_it_leaves_behind_goes_with_it(pod: Pod) -> None:
+    """Its session and its family; tests of leftovers, and of those that are kept, are in test_restarts.py."""
+    script = f"{pod.helper} leave left {pod.helper} app left & sleep 0.3; exit 1"
+    side = pod.entry(
+        "side", "sidecar", "sh", "-c", f"setsid {pod.helper} app own & {script}", backoff='{ initial = "60s" }'
+    )
+    with pod.start(side, pod.primary()) as run:
+        run.line("main started")
+        run.line("started side", count=2)
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 0, result
+    in_order(result, "left started", "left got 15")  # at the latest by the sweep: it left the session by itself
+    in_order(result, "own started", "own got 15")
+
+
+def test_s87_the_primary_s_own_end_is_the_same_stop(pod: Pod) -> None:
+    sides = [pod.sidecar(name, pre_stop='{ exec = ["true"] }') for name in "ab"]
+    result = pod.run(*sides, pod.entry("main", "primary", "sh", "-c", "exit 5"))
+    in_order(result, "main (pid", "pre_stop of", "b got 15", "b ends", "a got 15", "a ends")
+    assert result.text.count("pre_stop of") == 2 and result.code == 5, result
+
+
+def test_s88_the_grace_fits_before_the_container_is_killed(pod: Pod) -> None:
+    main = pod.primary("main", "ignore=15")
+    with pod.start(main, options=("-v",), grace='"30s"', stop_timeout='"20s"', time_scale=SCALE) as run:
+        run.line("a grace of 30 s does not fit before the stop_timeout of 20 s: it is 17.5 s")
+        run.line("main started")
+        result, took = stop(run)
+    assert 0.8 <= took < 5 and result.code == 137, (took, result)
+
+
+@pytest.mark.parametrize("what", ["ignores TERM", "stops itself", "forks", "is stopped"])
+def test_a_stop_never_takes_longer_than_grace_and_window(pod: Pod, what: str) -> None:
+    scripts = {
+        "ignores TERM": "trap '' TERM; echo up; while :; do sleep 0.01; done",
+        "stops itself": "trap 'kill -STOP $$' TERM; echo up; while :; do sleep 0.01; done",
+        "forks": "trap '' TERM; echo up; while :; do (trap '' TERM; setsid sleep 60 &) ; sleep 0.01; done",
+        "is stopped": "trap '' TERM; echo up; kill -STOP $$",
+    }
+    sides = [pod.entry(f"s{n}", "sidecar", "sh", "-c", scripts[what]) for n in range(3)]
+    main = pod.entry("main", "primary", "sh", "-c", scripts[what])
+    with pod.start(*sides, main, grace='"20s"', time_scale=SCALE) as run:
+        run.line("up", count=4)
+        _, took = stop(run)
+    assert took < 1.1 + 0.5 + 1.5, took  # 20 s and 2 s, scaled; the last resort; and a slow machine
