@@ -376,7 +376,7 @@ class World:
                 if life in ("forked", "running"):
                     assert i in self.told or self.group.members[i].ending == RENEWED, "killed without having been told"
 
-    def on_exit(self, code: int) -> None:
+    def on_exit(self, code: int, troubled: bool) -> None:
         assert self.exit is None
         self.exit = code
         primary = len(self.roles) - 1
@@ -390,6 +390,7 @@ class World:
         assert self.stop_at is not None
         assert self.now <= self.stop_at + GRACE + WINDOW + LAST_RESORT, "the stop took too long"
         assert self.group.phase == OVER
+        assert code == 0 or troubled or self.signals, "it fails, and nobody is told why"
 
     def on_aside(self, i: int, what: str) -> None:
         assert (i, what) not in self.beside, "twice at once"
@@ -481,6 +482,26 @@ def unwind(path: Any) -> list[Any]:
     return found[::-1]
 
 
+def wander(kinds: tuple[Kind, ...], dice: random.Random, most: int, group: Any = pod.Group) -> int:
+    """One long random life of a group, in which ticks are rare; the number of transitions. Raises Found."""
+    world, path = begun(kinds, group, ticks=True), []
+    for _ in range(most):
+        choices = world.choices()
+        if world.exit is not None or not choices:
+            break
+        event = (
+            dice.choice([c for c in choices if c[0] != "tick"] or choices)
+            if dice.random() < 0.9
+            else dice.choice(choices)
+        )
+        path.append(event)
+        try:
+            world.apply(event)
+        except AssertionError as error:
+            raise Found(error, kinds, path) from None
+    return len(path)
+
+
 POLICIES_ALL = (NEVER, ON_FAILURE, ALWAYS)
 
 
@@ -512,6 +533,9 @@ def small_groups(size: int, full: bool) -> Iterator[tuple[Kind, ...]]:
             yield (*rest, primary)
 
 
+#: Share of the time for long random lives: what is deep in a large group no breadth-first search comes to.
+WALKS = 0.3
+
 #: (size, all kinds?, transitions of each group at most, share of the time)
 ROUNDS = [
     (1, True, 20000, 0.1),
@@ -524,7 +548,15 @@ ROUNDS = [
 
 def main(seconds: float) -> None:
     began = time.monotonic()
-    transitions = 0
+    transitions = walks = 0
+    dice = random.Random(4)
+    everything = {size: [*kinds_of(INIT, True), *kinds_of(SIDECAR, True)] for size in (2, 3, 4)}
+    primaries = list(kinds_of(PRIMARY, True))
+    while time.monotonic() - began < seconds * WALKS:
+        size = dice.choice((2, 3, 4))
+        kinds = (*(dice.choice(everything[size]) for _ in range(size - 1)), dice.choice(primaries))
+        transitions, walks = transitions + wander(kinds, dice, 200), walks + 1
+    print(f"{walks:,} long random lives of groups of 2 to 4, {transitions:,} transitions")
     for size, full, most, share in ROUNDS:
         end = time.monotonic() + (seconds - (time.monotonic() - began)) * share if share < 1 else began + seconds
         groups = list(small_groups(size, full))

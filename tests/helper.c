@@ -7,6 +7,7 @@
  *   helper orphans N            leaves N orphans that end at once, says "made", and reaps nothing of theirs
  *   helper leave NAME COMMAND.. COMMAND as an orphan of its own session, then ends
  *   helper stamp NAME [CODE [MS]]  says "NAME SECONDS" of the monotonic clock, and ends with CODE after MS
+ *   helper fault                touches memory that is not its own
  *   helper fill                 writes to stderr until it is full, says "full", then waits for a signal
  */
 #define _GNU_SOURCE
@@ -261,6 +262,8 @@ int main(int argc, char **argv)
         stamp(argv + 2);
     else if (!strcmp(what, "fill"))
         fill();
+    else if (!strcmp(what, "fault"))
+        *(volatile int *)8 = 0;
     else {
         fprintf(stderr, "usage: see the head of helper.c\n");
         return 2;

@@ -35,6 +35,11 @@ class Result:
     def lines(self) -> list[str]:
         return self.text.splitlines()
 
+    @property
+    def plain(self) -> str:
+        """stderr without the report of the end."""
+        return "".join(line for line in self.err.splitlines(True) if not line.startswith("pidone: report: "))
+
     def __repr__(self) -> str:
         return f"\n$ {' '.join(self.arguments)}\nexit {self.code}\n-- stdout\n{self.text}\n-- stderr\n{self.err}"
 

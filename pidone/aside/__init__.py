@@ -6,6 +6,9 @@ notify     receives what processes say by sd_notify(3)
 follow     finds the daemon of a program that went into the background
 leftovers  ends what a process left behind
 message    reads the termination message of a process that has ended
+suspects   finds who could have sent a process SIGKILL
+reporter   says why it all ended, and writes the report
+gather     what a child of PID 1 knows of it, as the report's document
 proc       what /proc says of a process
 refusal    why a program could not be executed, in words
 usage      what `pidone --help` says

@@ -43,6 +43,8 @@ def look(path: bytes, age: float) -> "tuple[int, str]":
         return 0, "it holds something that is no pid"
     pid = int(text[0])
     fields = proc.stat(pid)
+    if pid == posix.getpid():
+        return 0, "it names a helper of pidone's, which has got that number (pid %d)" % pid
     if pid == posix.getppid():
         return 0, "it names pidone itself (pid %d)" % pid
     if not fields:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 #: handler -> module of this room with a function `run`
 HELPERS = {
     "http": "http", "hook": "http", "tcp": "tcp", "file": "file", "notify": "notify", "follow": "follow",
-    "leftovers": "leftovers", "message": "message",
+    "leftovers": "leftovers", "message": "message", "suspects": "suspects",
 }  # fmt: skip
 
 

@@ -14,14 +14,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    #: (member, the sender's ancestor that is pidone's child, is it about readiness?)
+    Key = tuple[int, int, bool]
+
 from pidone.aside import proc
 from pidone.init.events import ALIVE, DEAD, LISTENING, READY, UNKNOWN, UNREADY
 
 #: A datagram that is longer is not read (systemd: NOTIFY_BUFFER_MAX).
 MOST = 4096
 
-#: Seconds within which the same word of the same process is passed on only once: a flood costs PID 1 nothing.
+#: Seconds that have to lie between two words of the same process, on the average.
 QUIET = 0.02
+
+#: So many may come at once all the same: a reload that is quickly over.
+BURST = 8.0
+
+#: So many processes are told apart.
+MANY = 1000
 
 WORDS = {
     b"READY=1": READY, b"STOPPING=1": UNREADY, b"RELOADING=1": UNREADY, b"WATCHDOG=1": ALIVE, b"WATCHDOG=trigger": DEAD,
@@ -45,20 +54,69 @@ def run(argument: "Any", answer: int) -> "tuple[int, str]":
     by_fd = {socket.fileno(): (socket, member) for socket, member in open_sockets.items()}
     for fd in by_fd:
         poll.register(fd, select.POLLIN)
-    passed: "dict[tuple[int, int, bool], tuple[int, float]]" = {}
+    sieve = Sieve(answer)
     while True:
-        for fd, _ in poll.poll():
+        for fd, _ in poll.poll(sieve.timeout()):
             socket, member = by_fd[fd]
             for what, top, session, status in receive(socket):
                 if status is not None:
                     say_status(names, member, top, session, status)
-                    continue
-                key, now = (member, top, what in (READY, UNREADY)), monotonic()
-                word, at = passed.get(key, (-1, 0.0))
-                if word != what or now - at >= QUIET:
-                    passed = {} if len(passed) > 1000 else passed
-                    passed[key] = what, now
-                    note(answer, member, what, top, session)
+                else:
+                    sieve.take((member, top, what in (READY, UNREADY)), what, session)
+        sieve.flush()
+
+
+class Sieve:
+    """Passes words on at once, but of those that come faster than one in QUIET the latest only: floods cost little.
+
+    passed: by what it is about the latest word that PID 1 has, when it was passed on, and how many more may follow at
+    once. held: (word, session) that wait for their turn.
+    """
+
+    def __init__(self, answer: int) -> None:
+        self.answer = answer
+        self.passed: "dict[Key, tuple[int, float, float]]" = {}
+        self.held: "dict[Key, tuple[int, int]]" = {}
+
+    def take(self, key: "Key", word: int, session: int) -> None:
+        if key in self.held:
+            if self.held[key][0] != DEAD:
+                self.held[key] = word, session
+            return
+        now = monotonic()
+        before, at, _ = self.passed.get(key, (-1, -1.0, BURST))
+        if word == before and now - at < QUIET:
+            return  # PID 1 knows
+        left = self.allowed(key, now)
+        if left >= 1.0:
+            self.pass_on(key, word, session, now, left - 1.0)
+        else:
+            self.held[key] = word, session
+
+    def allowed(self, key: "Key", now: float) -> float:
+        """How many words may be passed on now."""
+        _, at, left = self.passed.get(key, (-1, -1.0, BURST))
+        return min(BURST, left + (now - at) / QUIET)
+
+    def pass_on(self, key: "Key", word: int, session: int, now: float, left: float) -> None:
+        if len(self.passed) > MANY:
+            self.passed = {}
+        self.passed[key] = word, now, left
+        note(self.answer, key[0], word, key[1], session)
+
+    def timeout(self) -> "float | None":
+        """Milliseconds until what is held is looked at again; None where nothing is."""
+        return QUIET * 1000 if self.held else None
+
+    def flush(self) -> None:
+        now = monotonic()
+        for key, (word, session) in list(self.held.items()):
+            left = self.allowed(key, now)
+            if left < 1.0:
+                continue
+            del self.held[key]
+            if word != self.passed.get(key, (-1,))[0] or word == ALIVE:
+                self.pass_on(key, word, session, now, left - 1.0)
 
 
 def listen(name: bytes) -> "_socket.socket":

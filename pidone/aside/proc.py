@@ -2,7 +2,7 @@
 
 import posix
 
-from pidone.init.inherited import read_file
+from pidone.init import reap
 
 #: Clock ticks in a second, the unit of a start time.
 TICKS = posix.sysconf("SC_CLK_TCK")
@@ -10,10 +10,7 @@ TICKS = posix.sysconf("SC_CLK_TCK")
 
 def stat(pid: int) -> "list[bytes]":
     """Fields of /proc/PID/stat from the third on: state, ppid, pgrp, session ... Empty if it is gone."""
-    try:
-        return read_file("/proc/%d/stat" % pid).rpartition(b")")[2].split()
-    except OSError:
-        return []
+    return reap.stat(pid)[1]
 
 
 def everyone() -> "dict[int, list[bytes]]":

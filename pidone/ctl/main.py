@@ -7,13 +7,14 @@ import os
 import sys
 
 from pidone import __version__
-from pidone.ctl import check, launcher, sandbox
+from pidone.ctl import check, launcher, report, sandbox
 from pidone.ctl.tell import tell
 
 #: name -> (module with add_arguments and run, one line of help). A new subcommand is one file and one line.
 COMMANDS = {
     "check": (check, "is the group's file right? its start order, stop order and the time each may take"),
     "sandbox": (sandbox, "run a command or a group with pidone as a real PID 1, without a container engine"),
+    "report": (report, "why did it die? what pidone --report has written, as text, picture or page"),
     "launcher": (launcher, "write the fastest launcher of pidone for this interpreter"),
 }
 

@@ -93,6 +93,9 @@ class Checker:
             if key in readers:
                 try:
                     found[key] = readers[key](value)
+                except schema.Wrongs as wrongs:
+                    for inner, item, text in wrongs.parts:
+                        self.wrong((*path, key), f"{label}: {key}.{inner} = {shorten(item)}: wanted is {text}")
                 except ValueError as error:
                     self.wrong((*path, key), f"{label}: {key} = {shorten(value)}: wanted is {error}")
             elif key in schema.LATER:
@@ -215,7 +218,23 @@ def notes(declaration: Declaration) -> list[tuple[int, str]]:
 def nearest(word: str, known: Any) -> str:
     """ "; is it 'command'?", or what there is."""
     close = difflib.get_close_matches(word, list(known), 1)
+    if not close and ELSEWHERE.get(word) in known:
+        close = [ELSEWHERE[word]]
     return f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(sorted(known))}"
+
+
+#: What other programs call it: Compose, Kubernetes, supervisord, systemd.
+ELSEWHERE = {
+    "depends_on": "after", "environment": "env", "working_dir": "cwd", "workingDir": "cwd", "directory": "cwd",
+    "entrypoint": "command", "args": "command", "exec_start": "command", "ExecStart": "command",
+    "healthcheck": "liveness", "livenessProbe": "liveness", "readinessProbe": "readiness", "startupProbe": "startup",
+    "autorestart": "restart", "restartPolicy": "restart", "stopsignal": "stop_signal", "stop_grace_period": "grace",
+    "terminationGracePeriodSeconds": "grace", "stopwaitsecs": "grace", "numprocs": "replicas", "scale": "replicas",
+    "lifecycle": "pre_stop", "volumes": "volume", "service": "process", "services": "process", "program": "process",
+    "init": "process", "sidecar": "process", "primary": "process", "periodSeconds": "period",
+    "timeoutSeconds": "timeout", "initialDelaySeconds": "delay", "failureThreshold": "failure_threshold",
+    "successThreshold": "success_threshold",
+}  # fmt: skip
 
 
 def shorten(value: Any) -> str:

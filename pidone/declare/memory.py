@@ -44,6 +44,19 @@ def kill_counter(proc: str = "/proc/self") -> bytes | None:
     return None
 
 
+#: The file beside the limit that holds the most that has been used.
+PEAKS = {"memory.limit_in_bytes": "memory.max_usage_in_bytes", "memory.max": "memory.peak"}
+
+
+def most_used(proc: str = "/proc/self") -> int | None:
+    """Bytes that our cgroup has used at most; None where nobody knows (cgroup v2 before Linux 5.19)."""
+    for directory, top, name in _cgroups(proc):
+        used = _read(os.path.join(directory if os.path.isdir(directory) else top, PEAKS[name]))
+        if used is not None:
+            return used
+    return None
+
+
 def _cgroups(proc: str) -> list[tuple[str, str, str]]:
     """(our directory, where its hierarchy is mounted, name of the file with the limit)."""
     ours: dict[str, str] = {}

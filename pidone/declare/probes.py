@@ -115,8 +115,14 @@ def probe(what: str) -> schema.Reader:
         if what != "startup" and handler in TOLD:
             found["failure_threshold"] = 1  # one word is enough, as is a watchdog that was not fed (sd_notify(3))
         extra = {"headers"} if handler == "http" else set()
+        wrong: list[tuple[str, Any, str]] = []
         for key, item in value.items():
-            found.update(read_key(key, item, handler, extra))
+            try:
+                found.update(read_key(key, item, handler, extra))
+            except ValueError as error:
+                wrong.append((key, item, str(error)))
+        if wrong:
+            raise schema.Wrongs(wrong)
         check_rules(what, handler, found, value)
         if "headers" in found:
             found["argument"][4] = found.pop("headers")

@@ -54,6 +54,7 @@ class Resolver:
             bounds=(bounds[0], bounds[1]),
             oom=memory.kill_counter(),
             notify=tuple(sockets.items()),
+            name=declared["name"],
         )
 
     def grace(self) -> float:

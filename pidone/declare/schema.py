@@ -14,6 +14,15 @@ from pidone.init import arguments, plan, signals
 
 Reader = Callable[[Any], Any]
 
+
+class Wrongs(ValueError):
+    """What is wrong inside of a table: (key, value, what would be right), all of it at once."""
+
+    def __init__(self, parts: list[tuple[str, Any, str]]) -> None:
+        super().__init__("; ".join(text for _, _, text in parts))
+        self.parts = parts
+
+
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 

@@ -15,11 +15,11 @@ what a running PID 1 has loaded. Read it in this order:
     inherited  what the container handed to PID 1, and must be handed on
     terminal   who owns the controlling terminal
     signals    names and numbers
-    planner    forks the child that reads the file
     words      what PID 1 says when something is wrong
     others     processes nobody declared: their names; all of them, when not PID 1
 """
 
 #: Builtin modules that PID 1 may load. `fcntl`, `select` and `termios` are small shared objects on some builds;
-#: the last two are loaded only on trouble and on a terminal.
-ALLOWED = ("_signal", "errno", "fcntl", "marshal", "posix", "select", "sys", "termios", "time")
+#: those two are loaded only on trouble and on a terminal; `mmap` for a group's record; `resource` where a process was
+#: killed by SIGKILL, for its size.
+ALLOWED = ("_signal", "errno", "fcntl", "marshal", "mmap", "posix", "resource", "select", "sys", "termios", "time")

@@ -11,7 +11,7 @@ class Usage(Exception):
 class Arguments:
     """command: list of bytes, empty where the file says it all. config: bytes, or None where there is no group."""
 
-    __slots__ = ("command", "config", "group", "rewrites", "grace", "remap", "verbose", "help", "version")
+    __slots__ = ("command", "config", "group", "rewrites", "grace", "remap", "report", "verbose", "help", "version")
 
     def __init__(self) -> None:
         self.command: "list[bytes]" = []
@@ -20,6 +20,7 @@ class Arguments:
         self.rewrites: "dict[int, int]" = {}
         self.grace: "float | None" = None
         self.remap: "list[int]" = []
+        self.report: "bytes | None" = None
         self.verbose = False
         self.help = False
         self.version = False
@@ -77,6 +78,10 @@ def _config(arguments: Arguments, option: str, value: str) -> None:
     arguments.config = value.encode(sys.getfilesystemencoding(), "surrogateescape")
 
 
+def _report(arguments: Arguments, option: str, value: str) -> None:
+    arguments.report = value.encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
 def _rewrite(arguments: Arguments, option: str, value: str) -> None:
     from pidone.init import signals
 
@@ -123,9 +128,10 @@ TABLE = (
     ("-r", "--rewrite", "rewrites", True),
     ("-t", "--grace", "grace", True),
     ("-e", "--remap", "remap", True),
+    ("-o", "--report", "report", True),
     ("-v", "--verbose", "verbose", False),
     ("-h", "--help", "help", False),
     ("--version", "--version", "version", False),
 )
 OPTIONS = {option: row[2:] for row in TABLE for option in row[:2]}
-VALUES = {"config": _config, "rewrites": _rewrite, "grace": _grace, "remap": _remap}
+VALUES = {"config": _config, "report": _report, "rewrites": _rewrite, "grace": _grace, "remap": _remap}

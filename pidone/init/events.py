@@ -22,9 +22,10 @@ KILL = 1  # (member, number, whole process group?)
 SWEEP = 2  # (number): to everything that is not PID 1
 SUSPEND = 3  # (): stop ourselves as our app has stopped (E26)
 SAY = 4  # (what, ...): a line for people; `words` knows how it reads
-EXIT = 5  # (code)
+EXIT = 5  # (code, is it worth a report?)
 ASIDE = 6  # (member, what): fork what goes on beside it
 DROP = 7  # (member, what): kill that, with its process group; nobody wants its answer any more
+NOTE = 8  # (member, what): into the record; it has turned started, ready, not ready; the group (-1) stop
 
 # Verdicts of what went on beside a member
 YES, NO, UNKNOWN = range(3)

@@ -17,34 +17,39 @@ if TYPE_CHECKING:
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Event, Machine
     from pidone.init.plan import Plan
-    from pidone.init.spawn import Extras
     from pidone.init.terminal import Terminal
 
 from pidone.init import reap, signals
 from pidone.init import spawn as spawns
-from pidone.init.events import (
-    ALONE,
-    ASKING,
-    BEGIN,
-    DEADLINE,
-    EXECED,
-    EXITED,
-    FAILED,
-    SIGNAL,
-    STOPPED,
-)  # fmt: skip
+from pidone.init.events import ALONE, ASKING, BEGIN, DEADLINE, EXECED, EXITED, FAILED, SIGKILL, SIGNAL, STOPPED
 from pidone.init.plan import CANNOT
 
 SIGCHLD, SIGIO, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGCONT
+
+#: Seconds that a report may take.
+PATIENCE = 2.0
+
+#: Signals and orphans that the record of a single command tells.
+MOST_NOTED = 200
 
 #: Zombies reaped between two looks at the signals (E29). Reaping one takes some ten microseconds.
 BATCH = 64
 
 
 class Loop:
-    """PID 1 at work. pids: of members from fork to reaping. answers: descriptor -> member, from fork to exec."""
+    """PID 1 at work. pids: of members from fork to reaping. answers: descriptor -> member, from fork to exec.
 
-    __slots__ = ("plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue")
+    notes: the record (desk/record.py says of what). looked: when no child was waiting to be reaped. orphans: reaped so
+    far. report: the file that is to have it, beside stderr. unread: a descriptor has more than was read at once.
+    """
+
+    __slots__ = (
+        "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "notes",
+        "looked", "orphans", "report", "unread",
+    )  # fmt: skip
+
+    #: Does anything wait for an exec to have worked? For that of a single command nothing does.
+    AWAITS = False
 
     def __init__(self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
         self.group = machine
@@ -56,6 +61,11 @@ class Loop:
         self.members: "dict[int, int]" = {}  # pid -> member
         self.answers: "dict[int, int]" = {}
         self.queue: "list[Event]" = []
+        self.began = self.looked = monotonic()
+        self.notes: "list[tuple[Any, ...]]" = []
+        self.orphans = 0
+        self.unread = False
+        self.report: "bytes | None" = None
 
     def run(self, early: "list[int]") -> "NoReturn":
         """Never returns. early: signals that came while the plan was made; a stop among them, and nothing starts."""
@@ -64,7 +74,7 @@ class Loop:
         self.feed((BEGIN,))
         while True:
             more = self.reap()  # after each event: that nobody is left may be what a stop waits for
-            self.wait(0.0 if more else None)
+            self.wait(0.0 if more or self.unread else None)
 
     # -- events
 
@@ -80,6 +90,8 @@ class Loop:
             if deadline is not None and monotonic() >= deadline:  # a flood of signals must not put it off
                 self.feed((DEADLINE,))
             if got is None:
+                if self.unread:
+                    self.hear()
                 return
             info = got
         number, by_kernel = info.si_signo, info.si_code > 0  # sigaction(2): SI_USER is 0, SI_QUEUE -1, SI_TKILL -6
@@ -91,6 +103,8 @@ class Loop:
         if number in ASKING or number in self.plan.stop_signals:
             self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
         if not ours:
+            if self.spare(0):
+                self.note("signal", number, info.si_pid, info.si_uid, reap.stat(info.si_pid)[0] if info.si_pid else "")
             self.feed((SIGNAL, number))
 
     def reap(self) -> bool:
@@ -102,26 +116,41 @@ class Loop:
                 self.feed((ALONE,))
                 return False
             if found is None:
+                self.looked = monotonic()
                 return False
             pid, what, code, number = found
             member = self.members.get(pid)
             if what == reap.STOP:
                 if member is not None:
+                    self.note("stopped", member, pid)
                     self.feed((STOPPED, member))
                 continue
             if member is None:
-                self.undeclared(pid, code, number)
-            else:
-                self.read_answers()  # the answer comes before the exit it explains
-                if pid in self.members:
-                    # still a zombie: its process group can be signalled
-                    self.feed((EXITED, member, code, number, self.is_oom(member, number)))
-                    self.forget(pid)
-            reap.bury(pid)
+                self.undeclared(pid, code, number, what == reap.CORE)
+                reap.bury(pid)
+                continue
+            self.read_answers()  # the answer comes before the exit it explains
+            if pid in self.members:
+                # still a zombie: its process group can be signalled
+                self.feed(self.ending(member, pid, code, number, what == reap.CORE))
+                self.forget(pid)
+            size = reap.bury(pid, number == SIGKILL)
+            if size:
+                self.note("sized", member, size)
         return True
 
-    def undeclared(self, pid: int, code: int, number: int) -> None:
+    def ending(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
+        oom = self.is_oom(member, number)
+        self.note("exited", member, pid, code, number, core, oom)
+        return EXITED, member, code, number, oom
+
+    def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
         """An orphan has ended."""
+        self.orphans += 1
+        if self.spare(1):
+            name, fields = reap.stat(pid)
+            whose = self.members.get(int(fields[3]), -1) if fields else -1
+            self.note("reaped", pid, name, whose, code, number, core, int((monotonic() - self.looked) * 1e6))
         if self.verbose:
             self.talk("trace", ("reaped", pid, code, number))
 
@@ -144,9 +173,12 @@ class Loop:
             del self.answers[fd]
             posix.close(fd)
             if answer:
+                text = answer[1:].decode("utf-8", "replace")
+                self.note("failed", member, answer[0], text[:80])
                 self.forget(self.pids[member])
-                self.feed((FAILED, member, answer[0], answer[1:].decode("utf-8", "replace")))
+                self.feed((FAILED, member, answer[0], text))
             else:
+                self.note("execed", member, self.pids.get(member, 0))
                 self.feed((EXECED, member))
 
     def forget(self, pid: int) -> None:
@@ -178,29 +210,37 @@ class Loop:
             if self.terminal is not None and member == self.group.primary:
                 self.terminal.before_fork()
             extras = self.extras(member)
-            awaited = len(self.plan.processes) > 1 or self.verbose
+            awaited = self.AWAITS or self.verbose
             pid, answer = spawns.spawn(process, self.inherited, self.terminal, awaited, extras)
         except (OSError, ImportError) as error:  # fcntl may be a file, and descriptors may have run out
             text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
+            self.note("failed", member, CANNOT, text)
             self.queue.append((FAILED, member, CANNOT, text))
             return
         finally:
-            if extras is not None and extras[1] is not None:
-                posix.close(extras[1][0])
+            if extras is not None:
+                extras.in_parent()
+        self.note("forked", member, pid)
         self.pids[member] = pid
         self.members[pid] = member
         self.answers[answer] = member
         if self.terminal is not None and member == self.group.primary:
             self.terminal.app = pid
 
-    def extras(self, member: int) -> "Extras | None":
+    def extras(self, member: int) -> "Any":
         """What a process of a group gets that a single command does not."""
         return None
 
     def kill(self, member: int, number: int, whole: bool) -> None:
         pid = self.pids.get(member)
         if pid is not None:
+            if number == SIGKILL or self.spare(2):
+                self.note("sent", member, pid, number, whole)
             self.signal(pid, number, whole)
+
+    def sweep(self, number: int) -> None:
+        self.note("swept", number)
+        reap.sweep(number)
 
     def signal(self, pid: int, number: int, whole: bool) -> None:
         """To a child that has not been reaped, or to its process group."""
@@ -217,7 +257,21 @@ class Loop:
             self.terminal.suspend()
 
     def say(self, *details: "object") -> None:
+        self.note("said", *[word[:80] if isinstance(word, str) else word for word in details])
         self.talk("tell", details)
+
+    # -- the record
+
+    def note(self, kind: str, *fields: "Any") -> None:
+        """Into the record. That of a single command is a short list, in which the last keep their place."""
+        self.notes.append((len(self.notes), int((monotonic() - self.began) * 1e6), kind, *fields))
+
+    def spare(self, what: int) -> bool:
+        """Is one more of what may come in thousands to be noted?"""
+        return len(self.notes) < MOST_NOTED
+
+    def turned(self, member: int, what: str) -> None:
+        self.note("turned", member, what)
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""
@@ -228,10 +282,30 @@ class Loop:
         except Exception:
             pass
 
-    def exit(self, code: int) -> "NoReturn":
+    def exit(self, code: int, troubled: bool) -> "NoReturn":
+        self.note("exit", code)
+        if troubled or self.report is not None:
+            self.make_report(code, troubled)
         if self.terminal is not None:
             self.terminal.give_back()
         posix._exit(code)
 
+    def make_report(self, code: int, troubled: bool) -> None:
+        """A child makes it, and has a moment for that."""
+        try:
+            pid = posix.fork()
+        except OSError:
+            return
+        if pid == 0:
+            try:
+                from pidone.aside.reporter import run
+
+                run(self, code, troubled)
+            finally:
+                posix._exit(0)
+        end = monotonic() + PATIENCE
+        while posix.waitpid(pid, posix.WNOHANG)[0] == 0 and monotonic() < end:
+            _signal.sigtimedwait((SIGCHLD,), max(0.0, end - monotonic()))
+
     #: In the order of the action kinds in `events`.
-    CALLS: "tuple[Any, ...]" = (spawn, kill, lambda self, number: reap.sweep(number), suspend, say, exit)
+    CALLS: "tuple[Any, ...]" = (spawn, kill, sweep, suspend, say, exit)

@@ -27,7 +27,9 @@ HINT = 3.0  # after this long a shell that sits on a stop signal is worth a line
 class Machine:
     """`take` never raises on any event in any state; what makes no sense there has no effect."""
 
-    __slots__ = ("plan", "terminal", "primary", "phase", "code", "actions", "began", "swept", "limit", "deadline")
+    __slots__ = (
+        "plan", "terminal", "primary", "phase", "code", "actions", "began", "swept", "limit", "deadline", "troubled",
+    )  # fmt: skip
 
     def __init__(self, plan: "Plan", terminal: bool) -> None:
         self.plan = plan
@@ -40,6 +42,7 @@ class Machine:
         self.swept = 0.0  # when the leftovers were told
         self.limit = 0.0  # of the stop; once SIGKILL was sent, of ours
         self.deadline: "float | None" = None
+        self.troubled = False  # its end is worth a report
 
     def take(self, event: "Event", now: float) -> "list[Action]":
         """One event at one time -> what is to be done, in order."""
@@ -94,6 +97,7 @@ class Machine:
     def kill_rest(self, now: float) -> None:
         self.phase = KILLED
         self.limit = now + LAST_RESORT
+        self.troubled = True
         self.do(SAY, "grace over")
         self.do(SWEEP, SIGKILL)
 
@@ -107,4 +111,4 @@ class Machine:
 
     def exit(self) -> None:
         self.phase = OVER
-        self.do(EXIT, self.code)
+        self.do(EXIT, self.code, self.troubled)

@@ -30,7 +30,9 @@ def main() -> "NoReturn":
     if posix.getpid() != 1:
         adopt()
     group, early = make_plan(wanted, inherited.cwd)
-    make_loop(group, inherited, wanted).run(early)
+    loop = make_loop(group, inherited, wanted)
+    loop.report = wanted.report
+    loop.run(early)
 
 
 def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Loop":
@@ -50,7 +52,7 @@ def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int
     if wanted.config is None:
         group = plan.single(wanted.command)
     else:
-        from pidone.init import planner
+        from pidone.desk import planner
 
         try:
             made, code, early = planner.ask(wanted.config, wanted.command, cwd, wanted.rewrites)

@@ -7,16 +7,14 @@ import _signal
 import posix
 
 from pidone.init.inherited import read_file
+from pidone.init.reap import stat
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h, since 3.4
 
 
 def name_of(pid: int) -> str:
     """The kernel's name of a process (at most 15 bytes), or "?" where there is none or no /proc."""
-    try:
-        return read_file("/proc/%d/comm" % pid).decode("utf-8", "backslashreplace").strip("\n")
-    except OSError:
-        return "?"
+    return stat(pid)[0] or "?"
 
 
 def survivors() -> "list[int]":
@@ -26,25 +24,25 @@ def survivors() -> "list[int]":
     except OSError:
         return []
     ours = posix.getpid()
-    running = [pid for pid in numbers if pid != ours and _stat(pid)[:1] not in ([], [b"Z"], [b"X"])]
+    running = [pid for pid in numbers if pid != ours and stat(pid)[1][:1] not in ([], [b"Z"], [b"X"])]
     return [pid for pid in running if ours == 1 or _descends(pid, ours)]
-
-
-def _stat(pid: int) -> "list[bytes]":
-    """Fields of /proc/PID/stat from the third on: state, ppid, ... (proc(5)). Empty if it is gone."""
-    try:
-        return read_file("/proc/%d/stat" % pid).rpartition(b")")[2].split()
-    except OSError:
-        return []
 
 
 def _descends(pid: int, ancestor: int) -> bool:
     for _ in range(1 << 10):  # numbers are reused while we look, so a circle is not impossible
-        stat = _stat(pid)
-        if not stat or pid == ancestor:
+        fields = stat(pid)[1]
+        if not fields or pid == ancestor:
             break
-        pid = int(stat[1])
+        pid = int(fields[1])
     return pid == ancestor
+
+
+def is_helper(pid: int) -> bool:
+    """Is it one that pidone has forked for its own work? It has our command line; nobody else has."""
+    try:
+        return read_file("/proc/%d/cmdline" % pid) == read_file("/proc/self/cmdline")
+    except OSError:
+        return False
 
 
 def become_subreaper() -> "str | None":

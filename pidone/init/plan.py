@@ -75,12 +75,12 @@ class Plan:
     grace, window: seconds; who is told last has the latter. stop_signals: the numbers that begin a stop; empty for a
     single command, where every signal is the primary's. routes: {number: ((process index, ...), number to send)}.
     bounds: seconds that starting may take, and that the group may live; None for no end. oom: the file that counts
-    the memory's kills, or None. notify: ((process index, name of its socket), ...).
+    the memory's kills, or None. notify: ((process index, name of its socket), ...). name: the group's.
     rewrites: {from: to}, 0 drops. group_wide: signals go to process groups. forgiven: exit codes that become 0 (E39).
     """
 
     __slots__ = (
-        "processes", "grace", "stop_signals", "routes", "window", "bounds", "oom", "notify",
+        "processes", "grace", "stop_signals", "routes", "window", "bounds", "oom", "notify", "name",
         "rewrites", "group_wide", "forgiven",
     )  # fmt: skip
 
@@ -94,6 +94,7 @@ class Plan:
         bounds: "tuple[float | None, float | None]" = (None, None),
         oom: "bytes | None" = None,
         notify: "tuple[tuple[int, bytes], ...]" = (),
+        name: str = "",
     ) -> None:
         self.processes = processes
         self.grace = grace
@@ -103,6 +104,7 @@ class Plan:
         self.bounds = bounds
         self.oom = oom
         self.notify = notify
+        self.name = name
         self.rewrites: "dict[int, int]" = {}
         self.group_wide = False
         self.forgiven: "tuple[int, ...]" = ()

@@ -2,15 +2,18 @@
 
 import posix
 
-EXIT, STOP = 0, 1
+from pidone.init.inherited import read_file
+
+EXIT, STOP, CORE = range(3)
 _LOOK = posix.WEXITED | posix.WSTOPPED | posix.WNOHANG | posix.WNOWAIT
 
 
 def look() -> "tuple[int, int, int, int] | None":
-    """The next child that has ended or been stopped, left as it is: (pid, EXIT or STOP, code, signal).
+    """The next child that has ended or been stopped, left as it is: (pid, EXIT, CORE or STOP, code, signal).
 
-    None where there is none now. Raises ChildProcessError where there is no child at all. An ended child stays a
-    zombie until `bury`, so that its number, and its process group's, cannot have become a stranger's (E18).
+    CORE is an end with a core dump. None where there is none now. Raises ChildProcessError where there is no child at
+    all. An ended child stays a zombie until `bury`, so that its number, and its process group's, cannot have become a
+    stranger's (E18).
     """
     info = posix.waitid(posix.P_ALL, 0, _LOOK)
     if info is None:
@@ -18,7 +21,7 @@ def look() -> "tuple[int, int, int, int] | None":
     if info.si_code == posix.CLD_EXITED:
         return info.si_pid, EXIT, info.si_status, 0
     if info.si_code in (posix.CLD_KILLED, posix.CLD_DUMPED):
-        return info.si_pid, EXIT, 0, info.si_status
+        return info.si_pid, CORE if info.si_code == posix.CLD_DUMPED else EXIT, 0, info.si_status
     try:
         posix.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)  # a stop is not an exit (E19)
     except ChildProcessError:
@@ -26,8 +29,27 @@ def look() -> "tuple[int, int, int, int] | None":
     return info.si_pid, STOP, 0, info.si_status
 
 
-def bury(pid: int) -> None:
-    posix.waitpid(pid, 0)
+def bury(pid: int, measured: bool = False) -> int:
+    """measured: also return the most memory it has had, in kB; 0 where nobody knows (getrusage(2))."""
+    if not measured:
+        posix.waitpid(pid, 0)
+        return 0
+    try:
+        return posix.wait4(pid, 0)[2].ru_maxrss
+    except ImportError:
+        return 0  # the module of its type is not there, or no descriptor for it; reaped it is
+
+
+def stat(pid: int) -> "tuple[str, list[bytes]]":
+    """Of a process or zombie the kernel's name, and the fields from the third on: state, parent, group, session ...
+
+    (proc(5), stat.) Empty where it is gone, or no /proc is there.
+    """
+    try:
+        before, _, after = read_file("/proc/%d/stat" % pid).rpartition(b")")
+    except OSError:
+        return "", []
+    return before.partition(b"(")[2].decode("utf-8", "backslashreplace"), after.split()
 
 
 def sweep(number: int) -> None:

@@ -47,6 +47,7 @@ class Single(Machine):
             self.do(SAY, "swallowed", 0)
         elif number and not (self.terminal and number in (SIGHUP, *ASKING)):
             self.do(SAY, "killed", 0, number)
+            self.troubled = True
         self.end(now)
 
     def end(self, now: float) -> None:

@@ -10,14 +10,11 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from pidone.init.inherited import Inherited
     from pidone.init.plan import Process
     from pidone.init.terminal import Terminal
-
-    #: (file of the termination message, or None; (descriptor, number that it gets), or None)
-    Extras = tuple[bytes | None, tuple[int, int] | None]
 
 from pidone.init.plan import CANNOT, NOT_FOUND, PRIMARY
 from pidone.init.signals import show
@@ -42,7 +39,7 @@ def spawn(
     inherited: "Inherited",
     terminal: "Terminal | None",
     awaited: bool,
-    extras: "Extras | None" = None,
+    extras: "Any" = None,
 ) -> "tuple[int, int]":
     """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
     reading, writing = answer_pipe(awaited)
@@ -59,7 +56,7 @@ def spawn(
 
 
 def become(
-    process: "Process", inherited: "Inherited", terminal: "Terminal | None", answer: int, extras: "Extras | None"
+    process: "Process", inherited: "Inherited", terminal: "Terminal | None", answer: int, extras: "Any"
 ) -> "NoReturn":
     """The child's whole life until exec. Never returns, whatever happens: a second PID 1 loop would be worse."""
     code = CANNOT
@@ -67,7 +64,7 @@ def become(
         try:
             prepare(process, inherited, terminal)
             if extras is not None:
-                answer = prepare_extras(extras, answer)
+                answer = extras.in_child(answer)
             code, text = execute(process, inherited)
         except Refused as refused:
             text = refused.text
@@ -126,44 +123,6 @@ def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | No
     for fd in inherited.closed:
         if fd or process.role == PRIMARY:
             posix.close(fd)
-
-
-def prepare_extras(extras: "Extras", answer: int) -> int:
-    """As the process's own user: what it could not do itself is not done for it. Returns the answer's descriptor."""
-    message, descriptor = extras
-    what = "termination_message %s" % show(message or b"")
-    try:
-        if message is not None:
-            empty_message(message)
-        if descriptor is not None:
-            what = "fd = %d" % descriptor[1]
-            answer = place(*descriptor, answer)
-    except OSError as error:
-        raise Refused(what, error) from None
-    return answer
-
-
-def empty_message(path: bytes) -> None:
-    """Its termination message's file is empty and everyone's at the start of each instance (S96). Raises OSError."""
-    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOFOLLOW
-    fd = posix.open(path, flags, 0o666)
-    try:
-        posix.ftruncate(fd, 0)
-        posix.fchmod(fd, 0o666)
-    except OSError:
-        pass  # another user's, but one that we may write; or /dev/null
-    posix.close(fd)
-
-
-def place(fd: int, number: int, answer: int) -> int:
-    """Give a descriptor its number, over whatever had it. Returns where the answer's is then. Raises OSError."""
-    if number == answer:
-        answer = posix.dup(answer)
-    if fd == number:
-        posix.set_inheritable(fd, True)
-    else:
-        posix.dup2(fd, number)
-    return answer
 
 
 def stdin_from_null() -> None:

@@ -96,7 +96,8 @@ def _swallowed(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
     name = who(plan, pids, member)
     if alive:
         return "%s still runs %g s after it was told to end: %s" % (name, machine.HINT, ADVICE)
-    left = _names([other for other in others.survivors() if other != pid])
+    declared = pids.values()
+    left = _names([other for other in others.survivors() if other not in declared and not others.is_helper(other)])
     return "%s is gone and leaves %s: %s" % (name, left, ADVICE) if left else ""
 
 

@@ -6,6 +6,7 @@ runs in the forked child, in the room `aside`, whose imports cost PID 1 nothing.
 killed with all that it has started.
 """
 
+import _signal
 import posix
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 from pidone.init.events import UNKNOWN
 from pidone.init.plan import SIDECAR, Process
+from pidone.init.signals import ALL
 from pidone.init.spawn import Refused, answer_pipe, execute, prepare
 
 
@@ -63,6 +65,8 @@ def serve(inherited: "Inherited", handler: str, argument: "Any", answer: int) ->
     try:
         posix.setsid()
         inherited.restore_signals()
+        # the caller's mask is the app's; ours end when they are told to, but for the one that is to outlast the sweep
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL if handler == "suspects" else ())
         from pidone.aside import helpers
 
         verdict, text = helpers.run(handler, argument, answer)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
 from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SUSPEND
-from pidone.init.machine import KILLED, RUN, START, STOP, Machine
+from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT, Machine
 from pidone.init.plan import CANNOT, INIT, PRIMARY
 from pidone.pod import restart
 from pidone.pod.care import ALL, NEVER
@@ -136,6 +136,7 @@ class Group(Stop):
         member = self.members[index]
         status = self.status_of_end(index)
         if member.role == PRIMARY:
+            self.troubled = member.ending is not None  # by a probe, or a hook
             self.primary_over(index)
             self.stop(now)
         elif member.role == INIT:
@@ -152,6 +153,10 @@ class Group(Stop):
         else:
             self.do(SAY, "sidecar ended", index, *(member.last or ()))
             self.clear(now, index)
+
+    def stop(self, now: float, blame: "int | None" = None) -> None:
+        self.renewing = False  # what has been killed for it is not started anew
+        Stop.stop(self, now, blame)
 
     def retry(self, now: float, index: int, status: int) -> None:
         member = self.members[index]
@@ -250,7 +255,7 @@ class Group(Stop):
             if self.phase < STOP:
                 self.code = self.code_so_far(128 + number)
                 self.stop(now)
-            elif self.phase == STOP and self.asked > 2 and not self.expired:
+            elif self.phase in (STOP, SWEPT) and self.asked > 2 and not self.expired:
                 self.do(SAY, "hurry")
                 self.hurry(now)
         elif number:

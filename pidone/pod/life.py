@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
 from pidone.init.events import KILL, SAY, SIGKILL, SPAWN, YES
+from pidone.init.machine import STOP
 from pidone.pod import restart
 from pidone.pod.member import STARTING, TERMINATED, WAITING
 from pidone.pod.watch import PROBES, Watch
@@ -78,6 +79,7 @@ class Life(Watch):
     def kill(self, now: float, index: int, what: str = "kill") -> None:
         member = self.members[index]
         self.do(SAY, "grace over", index, member.grace)
+        self.troubled = self.troubled or self.phase >= STOP
         member.sent = (*member.sent, SIGKILL)
         self.do(KILL, index, SIGKILL, True)
 

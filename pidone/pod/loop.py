@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pidone.init.inherited import Inherited
-    from pidone.init.spawn import Extras
+    from pidone.init.machine import Event
     from pidone.init.terminal import Terminal
     from pidone.pod.group import Group
 
-from pidone.init.events import ENDED, LISTENING, NO, NOTED, READY, SIGKILL, UNKNOWN, YES
-from pidone.init.inherited import read_file
+from pidone.desk.extras import Extras
+from pidone.desk.kills import count_kills
+from pidone.desk.record import Record
+from pidone.init.events import DEAD, ENDED, LISTENING, NO, NOTED, READY, SIGKILL, UNKNOWN, UNREADY, YES
 from pidone.init.loop import Loop
 from pidone.init.plan import INIT
 from pidone.init.signals import name as signal_name
@@ -28,6 +30,14 @@ from pidone.pod import beside
 #: Bytes of what the listener says at a time: member, what, and two pids of the sender (aside/notify.py).
 NOTE = 16
 
+
+HOOKS = ("post_start", "pre_stop")
+
+#: What the record tells the end of; that of a probe is told where it turns something.
+TOLD = (*HOOKS, "follow", "message")
+
+#: Bytes that are read of a line at once: sixteen notes.
+AT_ONCE = 16 * NOTE
 
 #: A process that has written so much to its descriptor without a newline is not going to.
 MOST = 1 << 16
@@ -43,12 +53,14 @@ class GroupLoop(Loop):
     """
 
     __slots__ = (
-        "asides", "tasks", "lines", "former", "born", "kills", "strangers", "early", "unheard",
+        "asides", "tasks", "lines", "former", "born", "kills", "strangers", "early", "unheard", "record",
     )  # fmt: skip
     group: "Group"
+    AWAITS = True
 
     def __init__(self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
         Loop.__init__(self, group, inherited, terminal, verbose)
+        self.record = Record(self.began)
         self.asides: "dict[int, tuple[int, str, int]]" = {}
         self.tasks: "dict[tuple[int, str], int]" = {}
         self.lines: "dict[int, int]" = {}
@@ -59,15 +71,21 @@ class GroupLoop(Loop):
         self.early: "dict[int, list[bytes]]" = {}
         self.unheard: "dict[int, int]" = {}
 
+    def note(self, kind: str, *fields: "Any") -> None:
+        self.record.note(kind, *fields)
+
+    def spare(self, what: int) -> bool:
+        return self.record.spare(what)
+
     # -- events
 
-    def undeclared(self, pid: int, code: int, number: int) -> None:
+    def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
         """Something beside a process has ended, or an orphan has."""
         if number == SIGKILL:
             self.kills = count_kills(self.plan.oom)  # it was not a declared one that it counted
         task = self.asides.pop(pid, None)
         if task is None:
-            Loop.undeclared(self, pid, code, number)
+            Loop.undeclared(self, pid, code, number, core)
             return
         member, what, fd = task
         del self.tasks[member, what]
@@ -80,26 +98,37 @@ class GroupLoop(Loop):
             verdict = UNKNOWN if spec[0] == "exec" or number else min(code, UNKNOWN)
         if number:
             text = "it was killed by %s" % signal_name(number)
+        if what == "suspects":
+            self.note(what, member, *suspects(text))
+            return
         if what == "follow" and verdict == YES:
-            verdict, text = self.follow(member, *[int(word) for word in text.split()])
+            verdict, text = self.follow(member, pid, *[int(word) for word in text.split()])
+        if what in TOLD:
+            self.note("ended", member, what, verdict, text[:80])
         self.feed((ENDED, member, what, verdict, text))
         if what == "follow":
             early = b"".join(self.early.pop(member, []))  # what it has said before we knew it
             if verdict == YES:
                 self.take_notes(early)
 
-    def follow(self, member: int, pid: int, session: int) -> "tuple[int, str]":
+    def follow(self, member: int, helper: int, pid: int, session: int) -> "tuple[int, str]":
         """From now on this orphan stands for the member, if it is ours and still there (WNOWAIT: or a zombie)."""
         try:
             posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
         except ChildProcessError:
             return NO, "process %d of its pid_file has ended, or is no child of pidone" % pid
-        if pid in self.members or pid in self.asides:
+        if pid in self.members or pid in self.asides or pid == helper:
             return NO, "process %d of its pid_file is another one of this group" % pid
         self.pids[member] = pid
         self.members[pid] = member
         self.former[member] = session
         return YES, ""
+
+    def ending(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
+        event = Loop.ending(self, member, pid, code, number, core)
+        if number == SIGKILL and not event[4] and SIGKILL not in self.group.members[member].sent:
+            self.aside(member, "suspects")
+        return event
 
     def is_oom(self, member: int, number: int) -> bool:
         """SIGKILL that we did not send, while the cgroup's count rose (S93); an init step's whoever was killed (S4)."""
@@ -110,23 +139,28 @@ class GroupLoop(Loop):
         return self.kills > before
 
     def hear(self) -> None:
+        """One read of each: who writes for ever must not keep us from signals, the dead and the time."""
         Loop.hear(self)
+        self.unread = False
         for fd, member in list(self.lines.items()):
-            while fd in self.lines:  # an event may have closed it
-                try:
-                    data = posix.read(fd, 4096)
-                except BlockingIOError:
-                    break
-                if member < 0:
-                    self.take_notes(data)
-                    if not data:
-                        self.close_line(fd)
-                    continue
-                self.unheard[fd] += len(data)
-                if not data or b"\n" in data or self.unheard[fd] > MOST:
+            if self.lines.get(fd) != member:
+                continue  # an event has closed it, and may have given its number to another's
+            try:
+                data = posix.read(fd, AT_ONCE)
+            except BlockingIOError:
+                continue
+            self.unread = self.unread or len(data) == AT_ONCE
+            if member < 0:
+                self.take_notes(data)
+                if not data:
                     self.close_line(fd)
-                if b"\n" in data:
-                    self.feed((NOTED, member, READY))
+                continue
+            self.unheard[fd] += len(data)
+            if not data or b"\n" in data or self.unheard[fd] > MOST:
+                self.close_line(fd)
+            if b"\n" in data:
+                self.note("noted", member, READY)
+                self.feed((NOTED, member, READY))
 
     def take_notes(self, data: bytes) -> None:
         """What the listener passes on is the member's own word only if a process of the member has said it."""
@@ -135,10 +169,12 @@ class GroupLoop(Loop):
             if what == LISTENING:
                 self.feed((NOTED, -1, LISTENING))
             elif self.pids.get(member) in (top, session):
+                if what in (READY, UNREADY, DEAD):
+                    self.note("noted", member, what)
                 self.feed((NOTED, member, what))
             elif (member, "follow") in self.tasks:
                 self.early[member] = [*self.early.get(member, []), data[start : start + NOTE]][-16:]
-            elif member not in self.strangers:
+            elif member in self.pids and member not in self.strangers:  # or it is the last word of one that has ended
                 self.strangers.add(member)
                 self.say("stranger", member, top)
 
@@ -170,18 +206,22 @@ class GroupLoop(Loop):
             self.born[member] = monotonic()
         if self.group.members[member].role == INIT:
             self.kills = count_kills(self.plan.oom)  # what counts is what happens in its time
+        extras = Extras(care.message)
         for spec in (care.startup, care.readiness):
-            if spec is not None and spec[0] == "fd":
+            if spec is not None and spec[0] == "fd" and not extras.placed:
                 reading, writing = answer_pipe(awaited=True)
                 self.lines[reading] = member
                 self.unheard[reading] = 0
-                return care.message, (writing, spec[1])
-        return None if care.message is None else (care.message, None)
+                extras.pass_on(writing, spec[1])
+        return extras if extras.placed or care.message is not None else None
 
     def spec(self, member: int, what: str) -> "tuple[str, Any]":
         """(handler, argument) of what goes on beside a member."""
         if what == "notify":
             return what, (self.plan.notify, [p.name for p in self.plan.processes] if self.verbose else [])
+        if what == "suspects":
+            user = self.plan.processes[member].user
+            return what, (user[0] if user else posix.getuid(), list(self.asides))
         care = self.group.members[member].care
         if what == "follow":
             return what, (care.pid_file, monotonic() - self.born[member], 4 * self.plan.window)
@@ -206,6 +246,8 @@ class GroupLoop(Loop):
         if what == "notify":
             self.lines[fd] = member
             fd = -1
+        if what in HOOKS:
+            self.note("begun", member, what)
         self.asides[pid] = (member, what, fd)
         self.tasks[member, what] = pid
 
@@ -218,7 +260,17 @@ class GroupLoop(Loop):
             posix.close(fd)
         self.signal(pid, SIGKILL, True)
 
-    CALLS = (*Loop.CALLS, aside, drop)
+    CALLS = (*Loop.CALLS, aside, drop, Loop.turned)
+
+
+def suspects(text: str) -> "list[Any]":
+    """How many, and (pid, uid, name) of the first, as the helper has written them."""
+    try:
+        many, *lines = text.split("\n")
+        found = [line.split(" ", 2) for line in lines]
+        return [int(many), *((int(pid), int(uid), name) for pid, uid, name in found)]
+    except ValueError:
+        return [0]  # it was killed itself
 
 
 def read_end(fd: int) -> str:
@@ -231,17 +283,3 @@ def read_end(fd: int) -> str:
         return ""  # a child of its own holds the other end
     finally:
         posix.close(fd)
-
-
-def count_kills(path: "bytes | None") -> int:
-    """The number of processes of our cgroup that the kernel has killed for want of memory; 0 where nobody counts."""
-    if path is None:
-        return 0
-    try:
-        lines = read_file(path.decode("utf-8", "surrogateescape"))
-    except OSError:
-        return 0
-    for line in lines.split(b"\n"):
-        if line.startswith(b"oom_kill "):
-            return int(line[9:])
-    return 0

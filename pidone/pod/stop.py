@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
-from pidone.init.events import KILL, SAY, SIGKILL
+from pidone.init.events import KILL, NOTE, SAY, SIGKILL
 from pidone.init.machine import HINT, KILLED, OVER, STOP, SWEPT
 from pidone.pod.life import Life
 from pidone.pod.member import RENEWED, STOPPING
@@ -49,6 +49,7 @@ class Stop(Life):
         """Begin the stop. blame: the exit code of what began it, where that is not the primary."""
         if blame is not None:
             self.blame = self.code = blame
+        self.do(NOTE, ALL_OF_IT, "stop")
         self.phase = STOP
         self.began = now
         self.limit = now + self.plan.grace + self.plan.window
@@ -132,6 +133,11 @@ class Stop(Life):
             if "follow" in member.busy:
                 self.terminated(index, *LOST)  # whom we have not found, the sweep will
         self.progress(now)
+
+    def exit(self) -> None:
+        if self.code and not self.asked:
+            self.troubled = True
+        Life.exit(self)
 
     def give_up(self) -> None:
         if self.members[self.primary].alive and not self.code:

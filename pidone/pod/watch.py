@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
-from pidone.init.events import ALIVE, ASIDE, DEAD, DROP, NO, READY, SAY, UNKNOWN, UNREADY, YES
+from pidone.init.events import ALIVE, ASIDE, DEAD, DROP, NO, NOTE, READY, SAY, UNKNOWN, UNREADY, YES
 from pidone.init.machine import Machine
 from pidone.init.plan import INIT
 from pidone.pod.care import TOLD
@@ -162,11 +162,17 @@ class Watch(Machine):
         """It has started (S16); the first readiness result is wanted at once (S33)."""
         member = self.members[index]
         member.started = True
-        member.ready = "readiness" not in member.probes
+        self.do(NOTE, index, "started")
+        if "readiness" not in member.probes:
+            self.turn(index, True)
         self.passed(now, index)
         for what in ("readiness", "liveness"):
             if what in member.probes and member.ending is None:
                 self.arm(now, index, what)
+
+    def turn(self, index: int, ready: bool) -> None:
+        self.members[index].ready = ready
+        self.do(NOTE, index, "ready" if ready else "not ready")
 
     def arm(self, now: float, index: int, what: str) -> None:
         """Set a probe's first time: its delay counts from the process's start (S31)."""
@@ -230,7 +236,7 @@ class Watch(Machine):
             return
         if what == "readiness":
             if member.ready != probe.result:
-                member.ready = verdict == YES
+                self.turn(index, verdict == YES)
                 self.do(SAY, "readiness", index, member.ready, text)
         elif verdict == NO:
             self.do(SAY, "probe failed", index, what, probe.run, text)

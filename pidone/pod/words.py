@@ -1,5 +1,7 @@
 """What PID 1 says of a group: on trouble one line each, and with --verbose each turn. Loaded for that only."""
 
+from time import monotonic
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -77,9 +79,13 @@ def _probe_failed(plan: "Plan", pids: "Pids", member: int, what: str, times: int
 
 
 def _readiness(plan: "Plan", pids: "Pids", member: int, ready: bool, text: str) -> str:
-    """Becoming ready for the first time is no news."""
+    """Becoming ready for the first time is no news, nor is each turn of one that flaps."""
     if ready and member not in _unready:
         return ""
+    if not ready:
+        if monotonic() - _unready_at.get(member, -FLAP) < FLAP:
+            return ""
+        _unready_at[member] = monotonic()
     (_unready.discard if ready else _unready.add)(member)
     if ready:
         return "%s is ready again" % who(plan, pids, member)
@@ -114,6 +120,10 @@ def _bound(what: str) -> "Any":
 
 
 _unready: "set[int]" = set()
+_unready_at: "dict[int, float]" = {}
+
+#: Seconds between two lines that say that a process is not ready.
+FLAP = 1.0
 
 TEXTS: "dict[str, Any]" = {
     "init failed": _init_failed,

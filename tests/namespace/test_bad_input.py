@@ -330,7 +330,7 @@ class TestOddPlaces:
         assert (result.text, result.err) == ("ran\n", ""), result
         script = f"{helper} leave x {helper} app bad ignore=15; exit 3"
         result = pidone.run("-t", "200ms", "--", "sh", "-c", script, wrap=wrap)
-        assert result.code == 3 and result.err == "pidone: the grace of 0.2 s is over: SIGKILL to what is left\n", (
+        assert result.code == 3 and result.plain == "pidone: the grace of 0.2 s is over: SIGKILL to what is left\n", (
             result
         )
 

@@ -23,7 +23,7 @@ def test_a_primary_killed_by_a_signal_gives_128_and_its_number(pidone: Pidone, n
     result = pidone.run("--", PYTHON, "-c", die)
     assert result.code == 128 + number, result
     assert "which pidone did not send" in result.err and f"(exit {128 + number})" in result.err, result
-    assert result.err.count("\n") == 1, result
+    assert result.plain.count("\n") == 1, result
 
 
 def test_a_core_dump_does_not_change_the_exit_code(pidone: Pidone, tmp_path: Path) -> None:  # E35

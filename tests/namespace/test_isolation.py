@@ -142,11 +142,20 @@ def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(writ
         + process("said", "sidecar", "sh", "-c", "echo >&3; sleep 60", more="startup = { fd = 3 }")
         + process("main", "primary", "true"),
     )
-    paths = [*(ROOT / "pidone" / "init").glob("*.py"), *(ROOT / "pidone" / "pod").glob("*.py")]
-    room = {f"pidone.{path.parent.name}.{path.stem}" for path in paths} | {"pidone", "pidone.init", "pidone.pod"}
+    paths = [
+        *(ROOT / "pidone" / "init").glob("*.py"),
+        *(ROOT / "pidone" / "pod").glob("*.py"),
+        *(ROOT / "pidone" / "desk").glob("*.py"),
+    ]
+    room = {f"pidone.{path.parent.name}.{path.stem}" for path in paths} | {
+        "pidone",
+        "pidone.init",
+        "pidone.pod",
+        "pidone.desk",
+    }
     single, group = loaded("--", "true"), loaded("-c", file)
     assert {"pidone.init.loop", "pidone.init.spawn"} <= single <= group
-    assert {"pidone.init.planner", "pidone.pod.group"} <= group and not any("pod" in name for name in single)
+    assert {"pidone.desk.planner", "pidone.pod.group"} <= group and not any("pod" in name for name in single)
     assert not {"pidone.pod.words", "pidone.pod.status"} & group, "loaded without need"
     for name in (single | group) - room:
         assert name in ALLOWED, f"PID 1 has loaded {name}"

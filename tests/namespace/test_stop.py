@@ -28,7 +28,7 @@ def test_leftovers_get_sigterm_time_and_then_sigkill(pidone: Pidone, helper: str
     result = pidone.run("-t", "1s", "--", "sh", "-c", script)
     assert result.code == 5 and "good ends" in result.lines, result
     assert "bad got 15" in result.lines and "bad ends" not in result.lines, result
-    assert re.fullmatch(r"pidone: the grace of 1 s is over: SIGKILL to helper \(pid \d+\)\n", result.err), result
+    assert re.fullmatch(r"pidone: the grace of 1 s is over: SIGKILL to helper \(pid \d+\)\n", result.plain), result
 
 
 def test_a_shell_that_swallowed_the_signal_is_named(pidone: Pidone, helper: str) -> None:  # E13, E20
@@ -38,9 +38,9 @@ def test_a_shell_that_swallowed_the_signal_is_named(pidone: Pidone, helper: str)
         run.kill(signal.SIGTERM)
         result = run.end()
     assert result.code == 143 and "inner got 15" in result.lines, result
-    assert "sh (pid 2) is gone and leaves helper (pid 3): a shell passes no signal on: start the last" in result.err, (
-        result
-    )
+    assert (
+        "sh (pid 2) is gone and leaves helper (pid 3): a shell passes no signal on: start the last" in result.plain
+    ), result
 
 
 def test_a_shell_that_sits_on_a_stop_signal_is_named_while_it_does(pidone: Pidone, helper: str) -> None:
@@ -119,7 +119,7 @@ def test_killing_the_primary_gives_137_and_says_so(pidone: Pidone, helper: str, 
     assert result.code == 137 and "log ends" in result.lines, result
     assert re.fullmatch(
         r"pidone: main \(pid \d\) was killed by SIGKILL, which pidone did not send: out of memory, or somebody's"
-        r" kill -9 \(exit 137\)\n", result.err,
+        r" kill -9 \(exit 137\)\n", result.plain,
     ), result  # fmt: skip
 
 
@@ -226,7 +226,7 @@ def test_a_primary_that_pidone_has_killed_is_named_once(pidone: Pidone, helper: 
         run.kill(signal.SIGTERM)
         result = run.end()
     assert result.code == 137, result
-    assert re.fullmatch(r"pidone: the grace of 1 s is over: SIGKILL to main \(pid \d+\)\n", result.err), result
+    assert re.fullmatch(r"pidone: the grace of 1 s is over: SIGKILL to main \(pid \d+\)\n", result.plain), result
 
 
 def test_a_stop_signal_of_the_file_s_own_that_comes_early_starts_nothing(
@@ -274,13 +274,13 @@ class TestFailedStart:
         assert result.code == 42 and "main started" not in result.text, result
         assert re.fullmatch(
             r"pidone: init step migrate \(pid \d+\) ended with exit code 42: nothing more is started, the group stops"
-            r" \(exit 42\)\n", result.err,
+            r" \(exit 42\)\n", result.plain,
         ), result  # fmt: skip
 
     def test_an_init_step_killed_by_a_signal_gives_128_and_its_number(self, pidone: Pidone, write: Write) -> None:
         file = write("g.toml", process("s", "init", "sh", "-c", "kill -9 $$") + process("m", "primary", "true"))
         result = pidone.run("-c", file)
-        assert result.code == 137 and "was killed by SIGKILL: nothing more is started" in result.err, result
+        assert result.code == 137 and "was killed by SIGKILL: nothing more is started" in result.plain, result
 
     @pytest.mark.parametrize(
         ("role", "command", "code"), [("sidecar", "/no/such", 127), ("init", "/etc", 126), ("primary", "/no/such", 127)]
@@ -292,7 +292,9 @@ class TestFailedStart:
         file = write("g.toml", process("log", "sidecar", helper, "app", "log") + process("bad", role, command) + last)
         result = pidone.run("-c", file)
         assert result.code == code and "last started" not in result.text, result
-        assert result.err.startswith(f"pidone: cannot start bad: {command}: ") and result.err.count("\n") == 1, result
+        assert result.plain.startswith(f"pidone: cannot start bad: {command}: ") and result.plain.count("\n") == 1, (
+            result
+        )
         assert "log started" not in result.text or "log ends" in result.text, result
 
     def test_too_many_processes_in_the_middle_of_a_start_stops_what_runs(
@@ -304,7 +306,7 @@ class TestFailedStart:
         wrap = ("setpriv", "--reuid=64321", "--regid=64321", "--clear-groups", "prlimit", "--nproc=8")
         result = anyone.run("-c", file, wrap=wrap)
         assert result.code == 126, result
-        assert "cannot fork: resource temporarily unavailable (exit 126)" in result.err, result
+        assert "cannot fork: resource temporarily unavailable (exit 126)" in result.plain, result
         started = {line.split()[0] for line in result.lines if "started" in line}
         ended = {line.split()[0] for line in result.lines if "ends" in line}
         assert started == ended and "main" not in started and len(started) >= 3, result

@@ -20,7 +20,7 @@ from pidone.init import events as e
 from pidone.pod.group import Group
 from pidone.pod.probe import Probe
 from tests.explorer import make
-from tests.pid1 import Result, Running, until
+from tests.pid1 import PYTHON, Result, Running, until
 from tests.pod.conftest import Pod, Web, in_order, stamps, status
 
 FAST = 'period = "50ms", failure_threshold = 1'
@@ -350,8 +350,11 @@ def test_s48_a_long_body_does_no_harm_and_a_dripping_one_is_late(pod: Pod, web: 
     with one_probe(
         pod, "readiness", f'http = "http://127.0.0.1:{web.port}/drip", timeout = "300ms", period = "50ms"'
     ) as run:
-        run.line("main started")
-        run.line("main is running(started, not ready)")
+        drips = "/drip"
+        until(
+            lambda: [path for path, _ in web.requests].count(drips) > 2,
+            "two have been given up, although they drip all the while",
+        )
         result = stop(run)
     assert "readiness of main: yes" not in result.text, result
 
@@ -589,11 +592,12 @@ def test_only_the_process_has_the_descriptor_and_it_is_a_new_one_each_time(pod: 
         assert stop(run).code == 143
 
 
-def test_a_probe_that_forks_and_floods_costs_nothing(pod: Pod) -> None:
-    bomb = 'exec = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do yes & done; wait"], timeout = "200ms", period = "100ms"'
+def test_a_probe_that_forks_and_floods_costs_nothing(pod: Pod, tmp_path: Path) -> None:
+    bombs = tmp_path / "bombs"
+    script = f"echo x >>{bombs}; for i in 1 2 3 4 5 6 7 8; do yes & done; wait"
+    bomb = f'exec = ["sh", "-c", "{script}"], timeout = "200ms", period = "100ms"'
     with one_probe(pod, "readiness", bomb) as run:
-        run.line("main started")
-        run.line("main is running(started, not ready)")
+        until(lambda: bombs.exists() and len(bombs.read_text()) >= 6, "three have been started, and two killed")
         time_to_answer = time.monotonic()
         run.kill(signal.SIGUSR1)
         run.line("main got 10")
@@ -611,3 +615,51 @@ def test_a_probe_is_never_asked_twice_at_once() -> None:
     assert asked_now == [(e.ASIDE, 0, "liveness")]
     late = machine.take((e.DEADLINE,), 2.0)
     assert [a for a in late if a[0] in (e.ASIDE, e.DROP)] == [(e.DROP, 0, "liveness")]
+
+
+def test_a_newline_is_its_writer_s_although_numbers_are_used_again(pod: Pod) -> None:
+    """The descriptor of the first is closed, and its number given to one that its newline has let start."""
+    first = pod.entry("first", "sidecar", "sh", "-c", "echo >&3; exec sleep 60", startup="{ fd = 3 }")
+    many = pod.entry(
+        "w", "sidecar", "sh", "-c", "echo >&3; exec sleep 60", readiness="{ fd = 3 }", after='["first"]', replicas="8"
+    )
+    with pod.start(first, many, pod.primary()) as run:
+        for number in range(8):
+            run.line(f"w-{number} is running(started, ready)")
+        run.line("main started")
+        assert stop(run).code == 0
+
+
+def test_the_listener_ends_with_the_group_although_the_caller_has_blocked_sigterm(pod: Pod) -> None:
+    wrap = [
+        PYTHON,
+        "-c",
+        "import os, signal, sys; signal.pthread_sigmask(0, [15]); os.execvp(sys.argv[1], sys.argv[1:])",
+    ]
+    side = pod.sidecar("side", liveness='{ notify = true, period = "100s" }', stop_signal='"SIGKILL"')
+    with pod.start(side, pod.entry("main", "primary", "sleep", "0.1"), wrap=wrap, grace='"600s"') as run:
+        assert run.end().code == 0
+
+
+@pytest.mark.parametrize("flood", ['say("READY=1\\nSTOPPING=1\\n" * 200)', 'say("READY=1"); say("RELOADING=1")'])
+def test_a_flood_of_words_makes_pid_1_neither_deaf_nor_talkative(pod: Pod, write: Any, flood: str) -> None:
+    side = python(pod, write, f"while True:\n try: {flood}\n except OSError: pass", "sidecar", "side",
+                  readiness="{ notify = true }", stop_signal='"SIGKILL"')  # fmt: skip
+    with pod.start(side, pod.primary(), options=()) as run:
+        run.line("main started")
+        run.line("is not ready")
+        run.kill(signal.SIGUSR1)
+        run.line("main got 10")
+        run.kill(signal.SIGTERM)
+        began = time.monotonic()
+        result = run.end()
+    assert result.code == 0 and time.monotonic() - began < 8, result
+    assert result.text.count("is not ready") < 20, result
+
+
+def test_a_group_of_one_is_probed_whatever_is_said(pod: Pod) -> None:
+    """Without -v nobody but its probes waits for the news that it has been executed."""
+    main = pod.primary(liveness='{ exec = ["false"], period = "50ms" }')
+    with pod.start(main, options=()) as run:
+        result = run.end()
+    assert "liveness failed 3 times: exit code 1" in result.text, result

@@ -43,7 +43,11 @@ def test_s54_policies(pod: Pod, policy: str, code: int, starts: int) -> None:
 
 
 def test_s54_the_default_for_a_primary_is_never_for_a_sidecar_always(pod: Pod) -> None:
-    result = pod.run(pod.entry("main", "primary", "sh", "-c", "exit 3"))
+    side = pod.entry("side", "sidecar", "sh", "-c", f"{pod.helper} stamp side")
+    with pod.start(side, pod.entry("main", "primary", pod.helper, "app", "main", "code=3")) as run:
+        run.line("started side", count=2)
+        os.kill(run.child("main"), signal.SIGTERM)
+        result = run.end()
     assert result.code == 3 and result.text.count("started main") == 1, result
 
 
@@ -417,6 +421,15 @@ def test_a_pid_file_that_names_a_stranger_fails_the_start(pod: Pod, tmp_path: Pa
     result = pod.run(stranger, d, pod.primary())
     assert result.code == 1 and "main started" not in result.text, result
     assert "cannot start d: " in result.text and "its pid_file" in result.text, result
+
+
+def test_a_pid_file_that_names_pidone_s_own_helper_is_not_believed(pod: Pod, tmp_path: Path) -> None:
+    """In a fresh container the numbers are the same each time: a file from before can hit the one that looks for it."""
+    script = f"echo $(($$ + 1)) >{tmp_path}/pid"  # whom pidone forks next
+    d = pod.entry("d", "sidecar", "sh", "-c", script, daemonizes="true", pid_file=f'"{tmp_path}/pid"')
+    result = pod.run(d, pod.primary(), time_scale="0.05")
+    assert result.code == 1 and "main started" not in result.text, result
+    assert "it names a helper of pidone's" in result.text, result
 
 
 def test_a_launcher_that_fails_is_a_failed_start(pod: Pod, tmp_path: Path) -> None:

@@ -138,8 +138,8 @@ def test_s85_a_program_without_a_handler_dies_of_it_as_it_would_not_in_a_pod(pod
 
 
 def test_s86_what_it_leaves_behind_goes_with_it(pod: Pod) -> None:
-    """Its session and its family; tests of leftovers, and of those that are kept, are in test_restarts.py."""
-    script = f"{pod.helper} leave left {pod.helper} app left & sleep 0.3; exit 1"
+    """Its session at once, before it is started again; what has left that, by the sweep. More: test_restarts.py."""
+    script = f"{pod.helper} leave left {pod.helper} app left & {pod.helper} app mine & sleep 0.3; exit 1"
     side = pod.entry(
         "side", "sidecar", "sh", "-c", f"setsid {pod.helper} app own & {script}", backoff='{ initial = "60s" }'
     )
@@ -149,6 +149,7 @@ def test_s86_what_it_leaves_behind_goes_with_it(pod: Pod) -> None:
         run.kill(signal.SIGTERM)
         result = run.end()
     assert result.code == 0, result
+    in_order(result, "mine started", "mine got 15", "mine ends", "started side")
     in_order(result, "left started", "left got 15")  # at the latest by the sweep: it left the session by itself
     in_order(result, "own started", "own got 15")
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidone.init import events as e
-from pidone.init.machine import LAST_RESORT, OVER, STOP
+from pidone.init.machine import LAST_RESORT, OVER, STOP, SWEPT
 from pidone.init.plan import INIT, PRIMARY, SIDECAR, WINDOW, Plan, Process
 from pidone.init.single import Single
 from pidone.pod import restart
@@ -202,7 +202,7 @@ def test_the_primary_s_own_code_wins_over_the_stop_signal_s() -> None:  # E42
     machine.take((e.EXECED, 0), 0.0)
     machine.take((e.SIGNAL, TERM), 1.0)
     machine.take((e.EXITED, 0, 5, 0), 1.1)
-    assert machine.take((e.ALONE,), 1.1) == [(e.EXIT, 5)]
+    assert machine.take((e.ALONE,), 1.1) == [(e.EXIT, 5, False)]
 
 
 def test_a_stop_before_the_primary_ran_exits_with_the_signal_s_number() -> None:  # E41
@@ -211,14 +211,14 @@ def test_a_stop_before_the_primary_ran_exits_with_the_signal_s_number() -> None:
     machine.take((e.EXECED, 0), 0.0)
     assert (e.KILL, 0, TERM, False) in machine.take((e.SIGNAL, TERM), 1.0)
     machine.take((e.EXITED, 0, 0, TERM), 1.1)
-    assert machine.take((e.ALONE,), 1.1) == [(e.EXIT, 143)]
+    assert machine.take((e.ALONE,), 1.1) == [(e.EXIT, 143, False)]
 
 
 def test_a_stop_before_anything_was_started_starts_nothing() -> None:  # E41
     machine = group(INIT, PRIMARY, stop_signals=(37,))
     machine.take((e.SIGNAL, 37), 0.0)
     assert not [a for a in machine.take((e.BEGIN,), 0.0) if a[0] == e.SPAWN]
-    assert machine.take((e.ALONE,), 0.0) == [(e.EXIT, 128 + 37)]
+    assert machine.take((e.ALONE,), 0.0) == [(e.EXIT, 128 + 37, False)]
 
 
 def test_pidone_does_not_deny_its_own_sigkill() -> None:
@@ -343,3 +343,22 @@ def test_the_first_rule_that_matches_decides() -> None:  # S56
     care = Care(0, rules=(((42,), False, 0), ((0, 1), True, 1)))
     found = [restart.rule_for(care, *end) for end in ((42, 0), (43, 0), (0, 0), (1, 0), (0, 9))]
     assert found == [0, 1, None, None, 1]
+
+
+def test_a_stop_during_a_restart_of_all_starts_nothing_anew() -> None:
+    """Found by a random walk: the news of a message, after the stop had begun, counted as the end of all."""
+    world = begun(((1, 1, "all anew"), (1, 0, "message"), (2, 1, "plain")))
+    events = [(e.EXECED, 0), (e.EXITED, 0, 3, 0, False), (e.SIGNAL, TERM)]
+    for event in events:
+        world.apply(event)
+    assert world.group.phase >= STOP and not world.group.renewing
+
+
+def test_the_third_stop_signal_ends_the_grace_of_what_was_left_behind_too() -> None:
+    machine = Group(make([(2, 0, "plain")]))
+    for event in ((e.BEGIN,), (e.EXECED, 0), (e.SIGNAL, TERM), (e.EXITED, 0, 0, TERM)):
+        machine.take(event, 0.0)
+    assert machine.phase == SWEPT and machine.deadline == GRACE
+    machine.take((e.SIGNAL, TERM), 0.5)
+    machine.take((e.SIGNAL, TERM), 0.5)
+    assert machine.deadline == WINDOW  # of the leftovers, who have been told at 0

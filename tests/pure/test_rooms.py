@@ -18,16 +18,19 @@ PACKAGE = ROOT / "pidone"
 #: room -> the rooms it may import from at all; within `aside` and `declare`, only data of `init`.
 MAY = {
     "init": {"init"},
-    "pod": {"pod", "init"},
-    "aside": {"aside", "init"},
+    "pod": {"pod", "desk", "init"},
+    "desk": {"desk", "init"},
+    "report": {"report", "declare", "desk", "init"},
+    "aside": {"aside", "report", "declare", "desk", "init"},
     "declare": {"declare", "init", "pod"},
-    "ctl": {"ctl", "declare", "init", "pod"},
+    "ctl": {"ctl", "declare", "report", "desk", "init", "pod"},
 }
 #: What a child of PID 1, or a run that never becomes one, loads from above: the file's reader and words.
 CHILD_ONLY = {
-    "init/planner.py": {"pidone.declare"},
+    "desk/planner.py": {"pidone.declare"},
     "init/spawn.py": {"pidone.aside"},
-    "init/main.py": {"pidone", "pidone.aside.usage", "pidone.pod.group", "pidone.pod.loop"},
+    "init/main.py": {"pidone", "pidone.aside.usage", "pidone.desk", "pidone.pod.group", "pidone.pod.loop"},
+    "init/loop.py": {"pidone.aside.reporter"},
     "pod/beside.py": {"pidone.aside"},
 }
 

@@ -1,0 +1,51 @@
+"""What a forked child of PID 1 knows of it -> the document (report/facts.py)."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.init.loop import Loop
+
+from pidone import __version__
+from pidone.declare import memory
+from pidone.desk.kills import count_kills
+from pidone.init.signals import name as signal_name
+from pidone.report import facts, replay
+
+
+def document(loop: Loop, code: int | None) -> dict[str, Any]:
+    """code: pidone's exit code; None while it lives."""
+    plan = loop.plan
+    lived = time.monotonic() - loop.began
+    record = getattr(loop, "record", None)  # a single command's is a list
+    oom = plan.oom or memory.kill_counter()
+    context = {
+        "pidone": __version__,
+        "group": plan.name or plan.processes[-1].name,
+        "single": record is None,
+        "began": moment(time.time() - lived),
+        "lived": round(lived, 6),
+        "exit_code": code,
+        "grace": plan.grace,
+        "stop_signals": [signal_name(number) for number in plan.stop_signals],
+        "memory": {
+            "limit": memory.limit(),
+            "peak": memory.most_used(),
+            "kills": count_kills(oom) if oom else None,
+        },
+        "orphans": loop.orphans,
+        "names": [process.name for process in plan.processes],
+        "roles": [process.role for process in plan.processes],
+    }
+    if record is not None:
+        record.flush()
+    return facts.make(context, loop.notes if record is None else replay.events(record.memory))
+
+
+def moment(at: float) -> str:
+    """Seconds since 1970 as ISO 8601, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"

@@ -1,0 +1,62 @@
+"""Says why it ended: one line on stderr, all of it as JSON to a file, and its beginning to the Pod's message.
+
+Runs in a child that PID 1 forks as its last work, and gives a moment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.init.loop import Loop
+
+from pidone.aside import gather
+from pidone.aside.message import MOST, OUTER
+from pidone.init.signals import show
+from pidone.init.words import say
+
+
+def run(loop: Loop, code: int, troubled: bool) -> None:
+    document = gather.document(loop, code)
+    if troubled:
+        cause = document["cause"]
+        text = "; ".join(cause["lines"])
+        if cause["began"] not in ("failed", "cannot start") or cause["then"]:  # else the line before has said it all
+            say(f"report: {text}")
+        to_message(text.encode())
+    if loop.report is not None:
+        to_file(loop.report, document, loop.inherited.cwd)
+
+
+def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
+    """Whole or not at all: a report that is half written, as on a full disk, would only mislead."""
+    path = os.path.join(cwd or b"/", path)
+    temporary = b"%s.%d" % (path, os.getpid())
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):  # /dev/stdout, a pipe
+            with open(path, "w") as file:
+                file.write(json.dumps(document) + "\n")
+            return
+        with open(temporary, "w") as file:
+            file.write(json.dumps(document, indent=1) + "\n")
+        os.replace(temporary, path)
+    except OSError as error:
+        say(f"cannot write the report {show(path)}: {(error.strerror or '').lower()}")
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+
+
+def to_message(text: bytes) -> None:
+    """What a Pod shows of a container that has ended (S96), unless the primary has said something itself."""
+    try:
+        if os.path.getsize(OUTER) == 0:
+            with open(OUTER, "wb") as file:
+                file.write(text[:MOST])
+    except OSError:
+        pass  # we are not in a Pod

@@ -1,0 +1,65 @@
+"""What a process of a group gets beyond what a single command does: descriptors of its own, an empty message file."""
+
+import posix
+
+from pidone.init.signals import show
+from pidone.init.spawn import Refused
+
+
+class Extras:
+    """message: its termination message's file, or None. placed: descriptors and the numbers they get in the process."""
+
+    __slots__ = ("message", "placed", "passing")
+
+    def __init__(self, message: "bytes | None") -> None:
+        self.message = message
+        self.placed: "list[tuple[int, int]]" = []
+        self.passing: "list[int]" = []
+
+    def pass_on(self, fd: int, number: int) -> None:
+        """A descriptor that is the child's alone."""
+        self.placed.append((fd, number))
+        self.passing.append(fd)
+
+    def in_parent(self) -> None:
+        for fd in self.passing:
+            posix.close(fd)
+
+    def in_child(self, answer: int) -> int:
+        """As the process's own user: what it could not do itself is not done for it.
+
+        Returns the answer's descriptor, which may have had to make room. Raises Refused.
+        """
+        what = "termination_message %s" % show(self.message or b"")
+        try:
+            if self.message is not None:
+                empty_message(self.message)
+            for fd, number in self.placed:
+                what = "fd = %d" % number
+                answer = place(fd, number, answer)
+        except OSError as error:
+            raise Refused(what, error) from None
+        return answer
+
+
+def empty_message(path: bytes) -> None:
+    """Its termination message's file is empty and everyone's at the start of each instance (S96). Raises OSError."""
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOFOLLOW
+    fd = posix.open(path, flags, 0o666)
+    try:
+        posix.ftruncate(fd, 0)
+        posix.fchmod(fd, 0o666)
+    except OSError:
+        pass  # another user's, but one that we may write; or /dev/null
+    posix.close(fd)
+
+
+def place(fd: int, number: int, answer: int) -> int:
+    """Give a descriptor its number, over whatever had it. Returns where the answer's is then. Raises OSError."""
+    if number == answer:
+        answer = posix.dup(answer)
+    if fd == number:
+        posix.set_inheritable(fd, True)
+    else:
+        posix.dup2(fd, number)
+    return answer

@@ -1,0 +1,273 @@
+"""The document -> who died first, of what, who sent it, what followed, and pidone's exit code.
+
+Theory. What began the stop stands in the record right before it: a process's end, a signal, or a line that says what
+cannot go on. The culprit is the process of that event; in a stop that was asked for, whoever had to be killed. Who sent
+a signal is known where pidone sent it or passed it on, and where the cgroup counts a memory kill; a fault raises its
+own; of any other the kernel tells the sender to nobody, so those are named who could have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pidone.declare.memory import show as amount
+
+Document = dict[str, Any]
+Event = dict[str, Any]
+
+#: Signals that a process gets for what it does itself, and what that is.
+FAULTS = {
+    "SIGSEGV": "touched memory that is not its own",
+    "SIGBUS": "touched memory that is not there, such as a file that has been cut short",
+    "SIGFPE": "divided by zero, or the like",
+    "SIGILL": "ran into something that is no instruction of this processor",
+    "SIGABRT": "gave up by abort(), as after a failed assertion",
+    "SIGSYS": "made a system call that a seccomp filter forbids",
+    "SIGTRAP": "ran into a breakpoint",
+    "SIGPIPE": "wrote to a pipe that nobody reads",
+    "SIGXCPU": "has used up its limit of processor time",
+    "SIGXFSZ": "wrote a file beyond its limit of size",
+}
+
+#: Lines that begin a stop.
+CAUSES = {
+    "init failed", "essential ended", "not started", "restart limit", "cannot start", "start timeout", "deadline",
+    "listener",
+}  # fmt: skip
+
+#: Lines after which pidone ends a process.
+ENDED_FOR = ("probe failed", "hook failed", "no daemon", "grace over")
+
+
+def explain(document: Document) -> dict[str, Any]:
+    """{"began": what began the end, "process": the culprit or null, "why": of what, "then": what followed, "lines"}."""
+    events: list[Event] = document["events"]
+    at = stop_at(document)
+    before = events[: at + 1] if at is not None else events
+    trigger = begun_by(document, before)
+    stop_was_asked = trigger is not None and trigger["what"] == "signal"
+    culprit = victim_of_grace(events, at) if stop_was_asked else trigger
+    found: dict[str, Any] = {
+        "began": None if trigger is None else trigger["what"] if trigger["what"] != "said" else trigger["line"],
+        "process": culprit.get("process") if culprit else None,
+    }
+    lines = []
+    if stop_was_asked and trigger is not None:
+        lines.append(
+            f"asked to stop by {trigger['signal']} from {sender(trigger)}, {span(trigger['at'])} after the start"
+        )
+    if culprit is not None:
+        lines.append(of_what(document, culprit, events))
+    elif trigger is not None and trigger["what"] == "said":
+        lines.append(bound(trigger))
+    found["why"] = lines[-1] if lines else None
+    followed = what_followed(document, at, found["process"])
+    if followed:
+        lines.append(followed)
+    if document["exit_code"] is not None:
+        lines.append(f"exit code {document['exit_code']}")
+    found["then"] = followed or None
+    found["lines"] = lines
+    return found
+
+
+def stop_at(document: Document) -> int | None:
+    """The place of the stop's beginning among the events."""
+    for place, event in enumerate(document["events"]):
+        if event["what"] == "turned" and event["to"] == "stop":
+            return place
+    return None
+
+
+def begun_by(document: Document, before: list[Event]) -> Event | None:
+    """The event that began the end; None where there is none yet."""
+    primary = document["processes"][-1]["name"]
+    stops = set(document["stop_signals"])
+    stopping = any(event["what"] == "turned" and event["to"] == "stop" for event in before[-1:])
+    if not stopping and not document["single"]:
+        return None
+    for event in reversed(before):
+        kind = event["what"]
+        if kind == "said" and event["line"] in CAUSES:
+            return event
+        if kind in ("exited", "failed") and event.get("process") == primary:
+            return event
+        if kind == "signal" and event["signal"] in stops:
+            return event
+    return None
+
+
+def victim_of_grace(events: list[Event], at: int | None) -> Event | None:
+    """In a stop that was asked for: the end of the first one that had to be killed."""
+    killed: set[int] = set()
+    for event in events[at or 0 :]:
+        if event["what"] == "sent" and event["signal"] == "SIGKILL":
+            killed.add(event["pid"])
+        elif event["what"] == "exited" and event["pid"] in killed:
+            return event
+    return None
+
+
+def end_of(document: Document, name: str, until: float) -> dict[str, Any] | None:
+    """The latest instance of a process that has ended by then."""
+    for process in document["processes"]:
+        if process["name"] == name:
+            ended = [one for one in process["instances"] if one["ended"] is not None and one["ended"] <= until]
+            return ended[-1] if ended else None
+    return None
+
+
+def of_what(document: Document, culprit: Event, events: list[Event]) -> str:
+    name = culprit.get("process")
+    end = end_of(document, name, culprit["at"]) if name else None
+    if end is None:
+        return bound(culprit)
+    if end["failed"] is not None:
+        text = end["failed"] if end["failed"].startswith(f"{name}:") else f"{name}: {end['failed']}"
+        return f"cannot start {text}"
+    lived = span(end["ended"] - (end["forked"] or 0.0))
+    text = f"{name} (pid {end['pid']}) {how(end)}, {lived} after its start"
+    why = who_did_it(document, name or "", end, events)
+    limit = [event for event in events if event is culprit and event.get("line") == "restart limit"]
+    if limit:
+        text += f", after {limit[0]['words'][0]} restarts"
+    return f"{text}: {why}" if why else text
+
+
+def how(end: dict[str, Any]) -> str:
+    if end["signal"]:
+        return f"was killed by {end['signal']}" + (" and dumped its core" if end["core"] else "")
+    return f"ended with exit code {end['code']}"
+
+
+def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[Event]) -> str:
+    """Why it ended, and by whose doing, where it was not by its own."""
+    mine = [e for e in events if e["at"] <= end["ended"] and e["at"] >= (end["forked"] or 0.0)]
+    if end["oom"]:
+        return out_of_memory(document, name, end)
+    reason = next((e for e in reversed(mine) if e["what"] == "said" and e.get("process") == name
+                   and e["line"] in ENDED_FOR), None)  # fmt: skip
+    sent = [e for e in mine if e["what"] == "sent" and e.get("pid") == end["pid"]]
+    if reason is not None and sent:
+        return "pidone ended it: " + in_words(reason, document)
+    passed = next((e for e in reversed(mine) if e["what"] == "signal" and e["signal"] == end["signal"]), None)
+    if end["signal"] and any(e["signal"] == end["signal"] for e in sent):
+        return f"pidone passed it on from {sender(passed)}" if passed else "pidone sent it"
+    if not end["signal"]:
+        return ""
+    if end["signal"] == "SIGKILL" and document["single"] and document["memory"]["kills"]:
+        return out_of_memory(document, name, end)
+    if end["signal"] in FAULTS:
+        return f"the kernel sends that to a process which {FAULTS[end['signal']]}"
+    return suspects(document, name, end, events)
+
+
+def in_words(said: Event, document: Document) -> str:
+    words = said["words"]
+    if said["line"] == "probe failed":
+        times = f"{words[1]} times" if words[1] > 1 else "once"
+        return f"its {words[0]} probe failed {times}: {words[2] or 'no reason given'}"
+    if said["line"] == "hook failed":
+        return f"its {words[0]} failed: {words[1]}"
+    if said["line"] == "no daemon":
+        return f"it had not gone into the background in {words[0]:g} s"
+    grace = words[0] if words else document["grace"]
+    return f"it had not ended when the grace of {grace:g} s was over"
+
+
+def bound(said: Event) -> str:
+    texts = {
+        "start timeout": "not all had started within the group's start_timeout",
+        "deadline": "the group had lived for its deadline",
+        "listener": "there was nobody to listen for sd_notify",
+    }
+    line = str(said.get("line", "nobody knows"))
+    return texts.get(line, line)
+
+
+def out_of_memory(document: Document, name: str, end: dict[str, Any]) -> str:
+    memory = document["memory"]
+    parts = []
+    if memory["limit"]:
+        parts.append(f"the container may use {amount(memory['limit'])}")
+    if memory["peak"]:
+        parts.append(f"had used up to {amount(memory['peak'])}")
+    text = "the kernel killed it, for memory ran out"
+    if parts:
+        text += f": {' and '.join(parts)}"
+    if end["size"]:
+        text += f", {name} alone up to {amount(end['size'])}"
+    return text + "; give it more (docker run -m), or find what it keeps"
+
+
+def suspects(document: Document, name: str, end: dict[str, Any], events: list[Event]) -> str:
+    text = "neither pidone nor the kernel's memory killer sent it, and the kernel tells nobody who did"
+    if end["signal"] != "SIGKILL":
+        return "pidone did not send it, and the kernel tells nobody who did"
+    found = next((e for e in events if e["what"] == "suspects" and e.get("process") == name
+                  and e["at"] >= end["ended"] - 0.1), None)  # fmt: skip
+    if found is None:
+        return text
+    declared = {one["pid"]: process["name"] for process in document["processes"] for one in process["instances"]}
+    who = [f"{declared.get(one['pid'], one['name'])} (pid {one['pid']}, {user(one['uid'])})" for one in found["who"]]
+    if found["many"] > len(who):
+        who.append(f"{found['many'] - len(who)} more")
+    if not who:
+        return f"{text}: nobody who still runs in this container could have; somebody outside of it could"
+    return f"{text}: in this container {', '.join(who)} could have, and somebody outside of it"
+
+
+def what_followed(document: Document, at: int | None, culprit: str | None) -> str:
+    """How the others ended once the stop had begun."""
+    if at is None:
+        return ""
+    events = document["events"]
+    killed = {e["pid"] for e in events[at:] if e["what"] == "sent" and e["signal"] == "SIGKILL"}
+    swept = any(e["what"] == "swept" and e["signal"] == "SIGKILL" for e in events[at:])
+    ended: list[str] = []
+    forced: list[str] = []
+    for event in events[at:]:
+        if event["what"] == "exited" and event["process"] != culprit:
+            by_us = event["signal"] == "SIGKILL" and (event["pid"] in killed or swept)
+            (forced if by_us else ended).append(f"{event['process']} ({short(event)})")
+    parts = [f"stopped: {listed(ended)}"] if ended else []
+    if forced or swept:
+        parts.append(
+            f"killed when the grace of {document['grace']:g} s was over: {listed(forced or ['what was left'])}"
+        )
+    return f"then {'; '.join(parts)}" if parts else ""
+
+
+def short(event: Event) -> str:
+    return str(event["signal"] or f"exit code {event['code']}")
+
+
+def sender(signal: Event) -> str:
+    """Who sent a signal to pidone."""
+    if not signal["pid"]:
+        return "outside of this container"
+    name = signal["name"] or "a process that has gone"
+    return f"{name} (pid {signal['pid']}, {user(signal['uid'])})"
+
+
+def user(uid: int) -> str:
+    return "root" if uid == 0 else f"uid {uid}"
+
+
+def listed(names: list[str]) -> str:
+    names = names if len(names) <= 8 else [*names[:7], f"{len(names) - 7} more"]
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
+
+
+def span(seconds: float) -> str:
+    """0.0042 -> "4 ms"; 75 -> "1 min 15 s"; 93784 -> "1 d 2 h"."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    total = round(seconds)
+    for unit, size, below, smaller in (("min", 60, "s", 1), ("h", 3600, "min", 60), ("d", 86400, "h", 3600)):
+        if total < size * (24 if unit == "h" else 60) or unit == "d":
+            rest = total % size // smaller
+            return f"{total // size} {unit}" + (f" {rest} {below}" if rest else "")
+    raise AssertionError(seconds)

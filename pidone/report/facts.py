@@ -1,0 +1,127 @@
+"""Events -> the document: plain JSON, times in seconds since pidone began, processes by name.
+
+{"format": 1, "pidone", "group", "single", "began": ISO 8601, "lived": s, "exit_code": int or null while it lives,
+ "grace": s, "stop_signals": [...],
+ "memory": {"limit", "peak", "kills"}: bytes and a count, null where nobody knows
+ "orphans": reaped so far,
+ "processes": [{"name", "role", "instances": [{"pid", "forked", "execed", "started", "ready": [[from, to], ...],
+                "ended", "code", "signal", "core", "oom", "size", "failed"}], "restarts"}],
+ "events": [{"at", "what", ...}], "cause": {...} as `cause` makes it, "output": {name: [last lines]}}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pidone.init.plan import ROLES
+from pidone.init.signals import name as signal_name
+from pidone.report.replay import Event
+
+Document = dict[str, Any]
+
+#: Names of an event's fields, in the record's order. "process" is an index there and a name here; "signal" a number.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "forked": ("process", "pid"),
+    "execed": ("process", "pid"),
+    "failed": ("process", "code", "text"),
+    "exited": ("process", "pid", "code", "signal", "core", "oom"),
+    "sized": ("process", "size"),
+    "stopped": ("process", "pid"),
+    "turned": ("process", "to"),
+    "sent": ("process", "pid", "signal", "whole"),
+    "swept": ("signal",),
+    "said": ("line",),
+    "begun": ("process", "beside"),
+    "ended": ("process", "beside", "verdict", "text"),
+    "noted": ("process", "word"),
+    "suspects": ("process", "many"),
+    "exit": ("code",),
+    "signal": ("signal", "pid", "uid", "name"),
+    "reaped": ("pid", "name", "process", "code", "signal", "core", "waited"),
+    "missed": ("signals", "orphans", "sent"),
+}
+
+#: What is said of a process, by what it is: the place of the process's index among the words.
+ABOUT = {
+    "cannot start", "killed", "swallowed", "init failed", "sidecar ended", "essential ended", "not started", "restart",
+    "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
+    "stranger",
+}  # fmt: skip
+
+WORDS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
+VERDICTS = ("yes", "no", "unknown")
+
+
+def event(raw: Event, names: list[str]) -> dict[str, Any]:
+    """One event with named fields."""
+    at, kind, rest = raw[1] / 1e6, raw[2], raw[3:]
+    found: dict[str, Any] = {"n": raw[0], "at": round(at, 6), "what": kind, **dict(zip(FIELDS.get(kind, ()), rest))}
+    if kind == "said":
+        about = rest[0] in ABOUT or (rest[0] == "grace over" and len(rest) > 1)
+        if about and len(rest) > 1:
+            found["process"] = rest[1]
+        found["words"] = list(rest[2:] if about else rest[1:])
+    if kind == "suspects":
+        found["who"] = [{"pid": pid, "uid": uid, "name": name} for pid, uid, name in rest[2:]]
+    for key, table in (("word", WORDS), ("verdict", VERDICTS)):
+        if isinstance(found.get(key), int):
+            found[key] = table[found[key]]
+    if "process" in found:
+        index = found["process"]
+        found["process"] = names[index] if isinstance(index, int) and 0 <= index < len(names) else None
+    if found.get("signal"):
+        found["signal"] = signal_name(found["signal"])
+    elif "signal" in found:
+        found["signal"] = None
+    return found
+
+
+def make(context: dict[str, Any], raw: list[Event]) -> Document:
+    """context: what the document says of the group as a whole, and "names", "roles" of its processes."""
+    from pidone.report.cause import explain
+
+    context = dict(context)
+    names, roles = context.pop("names"), context.pop("roles")
+    events = [event(one, names) for one in raw]
+    processes: dict[str, dict[str, Any]] = {
+        name: {"name": name, "role": ROLES[role], "instances": [], "restarts": 0} for name, role in zip(names, roles)
+    }
+    for one in events:
+        process = processes.get(one.get("process") or "")
+        if process is not None:
+            live(process, one)
+    for process in processes.values():
+        process["restarts"] = max(0, len(process["instances"]) - 1)
+        for instance in process["instances"]:
+            if instance["ready"] and instance["ready"][-1][1] is None and instance["ended"] is not None:
+                instance["ready"][-1][1] = instance["ended"]
+    document = {"format": 1, **context, "processes": list(processes.values()), "events": events}
+    document["cause"] = explain(document)
+    return document
+
+
+NEW = ("pid", "forked", "execed", "started", "ended", "code", "signal", "core", "oom", "size", "failed")
+
+
+def live(process: dict[str, Any], one: dict[str, Any]) -> None:
+    """What an event means for a process's instances."""
+    kind, at, instances = one["what"], one["at"], process["instances"]
+    if kind == "forked" or (kind == "failed" and (not instances or instances[-1]["ended"] is not None)):
+        instances.append({**dict.fromkeys(NEW), "ready": [], "pid": one.get("pid"), "forked": at})
+    if not instances:
+        return  # its beginning is no longer in the record
+    last = instances[-1]
+    if kind == "execed":
+        last["execed"] = at
+    elif kind == "exited" and last["ended"] is None:
+        last.update(ended=at, code=one["code"], signal=one["signal"], core=one["core"], oom=one["oom"])
+    elif kind == "failed":
+        last.update(ended=at, code=one["code"], failed=one.get("text", ""))
+    elif kind == "sized":
+        last["size"] = one["size"] * 1024
+    elif kind == "turned" and one["to"] == "started":
+        last["started"] = at
+    elif kind == "turned" and one["to"] == "ready":
+        last["ready"].append([at, None])
+    elif kind == "turned" and last["ready"]:
+        last["ready"][-1][1] = at

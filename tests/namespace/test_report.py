@@ -1,0 +1,251 @@
+"""Why did it die? Real deaths of real groups: what the last line says, and what --report keeps."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import PYTHON, ROOT, Pidone, Result
+
+
+def said(result: Result) -> str:
+    """The report's line."""
+    found = [line for line in result.err.splitlines() if line.startswith("pidone: report: ")]
+    assert len(found) == 1, result
+    return found[0]
+
+
+def ctl(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PYTHON, "-m", "pidone.ctl.main", *words], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_a_primary_s_own_code_and_what_followed(pidone: Pidone, helper: str, write: Write) -> None:
+    file = write(
+        "g.toml", process("log", "sidecar", helper, "app", "log") + process("main", "primary", "sh", "-c", "exit 3")
+    )
+    result = pidone.run("-c", file)
+    assert result.code == 3 and said(result).endswith("; then stopped: log (exit code 0); exit code 3"), result
+    assert "report: main (pid " in said(result) and ") ended with exit code 3, " in said(result), result
+
+
+def test_a_clean_end_says_nothing(pidone: Pidone, helper: str, write: Write) -> None:
+    file = write("g.toml", process("main", "primary", helper, "app", "main", "code=6"))
+    with pidone.start("-c", file) as run:
+        run.line("main started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 6 and result.err == "", result  # it was asked to stop, and did
+    assert pidone.run("--", "sh", "-c", "exit 7").err == "", "a single command's code is its own affair"
+
+
+def test_a_fault_is_told_from_what_somebody_sent(pidone: Pidone, helper: str) -> None:
+    result = pidone.run("--", helper, "fault")
+    assert "was killed by SIGSEGV" in said(result) and "touched memory that is not its own" in said(result), result
+
+
+def test_who_could_have_sent_sigkill_is_named(pidone: Pidone, helper: str, write: Write) -> None:
+    """Of two neighbours only one may: the other is neither root nor of the victim's user."""
+    kill = 'until p=$(pgrep -f "app victim$"); do sleep 0.01; done; kill -9 $p; trap "" TERM; echo done; sleep 0.3'
+    file = write(
+        "g.toml",
+        process("bystander", "sidecar", helper, "app", "bystander", more="user = '4242:4242'")
+        + process("killer", "sidecar", "sh", "-c", kill)
+        + process("main", "primary", helper, "app", "victim", more="user = '4343:4343'"),
+    )
+    result = pidone.run("-c", file)
+    assert result.code == 137 and "in this container " in said(result), result
+    could = said(result).partition("in this container ")[2].partition(" could have")[0]
+    assert "killer (pid " in could and "bystander" not in could, result
+
+
+def test_a_primary_that_its_probe_has_ended_is_said_although_the_code_is_0(
+    pidone: Pidone, helper: str, write: Write
+) -> None:
+    probe = "liveness = { exec = ['false'], period = '50ms' }"
+    result = pidone.run("-c", write("g.toml", process("main", "primary", helper, "app", "main", more=probe)))
+    assert result.code == 0 and "its liveness probe failed 3 times: exit code 1" in said(result), result
+
+
+def test_a_grace_that_was_over(pidone: Pidone, helper: str, write: Write) -> None:
+    file = write(
+        "g.toml",
+        "[group]\ngrace = '2.1s'\n"
+        + process("log", "sidecar", helper, "app", "log")
+        + process("main", "primary", helper, "app", "main", "ignore=15"),
+    )
+    with pidone.start("-c", file) as run:
+        run.line("main started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 137, result
+    assert "report: asked to stop by SIGTERM from outside of this container, " in said(result), result
+    assert "it had not ended when the grace of 2.1 s was over; then stopped: log (exit code 0)" in said(result), result
+
+
+def test_a_signal_s_sender_inside_is_named(pidone: Pidone, helper: str, write: Write) -> None:
+    file = write(
+        "g.toml",
+        "[group]\ngrace = '0.1s'\ntime_scale = 0.1\n" + process("main", "primary", helper, "app", "main", "ignore=15"),
+    )
+    with pidone.start("-c", file) as run:
+        run.line("main started")
+        inside = ["nsenter", "-t", str(run.pid), "-p", "-m", "sh", "-c", "sleep 0.01; kill -TERM 1; sleep 1"]
+        killer = subprocess.Popen(inside)
+        result = run.end()
+        killer.wait()
+    assert "asked to stop by SIGTERM from sh (pid " in said(result) and ", root)" in said(result), result
+
+
+def report(result: Result, path: Path) -> dict[str, Any]:
+    assert path.is_file(), result
+    return dict(json.loads(path.read_text()))
+
+
+def test_the_whole_report_has_each_instance_with_its_times(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
+    file = write(
+        "g.toml",
+        process("step", "init", "true")
+        + process(
+            "api", "sidecar", "sh", "-c", "sleep 0.1; exit 3", more="backoff = { initial = '100ms', max = '100ms' }"
+        )
+        + process("main", "primary", "sleep", "0.7"),
+    )
+    out = tmp_path / "out.json"
+    result = pidone.run("-o", str(out), "-c", file)
+    assert result.code == 0 and "report" not in result.err, result
+    made = report(result, out)
+    step, api, main = made["processes"]
+    assert made["exit_code"] == 0 and made["cause"]["process"] == "main" and made["group"] == "group"
+    assert step["instances"][0]["code"] == 0 and step["restarts"] == 0
+    assert api["restarts"] == len(api["instances"]) - 1 >= 2
+    for one in api["instances"][:-1]:
+        assert one["code"] == 3 and one["forked"] < one["execed"] <= one["started"] < one["ended"], one
+        assert one["ready"] == [[one["started"], one["ended"]]] or one["ready"][0][1] == one["ended"]
+    ends = [(a["ended"], b["forked"]) for a, b in zip(api["instances"][1:], api["instances"][2:])]
+    assert all(forked - ended >= 0.099 for ended, forked in ends), ends
+    assert main["instances"][0]["pid"] > api["instances"][0]["pid"]
+
+
+def test_a_single_command_s_report_tells_signals_and_orphans(pidone: Pidone, helper: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    script = f"(sleep 0.1 & exit 0); exec {helper} app main code=4"
+    with pidone.start("--report", str(out), "--", "sh", "-c", script) as run:
+        run.line("main started")
+        run.kill(signal.SIGUSR1)
+        run.line("main got 10")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    made = report(result, out)
+    assert result.code == 4 and result.err == "" and made["single"], result
+    events = [event for event in made["events"] if event["what"] == "signal"]
+    assert [(event["signal"], event["pid"]) for event in events] == [("SIGUSR1", 0), ("SIGTERM", 0)], events
+    assert made["processes"][0]["instances"][0]["code"] == 4
+
+
+def test_a_storm_of_orphans_is_counted_and_leaves_the_rest_in_the_record(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+    file = write("g.toml", process("main", "primary", helper, "orphans", "5000"))
+    result = pidone.run("-o", str(out), "-c", file)
+    made = report(result, out)
+    assert made["orphans"] == 5000, result
+    noted = [event for event in made["events"] if event["what"] == "reaped"]
+    missed = sum(event["orphans"] for event in made["events"] if event["what"] == "missed")
+    assert noted and len(noted) + missed == 5000 and noted[0]["name"] == "helper", (len(noted), missed)
+    assert [event["what"] for event in made["events"]][:2] == ["forked", "execed"]
+
+
+@pytest.mark.parametrize("where", ["/no/such/dir/r.json", "/dev/full", "/etc"])
+def test_a_report_that_cannot_be_written_is_said_and_changes_no_code(pidone: Pidone, where: str) -> None:
+    result = pidone.run("-o", where, "--", "sh", "-c", "exit 9")
+    assert result.code == 9 and result.err.startswith(f"pidone: cannot write the report {where}: "), result
+    assert result.err.count("\n") == 1, result
+
+
+def test_a_disk_that_is_full_keeps_the_report_of_before(pidone: Pidone, tmp_path: Path) -> None:
+    """Whole or not at all."""
+    full = ["sh", "-c", f'mount -t tmpfs -o size=4k tmpfs {tmp_path} && echo old >{tmp_path}/r.json && "$@" && '
+            f"cat {tmp_path}/r.json; ls {tmp_path}", "sh"]  # fmt: skip
+    result = pidone.run("-o", f"{tmp_path}/r.json", "--", "true", wrap=full)
+    assert "cannot write the report" in result.err and "no space left on device" in result.err, result
+    assert result.text == "old\nr.json\n", result
+
+
+def test_a_report_into_a_pipe_that_nobody_reads_delays_the_end_by_a_moment_only(pidone: Pidone, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    began = time.monotonic()
+    result = pidone.run("-o", str(tmp_path / "fifo"), "--", "sh", "-c", "exit 5")
+    assert result.code == 5 and time.monotonic() - began < 8, result
+
+
+@pytest.fixture
+def made(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> Path:
+    out = tmp_path / "made.json"
+    file = write(
+        "g.toml", process("log", "sidecar", helper, "app", "log") + process("main", "primary", "sh", "-c", "exit 3")
+    )
+    assert pidone.run("-o", str(out), "-c", file).code == 3
+    return out
+
+
+def test_pidonectl_makes_text_picture_and_page_of_it(made: Path, tmp_path: Path) -> None:
+    text = ctl("report", str(made))
+    assert text.returncode == 0 and text.stderr == "", text
+    assert "main (pid " in text.stdout and "the group stops" in text.stdout and "exit code 3" in text.stdout
+    rows = [line.split() for line in text.stdout.splitlines()]
+    assert any(row[:2] == ["log", "sidecar"] for row in rows) and any(row[:2] == ["main", "primary"] for row in rows)
+    svg = xml.fromstring(ctl("report", "--svg", str(made)).stdout)
+    titles = [node.text or "" for node in svg.iter("{http://www.w3.org/2000/svg}title")]
+    assert any(title.startswith("main 1, pid ") for title in titles) and any("SIGTERM sent to log" in t for t in titles)
+    page = tmp_path / "page.html"
+    assert ctl("report", "--html", "-o", str(page), str(made)).returncode == 0
+    assert (
+        "http://" not in page.read_text().replace("http://www.w3.org/2000/svg", "")
+        and "https://" not in page.read_text()
+    )
+    assert json.loads(ctl("report", "--json", str(made)).stdout) == json.loads(made.read_text())
+
+
+def test_what_is_no_report_is_one_line(made: Path, tmp_path: Path) -> None:
+    text = made.read_text()
+    document = json.loads(text)
+    for name, content, words in (
+        ("cut", text[: len(text) // 2], "is no whole report: line "),
+        ("empty", "", "is empty: pidone did not come to write it, or it is still running"),
+        ("binary", "\udcff\udc80", "is no whole report"),
+        ("list", "[]", "is no report of pidone's: it is no table"),
+        ("other", "{}", "is no report of pidone's: its format is None"),
+        ("less", json.dumps({**document, "events": None}), "events is missing, or not what it should be"),
+        (
+            "odd",
+            json.dumps({**document, "events": [{"at": 1, "what": "exited"}]}),
+            "is no report of pidone's: KeyError",
+        ),
+        ("deep", "[" * 100000, "is no whole report"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content.encode("utf-8", "surrogateescape"))
+        result = ctl("report", str(path))
+        assert result.returncode == 1 and result.stderr.startswith(f"pidonectl: {path} ") and words in result.stderr, (
+            result
+        )
+        assert result.stderr.count("\n") == 1 and result.stdout == "", result
+    assert "cannot read /nope: no such file" in ctl("report", "/nope").stderr
+    result = ctl("report", str(made), "--html", "-o", "/nope/page.html")
+    assert (
+        result.returncode == 1
+        and result.stderr == "pidonectl: cannot write /nope/page.html: no such file or directory\n"
+    )

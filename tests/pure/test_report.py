@@ -1,0 +1,202 @@
+"""The record's rings, and what is made of them: on invented events, whatever they are."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as xml
+from html.parser import HTMLParser
+from time import monotonic
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pidone.desk.record import MOST, SLOT, SLOTS, Record
+from pidone.init.plan import INIT, PRIMARY, SIDECAR
+from pidone.report import cause, facts, page, replay, text, timeline
+
+NAMES = ["step", "log", "main"]
+
+
+def document(events: list[tuple[Any, ...]], code: int | None = 1, single: bool = False, **more: Any) -> dict[str, Any]:
+    context = {
+        "pidone": "1", "group": "g", "single": single, "began": "2026-01-01T00:00:00.000Z", "lived": 60.0,
+        "exit_code": code,
+        "grace": 8.0, "stop_signals": ["SIGTERM", "SIGINT"], "memory": {"limit": None, "peak": None, "kills": None},
+        "orphans": 0, "names": NAMES, "roles": [INIT, SIDECAR, PRIMARY], **more,
+    }  # fmt: skip
+    return facts.make(context, [(n, n * 1000, *event) for n, event in enumerate(events)])
+
+
+def record() -> Record:
+    return Record(monotonic())
+
+
+def test_what_is_noted_is_read_again_in_order() -> None:
+    made = record()
+    made.note("forked", 0, 7)
+    made.note("signal", 15, 3, 0, "kill")
+    made.note("execed", 0, 7)
+    found = replay.events(made.memory)
+    assert [event[2:] for event in found] == [("forked", 0, 7), ("signal", 15, 3, 0, "kill"), ("execed", 0, 7)]
+    assert [event[2] for event in replay.events(made.memory, since=found[0][0])] == ["signal", "execed"]
+
+
+def test_the_oldest_go_first_and_a_storm_of_orphans_pushes_out_no_process() -> None:
+    made = record()
+    for number in range(SLOTS[0] + 10):
+        made.note("execed", number, 1)
+    for number in range(10 * SLOTS[1]):
+        made.note("reaped", number, "x", -1, 0, 0, False, 0)
+    found = replay.events(made.memory)
+    assert [event[3] for event in found if event[2] == "execed"] == list(range(10, SLOTS[0] + 10))
+    assert len(found) == sum(SLOTS) and found == sorted(found)
+
+
+@given(st.lists(st.one_of(st.integers(-(2**40), 2**40), st.text(max_size=400), st.booleans(), st.none()), max_size=8))
+def test_an_event_of_any_size_fits_its_slot_and_harms_no_other(fields: list[Any]) -> None:
+    made = record()
+    made.note("forked", 0, 1)
+    made.note("said", *fields)
+    made.note("forked", 1, 2)
+    found = replay.events(made.memory)
+    assert [event[2] for event in found] == ["forked", "said", "forked"]
+    assert found[1][3:] == tuple(fields)[: len(found[1]) - 3] and found[2][3:] == (1, 2)
+
+
+def test_a_slot_that_is_being_written_is_left_out() -> None:
+    made = record()
+    made.note("forked", 0, 1)
+    made.memory[16 : 16 + SLOT] = b"\xff" * SLOT
+    made.note("forked", 1, 2)
+    assert [event[3:] for event in replay.events(made.memory)] == [(1, 2)]
+
+
+def test_of_what_comes_in_thousands_a_part_is_noted_and_all_is_counted() -> None:
+    made = record()
+    noted = sum(made.spare(1) for _ in range(5000))
+    assert noted == MOST
+    made.flush()
+    assert replay.events(made.memory)[-1][2:] == ("missed", 0, 5000 - MOST, 0)
+
+
+STARTED = [("forked", 1, 3), ("execed", 1, 3), ("forked", 2, 4), ("execed", 2, 4), ("turned", 2, "started")]
+END = [("turned", -1, "stop"), ("sent", 1, 3, 15, False), ("exited", 1, 3, 0, 0, False, False), ("exit", 1)]
+
+DEATHS: list[tuple[list[tuple[Any, ...]], str, str]] = [
+    ([("exited", 2, 4, 3, 0, False, False)], "main", "main (pid 4) ended with exit code 3"),
+    ([("exited", 2, 4, 0, 11, True, False)], "main", "killed by SIGSEGV and dumped its core"),
+    ([("exited", 2, 4, 0, 9, False, True)], "main", "the kernel killed it, for memory ran out"),
+    (
+        [("exited", 2, 4, 0, 9, False, False), ("suspects", 2, 5, (3, 0, "rsyslogd"), (9, 1, "sh"))],
+        "main", "in this container log (pid 3, root), sh (pid 9, uid 1), 3 more could have",
+    ),
+    (
+        [("said", "probe failed", 2, "liveness", 3, "no answer in 1 s"), ("sent", 2, 4, 15, False),
+         ("exited", 2, 4, 0, 0, False, False)],
+        "main", "pidone ended it: its liveness probe failed 3 times: no answer in 1 s",
+    ),
+    ([("failed", 2, 127, "/nope: no such file or directory")], "main", "cannot start main: /nope: no such file"),
+    (
+        [("signal", 10, 9, 1000, "sh"), ("sent", 2, 4, 10, False), ("exited", 2, 4, 0, 10, False, False)],
+        "main", "pidone passed it on from sh (pid 9, uid 1000)",
+    ),
+    (
+        [("exited", 1, 3, 7, 0, False, False), ("said", "essential ended", 1, 7, 0, "Error", 7)],
+        "log", "log (pid 3) ended with exit code 7",
+    ),
+    ([("said", "deadline")], "", "the group had lived for its deadline"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("death", "who", "why"), DEATHS, ids=[why for _, _, why in DEATHS])
+def test_the_first_to_die_is_found_and_why(death: list[tuple[Any, ...]], who: str, why: str) -> None:
+    found = document([*STARTED, *death, *END])["cause"]
+    assert (found["process"] or "") == who and why in found["why"], found
+    assert found["lines"][-1] == "exit code 1"
+
+
+def test_in_a_stop_that_was_asked_for_the_culprit_is_who_had_to_be_killed() -> None:
+    killed = [
+        ("signal", 15, 0, 0, ""), ("turned", -1, "stop"), ("sent", 2, 4, 15, False), ("said", "grace over", 2, 8.0),
+        ("sent", 2, 4, 9, True), ("exited", 2, 4, 0, 9, False, False), ("exited", 1, 3, 0, 0, False, False),
+    ]  # fmt: skip
+    found = document([*STARTED, *killed], code=137)["cause"]
+    assert found["lines"] == [
+        "asked to stop by SIGTERM from outside of this container, 5 ms after the start",
+        "main (pid 4) was killed by SIGKILL, 8 ms after its start: pidone ended it: it had not ended when the grace of"
+        " 8 s was over", "then stopped: log (exit code 0)", "exit code 137",
+    ]  # fmt: skip
+
+
+def test_a_living_group_has_no_cause() -> None:
+    found = document(STARTED, code=None)["cause"]
+    assert found == {"began": None, "process": None, "why": None, "then": None, "lines": []}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.0042, "4 ms"), (0.9996, "1000 ms"), (1, "1.0 s"), (59.94, "59.9 s"), (75, "1 min 15 s"), (3600, "1 h"),
+     (93784, "1 d 2 h"), (7 * 86400, "7 d")],
+)  # fmt: skip
+def test_a_span_is_said_as_people_do(seconds: float, said: str) -> None:
+    assert cause.span(seconds) == said
+
+
+KINDS = {
+    "forked": (0, 0), "execed": (0, 0), "failed": (0, 0, "t"), "exited": (0, 0, 0, 0, True, True), "stopped": (0, 0),
+    "sized": (0, 0), "turned": (0, "to"), "sent": (0, 0, 0, True), "swept": (0,), "begun": (0, "t"),
+    "ended": (0, "t", 1.5, "t"), "noted": (0, 1.5), "exit": (0,), "signal": (0, 0, 0, "t"),
+    "reaped": (0, "t", 0, 0, 0, True, 0), "missed": (0, 0, 0),
+}  # fmt: skip
+VALUES = {
+    int: st.integers(-1, 66),
+    float: st.integers(0, 2),
+    bool: st.booleans(),
+    str: st.sampled_from(["<b>&\"'", "", "]]>", "\x1b[1m"]),
+}
+EVENTS = st.sampled_from(sorted(KINDS)).flatmap(
+    lambda kind: st.tuples(
+        st.just(kind),
+        *(st.sampled_from(["stop", "started", "ready", "not ready"]) if field == "to" else VALUES[type(field)]
+          for field in KINDS[kind]),
+    )
+)  # fmt: skip
+SAID = st.sampled_from([
+    ("said", "grace over"), ("said", "grace over", 1, 3.0), ("said", "restart limit", 1, 3, 1), ("said", "listener", "x", True),
+    ("said", "init failed", 0, 9, 0, "Error", 9), ("said", "probe failed", 2, "liveness", 1, ""), ("said", "deadline"),
+    ("said", "hook failed", 1, "pre_stop", "no"), ("said", "no daemon", 1, 60.0), ("said", "killed", 2, 9, False),
+    ("suspects", 2, 0), ("suspects", 2, 1, (7, 0, "<i>")),
+])  # fmt: skip
+
+
+class Strict(HTMLParser):
+    """Every tag that is opened is closed again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attributes: Any) -> None:
+        self.seen.add(tag)
+        if tag not in ("meta", "input", "link"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: Any) -> None:
+        self.seen.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(EVENTS, SAID), max_size=30), st.booleans(), st.sampled_from([None, 0, 137]))
+def test_whatever_has_happened_it_can_be_told_and_shown(events: list[Any], single: bool, code: int | None) -> None:
+    """The oldest events may be gone, so nothing may be taken for granted."""
+    made = document(events, code, single, output={"main": ["<script>alert(1)</script>"]})
+    assert text.lines(made)
+    xml.fromstring(timeline.draw(made).replace("\x1b", ""))
+    parser = Strict()
+    parser.feed(page.make(made))
+    assert not parser.open and not {"b", "i"} & (parser.seen - {"b"}) and "<script>alert" not in page.make(made)
