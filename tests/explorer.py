@@ -56,6 +56,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "message": {"message": b"/m"},
     "stopped": {},
     "bounded": {},
+    "logged": {"log": ("json",)},
 }  # fmt: skip
 
 Kind = tuple[int, int, str]  # role, restart policy, key of KINDS
@@ -197,7 +198,11 @@ class World:
                     found.append((e.STOPPED, i))
         for i, what in self.beside:
             if i < 0:
-                found += [(e.ENDED, i, what, e.UNKNOWN, ""), (e.NOTED, i, e.LISTENING)]
+                found.append((e.ENDED, i, what, e.UNKNOWN, ""))
+                if what == "notify":
+                    found.append((e.NOTED, i, e.LISTENING))
+                elif not self.running and self.group.phase >= SWEPT:
+                    found.append((e.ENDED, i, what, e.YES, ""))
                 continue
             found += [(e.ENDED, i, what, e.YES, ""), (e.ENDED, i, what, e.NO, "x")]
             if what in ("startup", "liveness", "post_start", "leftovers"):
@@ -395,7 +400,7 @@ class World:
     def on_aside(self, i: int, what: str) -> None:
         assert (i, what) not in self.beside, "twice at once"
         if self.stop_at is not None:
-            assert what in ("pre_stop", "readiness", "message", "follow"), f"{what} after the stop had begun"
+            assert what in ("pre_stop", "readiness", "message", "follow", "pump"), f"{what} after the stop had begun"
         if i < 0:
             pass
         elif what in ("leftovers", "message"):
@@ -516,7 +521,7 @@ def kinds_of(role: int, full: bool) -> Iterator[Kind]:
         yield role, policy, "startup"
         yield role, policy, "post_start"
         if full:
-            for what in ("liveness", "pre_stop", "told", "all", "daemon", "message", "stopped", "bounded"):
+            for what in ("liveness", "pre_stop", "told", "all", "daemon", "message", "stopped", "bounded", "logged"):
                 yield role, policy, what
     if full and role != INIT:
         yield role, NEVER, "rules"

@@ -4,6 +4,7 @@ helpers    the table of all below: handler -> function
 http, tcp, file       probes that are asked from outside of the process
 notify     receives what processes say by sd_notify(3)
 follow     finds the daemon of a program that went into the background
+pump       carries the output of processes
 leftovers  ends what a process left behind
 message    reads the termination message of a process that has ended
 suspects   finds who could have sent a process SIGKILL

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 from pidone import __version__
 from pidone.declare import memory
 from pidone.desk.kills import count_kills
+from pidone.desk.output import tail
 from pidone.init.signals import name as signal_name
 from pidone.report import facts, replay
 
@@ -43,7 +44,23 @@ def document(loop: Loop, code: int | None) -> dict[str, Any]:
     }
     if record is not None:
         record.flush()
+        context["output"] = last_lines(loop)
     return facts.make(context, loop.notes if record is None else replay.events(record.memory))
+
+
+def last_lines(loop: Any) -> dict[str, list[str]]:
+    """Of each process whose output pidone carries, and which has said something: the last 80 lines (S97)."""
+    if loop.output is None:
+        return {}
+    found = {}
+    for place, (index, _) in enumerate(loop.output.streams()):
+        count, data = tail(loop.output.tails, place)
+        lines = data.decode("utf-8", "replace").splitlines()
+        if count > len(data):
+            del lines[:1]  # it has lost its beginning
+        if lines:
+            found[loop.plan.processes[index].name] = lines[-80:]
+    return found
 
 
 def moment(at: float) -> str:

@@ -27,7 +27,8 @@ def run(loop: Loop, code: int, troubled: bool) -> None:
         text = "; ".join(cause["lines"])
         if cause["began"] not in ("failed", "cannot start") or cause["then"]:  # else the line before has said it all
             say(f"report: {text}")
-        to_message(text.encode())
+        output = document["output"].get(cause["process"], []) if cause["process"] else []
+        to_message(text.encode(), "\n".join(output).encode()[-TAIL:])
     if loop.report is not None:
         to_file(loop.report, document, loop.inherited.cwd)
 
@@ -52,11 +53,18 @@ def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
             pass
 
 
-def to_message(text: bytes) -> None:
-    """What a Pod shows of a container that has ended (S96), unless the primary has said something itself."""
+#: Bytes of the last lines of the culprit's output that go with it (S97).
+TAIL = 2048
+
+
+def to_message(text: bytes, output: bytes) -> None:
+    """What a Pod shows of a container that has ended (S96), unless the primary has said something itself.
+
+    With the last lines of the culprit's output, where pidone carries it (S97).
+    """
     try:
         if os.path.getsize(OUTER) == 0:
             with open(OUTER, "wb") as file:
-                file.write(text[:MOST])
+                file.write(text[: MOST - len(output) - 1] + b"\n" + output)
     except OSError:
         pass  # we are not in a Pod

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 PROBES = ("startup", "readiness", "liveness")
 
+#: log = { file = ... }: bytes of the file, and how many older ones are kept.
+LOG_SIZE, LOG_KEEP = 10 << 20, 3
+
 #: Keys that make a process more than a place in the list.
 MORE = (
     "restart", "restart_rules", "backoff", "max_restarts", "essential", *PROBES, "post_start", "pre_stop", "grace",
-    "leftovers", "pid_file", "termination_message", "needs", "after",
+    "leftovers", "pid_file", "termination_message", "needs", "after", "log",
 )  # fmt: skip
 
 
@@ -50,7 +53,17 @@ def pack(index: int, entry: Entry, env: dict[str, str], policy: int | None, scal
         entry.get("leftovers", False),
         entry["pid_file"].encode() if "pid_file" in entry else None,
         entry["termination_message"].encode() if "termination_message" in entry else None,
+        log(entry["log"]) if "log" in entry else None,
     )
+
+
+def log(found: dict[str, Any]) -> tuple[Any, ...] | None:
+    """As aside/pump.py takes it; None where pidone does not touch the output."""
+    if "file" in found:
+        return "file", found["file"].encode(), found.get("max_size", LOG_SIZE), found.get("keep", LOG_KEEP)
+    if found["mode"] == "inherit":
+        return None
+    return ("prefix", found.get("time", False)) if found["mode"] == "prefix" else ("json",)
 
 
 def probe(found: dict[str, Any], env: dict[str, bytes], scale: float) -> tuple[Any, ...]:

@@ -98,8 +98,6 @@ class Checker:
                         self.wrong((*path, key), f"{label}: {key}.{inner} = {shorten(item)}: wanted is {text}")
                 except ValueError as error:
                     self.wrong((*path, key), f"{label}: {key} = {shorten(value)}: wanted is {error}")
-            elif key in schema.LATER:
-                self.wrong((*path, key), f"{label}: '{key}' is not in this version of pidone yet; leave it out")
             else:
                 self.wrong((*path, key), f"{label}: unknown key '{key}'{nearest(key, readers)}")
         return found

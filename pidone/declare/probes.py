@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from pidone.declare import schema
+from pidone.declare.care import LOG_SIZE
 from pidone.pod.care import AGAIN, ALL, POLICIES, TOLD
 
 #: Of the kubelet (S26), in seconds and counts.
@@ -234,6 +235,43 @@ def truth(value: Any) -> bool:
     return value
 
 
+LOGS = '"inherit", "prefix", "json", { mode = "prefix", time = true } or { file = "/var/log/web.log" }'
+
+
+def log(value: Any) -> dict[str, Any]:
+    """{"mode", and "time", or "file", "max_size" (bytes), "keep"}"""
+    found: dict[str, Any] = {"mode": value} if isinstance(value, str) else value
+    if not isinstance(found, dict) or ("mode" in found) == ("file" in found):
+        raise ValueError(LOGS)
+    known = {"mode", "time"} if "mode" in found else {"file", "max_size", "keep"}
+    wrong = [(key, item, str(unknown_key(key, known))) for key, item in found.items() if key not in known]
+    readers: dict[str, schema.Reader] = {
+        "mode": log_mode, "time": truth, "file": schema.absolute, "max_size": schema.memory,
+        "keep": schema.between(0, 1000),
+    }  # fmt: skip
+    made: dict[str, Any] = {}
+    for key in known & set(found):
+        try:
+            made[key] = readers[key](found[key])
+        except ValueError as error:
+            if isinstance(value, str):
+                raise
+            wrong.append((key, found[key], str(error)))
+    if made.get("time") and made.get("mode") != "prefix" and not wrong:
+        wrong.append(("time", True, 'time with mode = "prefix" only: JSON has it anyway'))
+    if made.get("max_size", LOG_SIZE) < 4096:
+        wrong.append(("max_size", found["max_size"], 'at least "4KiB"'))
+    if wrong:
+        raise schema.Wrongs(wrong)
+    return made
+
+
+def log_mode(value: Any) -> str:
+    if value not in ("inherit", "prefix", "json"):
+        raise ValueError(LOGS)
+    return str(value)
+
+
 def leftovers(value: Any) -> bool:
     if value not in ("end", "keep"):
         raise ValueError('"end" or "keep"')
@@ -260,6 +298,7 @@ PROCESS: dict[str, schema.Reader] = {
     "ports": ports,
     "leftovers": leftovers,
     "termination_message": schema.absolute,
+    "log": log,
 }
 
 #: Keys of [group] beyond those in `schema`.
@@ -269,6 +308,7 @@ GROUP: dict[str, schema.Reader] = {
     "deadline": above_zero,
     "stop_timeout": above_zero,
     "time_scale": lambda value: scale(value),
+    "log": log,
 }
 
 

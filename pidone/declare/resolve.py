@@ -74,6 +74,8 @@ class Resolver:
     def process(self, index: int, entry: Entry, socket: bytes | None) -> Process:
         env = {**self.env_file(entry), **entry.get("env", {})}
         group = self.declaration
+        if "log" in group:
+            entry = {"log": group["log"], **entry}
         made = care.pack(index, entry, env, group.get("restart"), group.get("time_scale", 1.0))
         if socket is not None:
             env.update(care.notify_environment(entry, socket, group.get("time_scale", 1.0)))

@@ -65,8 +65,8 @@ def of_roles(process: dict[str, Any]) -> Wrongs:
     if role == PRIMARY and process.get("replicas", 1) > 1:
         yield "replicas", "a primary has no replicas: exactly one process's exit is the container's"
     if process.get("replicas", 1) > 1:
-        for key in ("pid_file", "termination_message"):
-            if key in process:
+        for key in ("pid_file", "termination_message", "log"):
+            if key in process and (key != "log" or "file" in process[key]):
                 yield key, f"{key} with replicas: all of them would share one file"
         if isinstance(process.get("name"), str) and len(process["name"]) > 57:
             yield "name", "the name of replicas, with '-' and a number after it, has at most 63 characters"

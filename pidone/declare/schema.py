@@ -218,6 +218,3 @@ PROCESS: dict[str, Reader] = {
 }
 
 TABLES = ("group", "volume", "process", "signals")
-
-#: Planned, and not in this version. Refused by name: ignored, they would be promises not kept.
-LATER = {"log"}

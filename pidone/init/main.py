@@ -43,7 +43,10 @@ def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Lo
     from pidone.pod.group import Group
     from pidone.pod.loop import GroupLoop
 
-    return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted.verbose)
+    try:
+        return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted.verbose)
+    except OSError as error:
+        fail("cannot make the pipes of the group's output: %s" % posix.strerror(error.errno or 0).lower(), plan.CANNOT)
 
 
 def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int]]":

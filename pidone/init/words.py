@@ -102,7 +102,11 @@ def _swallowed(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
 
 
 def _grace_over(plan: "Plan", pids: "dict[int, int]", member: int = -1, grace: "float | None" = None) -> str:
-    killed = who(plan, pids, member) if member >= 0 else _names(others.survivors(), plan, pids)
+    left = [] if member >= 0 else others.survivors()
+    theirs = [pid for pid in left if not others.is_helper(pid)]
+    killed = who(plan, pids, member) if member >= 0 else _names(theirs, plan, pids)
+    if left and not theirs:  # but a pump that is waiting
+        return "the grace of %g s is over: output that nobody reads is dropped" % plan.grace
     return "the grace of %g s is over: SIGKILL to %s" % (
         plan.grace if grace is None else grace,
         killed or "what is left",

@@ -20,6 +20,9 @@ from pidone.init.plan import SIDECAR, Process
 from pidone.init.signals import ALL
 from pidone.init.spawn import Refused, answer_pipe, execute, prepare
 
+#: Helpers that are to outlast the sweep: they end by themselves.
+LASTING = ("suspects", "pump")
+
 
 def start(process: Process, inherited: "Inherited", handler: str, argument: "Any", awaited: bool) -> "tuple[int, int]":
     """Returns (pid, descriptor of its answer). Raises OSError where there is no pipe or no fork."""
@@ -65,8 +68,8 @@ def serve(inherited: "Inherited", handler: str, argument: "Any", answer: int) ->
     try:
         posix.setsid()
         inherited.restore_signals()
-        # the caller's mask is the app's; ours end when they are told to, but for the one that is to outlast the sweep
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL if handler == "suspects" else ())
+        # the caller's mask is the app's; ours end when they are told to, but for those that last
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL if handler in LASTING else ())
         from pidone.aside import helpers
 
         verdict, text = helpers.run(handler, argument, answer)

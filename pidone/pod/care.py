@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     HookSpec = tuple[str, Any]
     #: (exit codes, True for "all but these", AGAIN or ALL)
     Rule = tuple[tuple[int, ...], bool, int]
+    #: ("prefix", with the time?), ("json",) or ("file", path, bytes, how many older ones are kept)
+    LogSpec = tuple[Any, ...]
 
 NEVER, ON_FAILURE, ALWAYS = range(3)
 POLICIES = ("never", "on-failure", "always")
@@ -29,11 +31,13 @@ class Care:
 
     restart: policy. max_restarts: None for no limit. grace: of its own stop, None for the group's. leftovers: are they
     kept when it ends? pid_file: of a program that goes into the background. message: its termination message's file.
+    log: how its output is carried; None where it is not.
     """
 
     __slots__ = (
         "gate", "after", "restart", "rules", "backoff", "max_restarts", "essential", "startup", "readiness", "liveness",
         "post_start", "pre_stop", "grace", "leftovers", "pid_file", "message",
+        "log",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +58,7 @@ class Care:
         leftovers: bool = False,
         pid_file: "bytes | None" = None,
         message: "bytes | None" = None,
+        log: "LogSpec | None" = None,
     ) -> None:
         self.gate = gate
         self.after = after
@@ -71,3 +76,4 @@ class Care:
         self.leftovers = leftovers
         self.pid_file = pid_file
         self.message = message
+        self.log = log

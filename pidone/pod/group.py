@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
-from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SUSPEND
+from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SUSPEND, YES
 from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT, Machine
 from pidone.init.plan import CANNOT, INIT, PRIMARY
 from pidone.pod import restart
@@ -35,7 +35,7 @@ from pidone.pod.watch import PROBES
 REALTIME = 34
 MOST_HELD = 1024
 
-#: Seconds from the end of the listener of sd_notify until another one is forked.
+#: Seconds from the end of the listener of sd_notify, or the pump, until another one is forked.
 LISTEN_AGAIN = 0.1
 
 #: The exit code where a bound is over, as timeout(1) has it.
@@ -61,6 +61,8 @@ class Group(Stop):
         for what, bound in zip(("start timeout", "deadline"), self.plan.bounds):
             if bound is not None:
                 self.timers[ALL_OF_IT, what] = now + bound
+        if any(member.care.log is not None for member in self.members):
+            self.pump(now)
         if self.heard:
             self.advance(now)
         else:
@@ -296,6 +298,8 @@ class Group(Stop):
     def ended(self, now: float, index: int, what: str, verdict: int, text: str) -> None:
         if index != ALL_OF_IT:
             Life.ended(self, now, index, what, verdict, text)
+        elif what == "pump":
+            self.pumped(now, verdict, text)
         elif self.phase < STOP:
             if not self.deaf:
                 self.do(SAY, "listener", text, self.heard)
@@ -304,6 +308,16 @@ class Group(Stop):
                 self.timers[ALL_OF_IT, "notify"] = now + LISTEN_AGAIN
             else:
                 self.stop(now, CANNOT)
+
+    def pumped(self, now: float, verdict: int, text: str) -> None:
+        """The pump has ended: well when nobody is left who could write; any other is replaced (nothing is lost)."""
+        if verdict == YES:
+            return
+        self.do(SAY, "pump", text)
+        if self.phase < SWEPT:
+            self.timers[ALL_OF_IT, "pump"] = now + LISTEN_AGAIN
+        else:
+            self.pump(now)
 
     def start_over(self, now: float) -> None:
         self.bound_over(now, "start timeout")

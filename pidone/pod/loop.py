@@ -18,58 +18,43 @@ if TYPE_CHECKING:
     from pidone.pod.group import Group
 
 from pidone.desk.extras import Extras
+from pidone.desk.hearing import Hearing
 from pidone.desk.kills import count_kills
+from pidone.desk.output import Output
 from pidone.desk.record import Record
-from pidone.init.events import DEAD, ENDED, LISTENING, NO, NOTED, READY, SIGKILL, UNKNOWN, UNREADY, YES
+from pidone.init.events import ENDED, NO, SIGKILL, UNKNOWN, YES
 from pidone.init.loop import Loop
 from pidone.init.plan import INIT
 from pidone.init.signals import name as signal_name
 from pidone.init.spawn import answer_pipe
 from pidone.pod import beside
 
-#: Bytes of what the listener says at a time: member, what, and two pids of the sender (aside/notify.py).
-NOTE = 16
-
-
 HOOKS = ("post_start", "pre_stop")
 
 #: What the record tells the end of; that of a probe is told where it turns something.
 TOLD = (*HOOKS, "follow", "message")
 
-#: Bytes that are read of a line at once: sixteen notes.
-AT_ONCE = 16 * NOTE
 
-#: A process that has written so much to its descriptor without a newline is not going to.
-MOST = 1 << 16
-
-
-class GroupLoop(Loop):
+class GroupLoop(Hearing):
     """asides: pid -> (member, what, descriptor of its answer). tasks: (member, what) -> pid.
 
-    lines: descriptor -> member, of those that say themselves that they are ready; -1 for the listener's. former: the
-    session of each member's latest instance, also after its end. born: when those were forked whose daemon is to be
-    found. kills: of the memory, as far as we know. strangers: members of whom others have spoken. early: notes of
-    daemons that are not found yet. unheard: bytes without a newline, of each line.
+    former: the session of each member's latest instance, also after its end. born: when those were forked whose daemon
+    is to be found. kills: of the memory, as far as we know.
     """
 
-    __slots__ = (
-        "asides", "tasks", "lines", "former", "born", "kills", "strangers", "early", "unheard", "record",
-    )  # fmt: skip
+    __slots__ = ("asides", "former", "born", "kills", "record", "output")
     group: "Group"
     AWAITS = True
 
     def __init__(self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
-        Loop.__init__(self, group, inherited, terminal, verbose)
+        Hearing.__init__(self, group, inherited, terminal, verbose)
         self.record = Record(self.began)
+        logged = [index for index, member in enumerate(group.members) if member.care.log is not None]
+        self.output = Output(logged) if logged else None
         self.asides: "dict[int, tuple[int, str, int]]" = {}
-        self.tasks: "dict[tuple[int, str], int]" = {}
-        self.lines: "dict[int, int]" = {}
         self.former: "dict[int, int]" = {}
         self.born: "dict[int, float]" = {}
         self.kills = count_kills(self.plan.oom)
-        self.strangers: "set[int]" = set()
-        self.early: "dict[int, list[bytes]]" = {}
-        self.unheard: "dict[int, int]" = {}
 
     def note(self, kind: str, *fields: "Any") -> None:
         self.record.note(kind, *fields)
@@ -138,51 +123,6 @@ class GroupLoop(Loop):
         before, self.kills = self.kills, count_kills(self.plan.oom)
         return self.kills > before
 
-    def hear(self) -> None:
-        """One read of each: who writes for ever must not keep us from signals, the dead and the time."""
-        Loop.hear(self)
-        self.unread = False
-        for fd, member in list(self.lines.items()):
-            if self.lines.get(fd) != member:
-                continue  # an event has closed it, and may have given its number to another's
-            try:
-                data = posix.read(fd, AT_ONCE)
-            except BlockingIOError:
-                continue
-            self.unread = self.unread or len(data) == AT_ONCE
-            if member < 0:
-                self.take_notes(data)
-                if not data:
-                    self.close_line(fd)
-                continue
-            self.unheard[fd] += len(data)
-            if not data or b"\n" in data or self.unheard[fd] > MOST:
-                self.close_line(fd)
-            if b"\n" in data:
-                self.note("noted", member, READY)
-                self.feed((NOTED, member, READY))
-
-    def take_notes(self, data: bytes) -> None:
-        """What the listener passes on is the member's own word only if a process of the member has said it."""
-        for start in range(0, len(data) - NOTE + 1, NOTE):
-            member, what, top, session = [int.from_bytes(data[i : i + 4], "big") for i in range(start, start + NOTE, 4)]
-            if what == LISTENING:
-                self.feed((NOTED, -1, LISTENING))
-            elif self.pids.get(member) in (top, session):
-                if what in (READY, UNREADY, DEAD):
-                    self.note("noted", member, what)
-                self.feed((NOTED, member, what))
-            elif (member, "follow") in self.tasks:
-                self.early[member] = [*self.early.get(member, []), data[start : start + NOTE]][-16:]
-            elif member in self.pids and member not in self.strangers:  # or it is the last word of one that has ended
-                self.strangers.add(member)
-                self.say("stranger", member, top)
-
-    def close_line(self, fd: int) -> None:
-        del self.lines[fd]
-        self.unheard.pop(fd, None)
-        posix.close(fd)
-
     def forget(self, pid: int) -> None:
         if not self.group.members[self.members[pid]].followed:
             self.former[self.members[pid]] = pid
@@ -207,18 +147,29 @@ class GroupLoop(Loop):
         if self.group.members[member].role == INIT:
             self.kills = count_kills(self.plan.oom)  # what counts is what happens in its time
         extras = Extras(care.message)
+        writing = self.output.writing(member) if self.output is not None else None
+        if writing is not None:
+            extras.placed += [(writing, 1), (writing, 2)]
         for spec in (care.startup, care.readiness):
-            if spec is not None and spec[0] == "fd" and not extras.placed:
-                reading, writing = answer_pipe(awaited=True)
+            if spec is not None and spec[0] == "fd" and not extras.passing:
+                reading, given = answer_pipe(awaited=True)
                 self.lines[reading] = member
                 self.unheard[reading] = 0
-                extras.pass_on(writing, spec[1])
+                extras.pass_on(given, spec[1])
         return extras if extras.placed or care.message is not None else None
 
     def spec(self, member: int, what: str) -> "tuple[str, Any]":
         """(handler, argument) of what goes on beside a member."""
         if what == "notify":
             return what, (self.plan.notify, [p.name for p in self.plan.processes] if self.verbose else [])
+        if what == "pump":
+            streams = self.output.streams() if self.output is not None else []
+            declared = [
+                (place, fd, self.plan.processes[index].name, self.group.members[index].care.log)
+                for place, (index, fd) in enumerate(streams)
+            ]
+            writing = [ends[1] for ends in self.output.pipes.values()] if self.output is not None else []
+            return what, (declared, self.output and self.output.tails, [fd for fd in writing if fd >= 0])
         if what == "suspects":
             user = self.plan.processes[member].user
             return what, (user[0] if user else posix.getuid(), list(self.asides))
@@ -232,6 +183,11 @@ class GroupLoop(Loop):
             return what, (care.message, member == self.group.primary, len(self.plan.processes), user)
         spec = getattr(care, what)
         return ("hook", spec[1]) if spec[0] == "http" and what in ("post_start", "pre_stop") else spec[:2]
+
+    def sweep(self, number: int) -> None:
+        if self.output is not None:
+            self.output.close_writing()
+        Loop.sweep(self, number)
 
     def aside(self, member: int, what: str) -> None:
         try:
@@ -260,7 +216,7 @@ class GroupLoop(Loop):
             posix.close(fd)
         self.signal(pid, SIGKILL, True)
 
-    CALLS = (*Loop.CALLS, aside, drop, Loop.turned)
+    CALLS = (*Loop.CALLS[:2], sweep, *Loop.CALLS[3:], aside, drop, Loop.turned)
 
 
 def suspects(text: str) -> "list[Any]":

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
-from pidone.init.events import KILL, NOTE, SAY, SIGKILL
+from pidone.init.events import ASIDE, KILL, NOTE, SAY, SIGKILL
 from pidone.init.machine import HINT, KILLED, OVER, STOP, SWEPT
 from pidone.pod.life import Life
 from pidone.pod.member import RENEWED, STOPPING
@@ -26,7 +26,7 @@ LOST = (137, 0, "ContainerStatusUnknown")
 #: The method that is called when a time of the group itself has come.
 GROUP_DUE = {
     "start timeout": "start_over", "deadline": "deadline_over", "renew": "begin_anew", "notify": "listen",
-    "hint": "hint_due", "grace": "expire", "limit": "limit_over",
+    "pump": "pump", "hint": "hint_due", "grace": "expire", "limit": "limit_over",
 }  # fmt: skip
 
 
@@ -97,8 +97,11 @@ class Stop(Life):
             return
         if not alive:
             if not any("message" in member.busy for member in self.members):
+                waiting = (ALL_OF_IT, "pump") in self.timers
                 self.timers.clear()
                 self.sweep(now)
+                if waiting:
+                    self.pump(now)
             return
         free = alive if self.expired else self.order.free(alive)
         for index in free:
@@ -133,6 +136,9 @@ class Stop(Life):
             if "follow" in member.busy:
                 self.terminated(index, *LOST)  # whom we have not found, the sweep will
         self.progress(now)
+
+    def pump(self, now: float) -> None:
+        self.do(ASIDE, ALL_OF_IT, "pump")
 
     def exit(self) -> None:
         if self.code and not self.asked:

@@ -149,6 +149,10 @@ TEXTS: "dict[str, Any]" = {
     ),
 }
 
+TEXTS["pump"] = lambda plan, pids, text: (
+    "the pump of the output has ended: %s; another one follows" % (text or "killed")
+)
+
 _VERDICTS = ("yes", "no", "unknown")
 _NOTES = ("listening", "READY", "not ready", "WATCHDOG", "WATCHDOG=trigger")
 _said: "dict[int, str]" = {}

@@ -64,6 +64,9 @@ def explain(document: Document) -> dict[str, Any]:
     followed = what_followed(document, at, found["process"])
     if followed:
         lines.append(followed)
+    words = document["output"].get(found["process"])
+    if words and document["exit_code"] is not None:
+        lines.append(f"its last line: {words[-1][:200]}")
     if document["exit_code"] is not None:
         lines.append(f"exit code {document['exit_code']}")
     found["then"] = followed or None

@@ -96,6 +96,7 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
             if instance["ready"] and instance["ready"][-1][1] is None and instance["ended"] is not None:
                 instance["ready"][-1][1] = instance["ended"]
     document = {"format": 1, **context, "processes": list(processes.values()), "events": events}
+    document.setdefault("output", {})
     document["cause"] = explain(document)
     return document
 

@@ -99,7 +99,7 @@ env = { A = 1 }
 name = "main"
 role = "primary"
 command = []
-log = "json"
+log = "jsno"
 
 [[volume]]
 name = "data"
@@ -124,7 +124,7 @@ SIGHUP = ["mian"]
         (18, "process 'main': this name is taken, by line 11"),
         (19, "process 'main': a second primary, after that of line 10"),
         (20, "process 'main': command = []: wanted is a list of strings"),
-        (21, "process 'main': 'log' is not in this version of pidone yet; leave it out"),
+        (21, 'process \'main\': log = \'jsno\': wanted is "inherit", "prefix", "json"'),
         (23, "volume 'data': no path"),
         (27, "[signals] SIGNOPE: unknown signal 'SIGNOPE'"),
         (28, "[signals] SIGHUP: no process 'mian'; is it 'main'?"),

@@ -148,10 +148,25 @@ def test_s96_a_message_is_the_process_s_own_and_never_another_s_file(pod: Pod, p
     assert secret.stat().st_mode & 0o777 == 0o600
 
 
-def test_s97_there_are_no_log_lines_to_fall_back_to(pod: Pod) -> None:
-    """pidone does not carry a process's output: there is nothing to cut lines from."""
-    said = pod.refused(pod.primary(termination_message_policy='"FallbackToLogsOnError"'))
-    assert "unknown key 'termination_message_policy'" in said
+@pytest.mark.parametrize(("script", "kept"), [("seq 1 900; exit 1", True), ("seq 1 900; exit 0", False)])
+def test_s97_the_last_lines_of_a_failed_primary_are_its_message(
+    pod: Pod, tmp_path: Path, script: str, kept: bool
+) -> None:
+    """At most 2,048 bytes of them, where it has failed; a /dev of its own has the file that a Pod's has."""
+    outer, dev = tmp_path / "outer", tmp_path / "dev"
+    outer.touch()
+    dev.mkdir()
+    make = f"""mount -t tmpfs tmpfs {dev}; cd {dev}; touch null urandom termination-log
+    mount --bind /dev/null null; mount --bind /dev/urandom urandom; mount --bind {outer} termination-log
+    mount --rbind {dev} /dev; cd /; exec "$@\""""
+    main = pod.entry("main", "primary", "sh", "-c", script, log='"prefix"')
+    result = pod.start(main, wrap=["sh", "-c", make, "sh"], options=()).end()
+    text = outer.read_text()
+    if not kept:
+        assert text == "", result
+        return
+    assert text.startswith("main (pid ") and "ended with exit code 1" in text.splitlines()[0], (text, result)
+    assert text.endswith("\n899\n900") and len(text) < 2048 + len(text.splitlines()[0]) + 2, (text, result)
 
 
 def begun(*roles: int) -> Group:

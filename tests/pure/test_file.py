@@ -66,7 +66,7 @@ def test_whatever_is_toml_has_a_line_for_each_of_its_top_keys(text: str) -> None
         assert (key,) in found or any(path[0] == key for path in found), (text, key, found)
 
 
-@given(st.dictionaries(st.sampled_from([*schema.PROCESS, *schema.LATER, "nosuch"]), st.recursive(
+@given(st.dictionaries(st.sampled_from([*schema.PROCESS, "log", "nosuch"]), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=5,
 )))  # fmt: skip

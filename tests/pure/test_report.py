@@ -163,7 +163,8 @@ EVENTS = st.sampled_from(sorted(KINDS)).flatmap(
     )
 )  # fmt: skip
 SAID = st.sampled_from([
-    ("said", "grace over"), ("said", "grace over", 1, 3.0), ("said", "restart limit", 1, 3, 1), ("said", "listener", "x", True),
+    ("said", "grace over"), ("said", "grace over", 1, 3.0), ("said", "restart limit", 1, 3, 1),
+    ("said", "listener", "x", True),
     ("said", "init failed", 0, 9, 0, "Error", 9), ("said", "probe failed", 2, "liveness", 1, ""), ("said", "deadline"),
     ("said", "hook failed", 1, "pre_stop", "no"), ("said", "no daemon", 1, 60.0), ("said", "killed", 2, 9, False),
     ("suspects", 2, 0), ("suspects", 2, 1, (7, 0, "<i>")),
