@@ -28,6 +28,7 @@ from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE, POLICIES, Care
 from pidone.pod.member import RENEWED, Member
 from pidone.pod.order import Order
 from pidone.pod.probe import Probe
+from pidone.pod.steer import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
 
 GRACE = 4.0
 TERM, KILL = 15, 9
@@ -57,6 +58,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "stopped": {},
     "bounded": {},
     "logged": {"log": ("json",)},
+    "steered": {},
 }  # fmt: skip
 
 Kind = tuple[int, int, str]  # role, restart policy, key of KINDS
@@ -106,7 +108,7 @@ _copy_group = copier(pod.Group, {"timers": "dict(v)", "held": "list(v)", "action
 _plain_group = attrgetter("phase", "code", "blame", "expired", "asked", "heard", "deaf", "renewing")
 _plain_member = attrgetter(
     "state", "reason", "passed", "started", "ready", "ending", "stopped", "sent", "noted", "followed", "last",
-    "again", "complained",
+    "again", "complained", "parked", "again_wanted",
 )  # fmt: skip
 _plain_probe = attrgetter("result", "last", "tries")
 
@@ -196,6 +198,11 @@ class World:
                     found.append((e.EXITED, i, 0, 0, True))
                 if self.kinds[i][2] == "stopped" and not self.group.members[i].stopped:
                     found.append((e.STOPPED, i))
+        for i, kind in enumerate(self.kinds):
+            if kind[2] == "steered":
+                found += [(e.COMMAND, verb, i, 10) for verb in (STOP_ONE, START_ONE, RESTART_ONE, SIGNAL_ONE)]
+                if not self.signals:
+                    found.append((e.COMMAND, STOP_ALL, i, 0))
         for i, what in self.beside:
             if i < 0:
                 found.append((e.ENDED, i, what, e.UNKNOWN, ""))
@@ -244,7 +251,7 @@ class World:
                 self.followed(event[1], event[3] == e.YES)
         elif kind == e.NOTED and event[2] == e.READY:
             self.may_have_passed(event[1], "startup")
-        elif kind == e.SIGNAL:
+        elif kind == e.SIGNAL or event[:2] == (e.COMMAND, STOP_ALL):
             self.signals += 1
         blames = self.would_blame(event)
         before = self.group.phase
@@ -260,7 +267,10 @@ class World:
         self.notice_endings()
         if self.exit is None:
             moving = self.running or self.beside or self.group.phase >= SWEPT
-            assert moving or self.group.deadline is not None, "nothing can happen any more, and it is not over"
+            parked = any(member.parked for member in self.group.members)
+            assert moving or self.group.deadline is not None or parked, (
+                "nothing can happen any more, and it is not over"
+            )
             assert self.group.phase >= SWEPT or self.group.deadline is None or self.group.deadline >= self.now
             for index, member in enumerate(self.group.members):
                 alive = self.life[index] in ("forked", "running", "launched")
@@ -341,11 +351,11 @@ class World:
     def check_restart(self, i: int) -> None:
         _, policy, what = self.kinds[i]
         anew = any(kind[2] == "all anew" for kind in self.kinds)
-        allowed = policy != NEVER or what in ("rules", "all anew") or anew
+        allowed = policy != NEVER or what in ("rules", "all anew", "steered") or anew
         assert allowed, "restarted against its policy"
         if policy == ON_FAILURE and what == "plain" and not anew:
             assert self.ended.get(i) != 0, "restarted after a success"
-        if self.starts[i] >= 2 and not anew:
+        if self.starts[i] >= 2 and not anew and what != "steered":
             assert self.now >= self.ended_at[i] + BACKOFF[0], "restarted before its back-off was over"
         if what == "limited":
             assert self.starts[i] < 2, "restarted more often than it may be"
@@ -443,7 +453,9 @@ class Found(AssertionError):
         self.path = path
 
 
-NAMES = ["begin", "execed", "failed", "exited", "stopped", "signal", "deadline", "alone", "ended", "noted"]
+NAMES = [
+    "begin", "execed", "failed", "exited", "stopped", "signal", "deadline", "alone", "ended", "noted", "command",
+]  # fmt: skip
 
 
 def name_of(event: tuple[Any, ...]) -> str:
@@ -521,7 +533,18 @@ def kinds_of(role: int, full: bool) -> Iterator[Kind]:
         yield role, policy, "startup"
         yield role, policy, "post_start"
         if full:
-            for what in ("liveness", "pre_stop", "told", "all", "daemon", "message", "stopped", "bounded", "logged"):
+            for what in (
+                "liveness",
+                "pre_stop",
+                "told",
+                "all",
+                "daemon",
+                "message",
+                "stopped",
+                "bounded",
+                "logged",
+                "steered",
+            ):
                 yield role, policy, what
     if full and role != INIT:
         yield role, NEVER, "rules"

@@ -5,15 +5,27 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import Any
 
 from pidone import __version__
-from pidone.ctl import check, launcher, report, sandbox
+from pidone.ctl import check, exec, follow, launcher, look, report, sandbox, status, steer
+from pidone.ctl.line import Unanswered
 from pidone.ctl.tell import tell
 
 #: name -> (module with add_arguments and run, one line of help). A new subcommand is one file and one line.
-COMMANDS = {
+COMMANDS: dict[str, tuple[Any, str]] = {
     "check": (check, "is the group's file right? its start order, stop order and the time each may take"),
     "sandbox": (sandbox, "run a command or a group with pidone as a real PID 1, without a container engine"),
+    "status": (status, "the group's phase, and the state of each process"),
+    "logs": (follow.Logs, "the last lines of output that pidone carries; -f: and what comes"),
+    "events": (follow.Events, "what has happened; -f: and what comes"),
+    "exec": (exec, "run a command beside a process: its user, environment and directory, our terminal"),
+    "signal": (steer.SIGNAL, "send a process a signal"),
+    "start": (steer.START, "start a process that was stopped, has ended or is in back-off"),
+    "stop": (steer.STOP, "stop a sidecar until it is started again; without a name, the group"),
+    "restart": (steer.RESTART, "stop a process and start it again"),
+    "wait": (look.Wait, "wait until a process has started, is ready or has ended"),
+    "health": (look.Health, "is all of the group ready? a Docker HEALTHCHECK"),
     "report": (report, "why did it die? what pidone --report has written, as text, picture or page"),
     "launcher": (launcher, "write the fastest launcher of pidone for this interpreter"),
 }
@@ -48,6 +60,9 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         tell(f"pidonectl: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}")
         return 1
+    except Unanswered as unanswered:
+        tell(f"pidonectl: {unanswered}")
+        return unanswered.code
     except KeyboardInterrupt:
         return 130
 

@@ -1,4 +1,4 @@
-"""`pidonectl report FILE`: why did it die? What `pidone --report FILE` has written, as text, picture or page."""
+"""`pidonectl report [FILE|--live]`: why did it die? What `pidone --report` has written, or the group so far."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import os
 import sys
 from pathlib import Path
 
+from pidone.ctl.line import add_socket, ask_once
 from pidone.ctl.tell import tell
 from pidone.declare.answer import printable
 from pidone.report import broken, page, text, timeline
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="what pidone --report has written")
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="what pidone --report has written")
+    parser.add_argument("--live", action="store_true", help="of the group that runs here, so far; as without FILE")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--svg", action="store_true", help="the timeline as a picture")
     form.add_argument("--html", action="store_true", help="one page: timeline, processes, events with search")
@@ -23,12 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--last", type=int, default=40, metavar="N", help="so many events in the text; default 40"
     )
+    add_socket(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0; 1 where the report cannot be read or what is made of it cannot be written."""
+    if arguments.live and arguments.file is not None:
+        tell("pidonectl: a FILE or --live, and not both")
+        return 2
     try:
-        document = broken.load(arguments.file)
+        document = broken.load(arguments.file) if arguments.file else ask_once(arguments, {"do": "report"})["report"]
     except broken.Broken as error:
         tell(f"pidonectl: {error}")
         return 1

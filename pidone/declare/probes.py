@@ -12,6 +12,7 @@ from typing import Any
 
 from pidone.declare import schema
 from pidone.declare.care import LOG_SIZE
+from pidone.desk.control import LONGEST
 from pidone.pod.care import AGAIN, ALL, POLICIES, TOLD
 
 #: Of the kubelet (S26), in seconds and counts.
@@ -309,7 +310,17 @@ GROUP: dict[str, schema.Reader] = {
     "stop_timeout": above_zero,
     "time_scale": lambda value: scale(value),
     "log": log,
+    "control": lambda value: control(value),
 }
+
+
+def control(value: Any) -> str:
+    """The path of the control line's socket; an empty one for none."""
+    if value is False:
+        return ""
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value.encode()) > LONGEST:
+        raise ValueError(f"a path that starts with '/', of at most {LONGEST} bytes (unix(7)), or false")
+    return value
 
 
 def scale(value: Any) -> float:

@@ -55,6 +55,7 @@ class Resolver:
             oom=memory.kill_counter(),
             notify=tuple(sockets.items()),
             name=declared["name"],
+            control=declared["control"].encode() if "control" in declared else None,
         )
 
     def grace(self) -> float:

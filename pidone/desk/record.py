@@ -21,6 +21,9 @@ nothing for that.
     ended     member, what, verdict, text: a hook, or another helper
     noted     member, what: it has said so of itself
     suspects  member, how many, (pid, uid, name) ...: who could have sent it SIGKILL
+    command   verb, member, number, pid, uid: of the control line
+    beside    member, pid: a command of somebody's begins beside it
+    parted    member, pid, code, signal, name: and has ended
     exit      code
 
 and in the CROWD:

@@ -74,12 +74,8 @@ def _nearest(option: str) -> str:
     return "; the options come before the command, and pidone --help lists them"
 
 
-def _config(arguments: Arguments, option: str, value: str) -> None:
-    arguments.config = value.encode(sys.getfilesystemencoding(), "surrogateescape")
-
-
-def _report(arguments: Arguments, option: str, value: str) -> None:
-    arguments.report = value.encode(sys.getfilesystemencoding(), "surrogateescape")
+def _path(arguments: Arguments, option: str, value: str) -> None:
+    setattr(arguments, OPTIONS[option][0], value.encode(sys.getfilesystemencoding(), "surrogateescape"))
 
 
 def _rewrite(arguments: Arguments, option: str, value: str) -> None:
@@ -134,4 +130,4 @@ TABLE = (
     ("--version", "--version", "version", False),
 )
 OPTIONS = {option: row[2:] for row in TABLE for option in row[:2]}
-VALUES = {"config": _config, "report": _report, "rewrites": _rewrite, "grace": _grace, "remap": _remap}
+VALUES = {"config": _path, "report": _path, "rewrites": _rewrite, "grace": _grace, "remap": _remap}

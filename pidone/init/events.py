@@ -15,6 +15,7 @@ DEADLINE = 6  # ()
 ALONE = 7  # (): PID 1 has no child left
 ENDED = 8  # (member, what, verdict, text): what went on beside a member (a probe, a hook ...) is over
 NOTED = 9  # (member, what): a member, or the listener, said something of itself: READY, ALIVE ...
+COMMAND = 10  # (verb, member, number): somebody wants it, through the control line
 
 # Actions: (kind, ...)
 SPAWN = 0  # (member)

@@ -270,9 +270,6 @@ class Loop:
         """Is one more of what may come in thousands to be noted?"""
         return len(self.notes) < MOST_NOTED
 
-    def turned(self, member: int, what: str) -> None:
-        self.note("turned", member, what)
-
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""
         try:

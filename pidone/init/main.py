@@ -40,13 +40,10 @@ def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Lo
     terminal = find_terminal()
     if wanted.config is None:
         return Loop(Single(group, terminal is not None), inherited, terminal, wanted.verbose)
+    from pidone.desk.loop import GroupLoop
     from pidone.pod.group import Group
-    from pidone.pod.loop import GroupLoop
 
-    try:
-        return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted.verbose)
-    except OSError as error:
-        fail("cannot make the pipes of the group's output: %s" % posix.strerror(error.errno or 0).lower(), plan.CANNOT)
+    return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted.verbose)
 
 
 def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int]]":

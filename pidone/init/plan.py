@@ -76,11 +76,13 @@ class Plan:
     single command, where every signal is the primary's. routes: {number: ((process index, ...), number to send)}.
     bounds: seconds that starting may take, and that the group may live; None for no end. oom: the file that counts
     the memory's kills, or None. notify: ((process index, name of its socket), ...). name: the group's.
+    control: where the control line's socket is; b"" for none, None for the first place that can be had.
     rewrites: {from: to}, 0 drops. group_wide: signals go to process groups. forgiven: exit codes that become 0 (E39).
     """
 
     __slots__ = (
         "processes", "grace", "stop_signals", "routes", "window", "bounds", "oom", "notify", "name",
+        "control",
         "rewrites", "group_wide", "forgiven",
     )  # fmt: skip
 
@@ -95,6 +97,7 @@ class Plan:
         oom: "bytes | None" = None,
         notify: "tuple[tuple[int, bytes], ...]" = (),
         name: str = "",
+        control: "bytes | None" = None,
     ) -> None:
         self.processes = processes
         self.grace = grace
@@ -105,6 +108,7 @@ class Plan:
         self.oom = oom
         self.notify = notify
         self.name = name
+        self.control = control
         self.rewrites: "dict[int, int]" = {}
         self.group_wide = False
         self.forgiven: "tuple[int, ...]" = ()

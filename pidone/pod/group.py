@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
-from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SUSPEND, YES
+from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SIGTERM, SUSPEND, YES
 from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT, Machine
 from pidone.init.plan import CANNOT, INIT, PRIMARY
 from pidone.pod import restart
@@ -29,6 +29,7 @@ from pidone.pod.care import ALL, NEVER
 from pidone.pod.life import Life
 from pidone.pod.member import RENEWED, TERMINATED, WAITING
 from pidone.pod.order import Order
+from pidone.pod.steer import Steer
 from pidone.pod.stop import ALL_OF_IT, Stop
 from pidone.pod.watch import PROBES
 
@@ -42,15 +43,14 @@ LISTEN_AGAIN = 0.1
 TIMED_OUT = 124
 
 
-class Group(Stop):
-    """heard: the listener of sd_notify is up. renewing: all are being killed, to begin anew. rounds: of that so far."""
+class Group(Steer):
+    """heard: the listener of sd_notify is up. rounds: how often all have begun anew."""
 
-    __slots__ = ("heard", "renewing", "rounds")
+    __slots__ = ("heard", "rounds")
 
     def __init__(self, plan: "Plan", terminal: bool = False) -> None:
-        Stop.__init__(self, plan, terminal)
+        Steer.__init__(self, plan, terminal)
         self.heard = not plan.notify
-        self.renewing = False
         self.rounds = 0
 
     # -- starting
@@ -119,6 +119,8 @@ class Group(Stop):
             if member.role == PRIMARY and self.phase >= STOP:
                 self.primary_over(index)
             (self.progress if self.phase >= STOP else self.renewed)(now)
+            return
+        if self.over_by_command(now, index):
             return
         if member.role == INIT and not failed:
             self.clear(now, index)
@@ -265,6 +267,11 @@ class Group(Stop):
             for index in targets:
                 self.pass_on(index, number)
 
+    def stop_by_command(self, now: float) -> None:
+        self.asked += 1
+        self.code = self.code_so_far(128 + SIGTERM)
+        self.stop(now)
+
     def code_so_far(self, otherwise: int) -> int:
         """The primary's last (S95), where it waits for a restart; while it runs it may still give its own (E42)."""
         member = self.members[self.primary]
@@ -332,4 +339,5 @@ class Group(Stop):
 
     HANDLERS = (
         begin, Life.execed, failed, Life.exited, stopped, signal, Stop.deadline_passed, Machine.alone, ended, noted,
+        Steer.commanded,
     )  # fmt: skip

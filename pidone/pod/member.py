@@ -12,7 +12,7 @@ from pidone.pod.care import ALWAYS, NEVER, Care
 WAITING, STARTING, RUNNING, TERMINATED = range(4)
 
 #: Why it is being ended, where pidone does that; None where it ends by itself.
-STOPPING, RENEWED = "stop", "restart of all"
+STOPPING, RENEWED, COMMANDED = "stop", "restart of all", "command"
 
 
 class Member:
@@ -21,13 +21,14 @@ class Member:
     Of the instance: born and told are times; grace is what its stop has, and due when that ends; noted: what it last
     said of its readiness; busy: what is under way beside it; probes: {"startup" ...: Probe}; followed: its daemon has
     been found. Over all instances: level counts for the back-off, restarts for people, last is the end (code, signal,
-    reason) of the latest. again: it is to be started once more. complained: that it cannot be is said.
+    reason) of the latest. again: it is to be started once more. complained: that it cannot be is said. parked: stopped
+    by a command, until another one starts it. again_wanted: ended by a command, to be started again.
     """
 
     __slots__ = (
         "role", "stop_signal", "care", "state", "reason", "passed", "started", "ready", "ending", "born", "told",
         "grace", "due", "stopped", "sent", "noted", "busy", "probes", "followed", "level", "restarts", "last", "again",
-        "complained",
+        "complained", "parked", "again_wanted",
     )  # fmt: skip
 
     def __init__(self, index: int, process: "Process") -> None:
@@ -43,13 +44,14 @@ class Member:
         self.last: "tuple[int, int, str] | None" = None
         self.again = False
         self.complained = False
+        self.parked = False
         self.busy: "set[str]" = set()
         self.probes: "dict[str, Probe]" = {}
         self.begin(0.0)
 
     def begin(self, now: float) -> None:
         """A new instance knows nothing of the one before (S38)."""
-        self.again = False
+        self.again = self.again_wanted = False
         self.started = False
         self.ready = False
         self.ending: "str | None" = None
@@ -61,6 +63,11 @@ class Member:
         self.sent: "tuple[int, ...]" = ()
         self.noted: "int | None" = None
         self.followed = False
+
+    @property
+    def down(self) -> bool:
+        """It has been started before, and is not waiting for its turn in the order of start."""
+        return self.state == TERMINATED or (self.state == WAITING and self.again)
 
     @property
     def alive(self) -> bool:

@@ -35,6 +35,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "ended": ("process", "beside", "verdict", "text"),
     "noted": ("process", "word"),
     "suspects": ("process", "many"),
+    "command": ("verb", "process", "number", "pid", "uid"),
+    "beside": ("process", "pid"),
+    "parted": ("process", "pid", "code", "signal", "name"),
     "exit": ("code",),
     "signal": ("signal", "pid", "uid", "name"),
     "reaped": ("pid", "name", "process", "code", "signal", "core", "waited"),
@@ -47,6 +50,9 @@ ABOUT = {
     "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
     "stranger",
 }  # fmt: skip
+
+#: Of pod/steer.py and desk/control.py.
+VERBS = {0: "stop", 1: "start", 2: "restart", 3: "signal", 4: "stop all", 16: "exec", 17: "reload"}
 
 WORDS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
 VERDICTS = ("yes", "no", "unknown")
@@ -66,6 +72,8 @@ def event(raw: Event, names: list[str]) -> dict[str, Any]:
     for key, table in (("word", WORDS), ("verdict", VERDICTS)):
         if isinstance(found.get(key), int):
             found[key] = table[found[key]]
+    if kind == "command":
+        found["verb"] = VERBS.get(found["verb"], "?")
     if "process" in found:
         index = found["process"]
         found["process"] = names[index] if isinstance(index, int) and 0 <= index < len(names) else None

@@ -98,6 +98,18 @@ def sentence(event: dict[str, Any]) -> str:
     if kind == "suspects":
         who = ", ".join(f"{one['name']} (pid {one['pid']}, uid {one['uid']})" for one in event["who"])
         return f"who could have sent it to {name}: {who or 'nobody in this container'}"
+    if kind == "command":
+        what = f"{event['verb']} {name or ''}".strip() if event["verb"] not in ("stop all", "reload") else event["verb"]
+        return f"{what} commanded by pid {event['pid']}, uid {event['uid']}"
+    if kind == "beside":
+        return f"a command beside {name}{pid} begins"
+    if kind == "parted":
+        end = event["signal"] or f"exit code {event['code']}"
+        return f"the command {event.get('name') or ''} beside {name}{pid} has ended: {end}"
+    if kind == "reaped":
+        whose = f" of {name}'s session" if name else ""
+        end = event["signal"] or f"exit code {event['code']}"
+        return f"orphan {event['name']}{pid}{whose} reaped: {end}; a zombie for at most {event['waited'] / 1000:.1f} ms"
     if kind == "missed":
         return f"not noted one by one: {event['signals']} signals, {event['orphans']} orphans"
     return " ".join(f"{key} {value}" for key, value in event.items() if key not in ("n", "at"))

@@ -149,6 +149,7 @@ TEXTS: "dict[str, Any]" = {
     ),
 }
 
+TEXTS["line"] = lambda plan, pids, text: text
 TEXTS["pump"] = lambda plan, pids, text: (
     "the pump of the output has ended: %s; another one follows" % (text or "killed")
 )

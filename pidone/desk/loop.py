@@ -10,24 +10,27 @@ from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
+    from pidone.desk.control import Control
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Event
     from pidone.init.terminal import Terminal
     from pidone.pod.group import Group
 
+from pidone.desk import beside
+from pidone.desk.control import EXEC, open_at
 from pidone.desk.extras import Extras
 from pidone.desk.hearing import Hearing
 from pidone.desk.kills import count_kills
 from pidone.desk.output import Output
 from pidone.desk.record import Record
-from pidone.init.events import ENDED, NO, SIGKILL, UNKNOWN, YES
+from pidone.init import reap
+from pidone.init.events import COMMAND, ENDED, NO, SIGHUP, SIGKILL, UNKNOWN, YES
 from pidone.init.loop import Loop
-from pidone.init.plan import INIT
+from pidone.init.plan import CANNOT, INIT
 from pidone.init.signals import name as signal_name
 from pidone.init.spawn import answer_pipe
-from pidone.pod import beside
 
 HOOKS = ("post_start", "pre_stop")
 
@@ -39,22 +42,36 @@ class GroupLoop(Hearing):
     """asides: pid -> (member, what, descriptor of its answer). tasks: (member, what) -> pid.
 
     former: the session of each member's latest instance, also after its end. born: when those were forked whose daemon
-    is to be found. kills: of the memory, as far as we know.
+    is to be found. kills: of the memory, as far as we know. generation: how often the file has been read again.
     """
 
-    __slots__ = ("asides", "former", "born", "kills", "record", "output")
+    __slots__ = ("asides", "former", "born", "kills", "record", "output", "control", "generation")
     group: "Group"
     AWAITS = True
 
     def __init__(self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
         Hearing.__init__(self, group, inherited, terminal, verbose)
         self.record = Record(self.began)
-        logged = [index for index, member in enumerate(group.members) if member.care.log is not None]
-        self.output = Output(logged) if logged else None
+        self.output: "Output | None" = None
         self.asides: "dict[int, tuple[int, str, int]]" = {}
         self.former: "dict[int, int]" = {}
         self.born: "dict[int, float]" = {}
         self.kills = count_kills(self.plan.oom)
+        self.control: "Control | None" = None
+        self.generation = 0
+
+    def run(self, early: "list[int]") -> "NoReturn":
+        logged = [index for index, member in enumerate(self.group.members) if member.care.log is not None]
+        try:
+            self.output = Output(logged) if logged else None
+        except OSError as error:
+            self.talk("tell", ("line", "no pipes for the output: %s" % posix.strerror(error.errno or 0).lower()))
+            posix._exit(CANNOT)
+        if self.plan.control != b"":
+            self.control, wrong = open_at(self.plan.control, posix.getuid())
+            if wrong:
+                self.talk("tell", ("line", wrong))
+        Hearing.run(self, early)
 
     def note(self, kind: str, *fields: "Any") -> None:
         self.record.note(kind, *fields)
@@ -64,12 +81,46 @@ class GroupLoop(Hearing):
 
     # -- events
 
+    def hear(self) -> None:
+        Hearing.hear(self)
+        if self.control is not None:
+            for command in self.control.commands():
+                self.commanded(*command)
+            self.unread = self.control.look(self) or self.unread
+
+    def commanded(self, verb: int, member: int, number: int, pid: int, uid: int, generation: int) -> None:
+        """One command of a session's. A member of an earlier plan is nobody now."""
+        if generation != self.generation or member >= len(self.group.members) or self.control is None:
+            return
+        self.note("command", verb, member, number, pid, uid)
+        if verb == EXEC and number in self.control.sessions:
+            self.control.sessions.discard(number)
+            self.control.guests[number] = member
+            self.note("beside", member, number)
+        elif verb < EXEC:
+            self.feed((COMMAND, verb, member, number))
+
+    def parted(self, pid: int, code: int, number: int) -> bool:
+        """A session of the control line has ended, or somebody's command. False if it was none."""
+        if self.control is None:
+            return False
+        if pid in self.control.sessions:
+            self.control.sessions.discard(pid)
+            self.unread = True  # one more may be waiting for its turn
+            return True
+        member = self.control.guests.pop(pid, None)
+        if member is not None:
+            self.note("parted", member, pid, code, number, reap.stat(pid)[0])
+        return member is not None
+
     def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
         """Something beside a process has ended, or an orphan has."""
         if number == SIGKILL:
             self.kills = count_kills(self.plan.oom)  # it was not a declared one that it counted
         task = self.asides.pop(pid, None)
         if task is None:
+            if self.parted(pid, code, number):
+                return
             Loop.undeclared(self, pid, code, number, core)
             return
         member, what, fd = task
@@ -130,7 +181,7 @@ class GroupLoop(Hearing):
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         try:
-            from pidone.pod import words
+            from pidone.desk import words
 
             getattr(words, kind)(self.plan, self.pids, details)
         except Exception:
@@ -187,7 +238,14 @@ class GroupLoop(Hearing):
     def sweep(self, number: int) -> None:
         if self.output is not None:
             self.output.close_writing()
+        for pid in self.control.guests if self.control is not None else ():
+            self.signal(pid, SIGHUP, True)  # an interactive shell does not listen to SIGTERM
         Loop.sweep(self, number)
+
+    def exit(self, code: int, troubled: bool) -> "NoReturn":
+        if self.control is not None:
+            self.control.close()
+        Loop.exit(self, code, troubled)
 
     def aside(self, member: int, what: str) -> None:
         try:
@@ -207,6 +265,9 @@ class GroupLoop(Hearing):
         self.asides[pid] = (member, what, fd)
         self.tasks[member, what] = pid
 
+    def turned(self, member: int, what: str) -> None:
+        self.note("turned", member, what)
+
     def drop(self, member: int, what: str) -> None:
         pid = self.tasks.pop((member, what), None)
         if pid is None:
@@ -216,7 +277,7 @@ class GroupLoop(Hearing):
             posix.close(fd)
         self.signal(pid, SIGKILL, True)
 
-    CALLS = (*Loop.CALLS[:2], sweep, *Loop.CALLS[3:], aside, drop, Loop.turned)
+    CALLS = (*Loop.CALLS[:2], sweep, *Loop.CALLS[3:5], exit, aside, drop, turned)
 
 
 def suspects(text: str) -> "list[Any]":

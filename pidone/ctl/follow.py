@@ -1,0 +1,58 @@
+"""`pidonectl events` and `pidonectl logs`: what has happened, what was written; with -f also what comes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from pidone.ctl.line import add_socket, ask
+from pidone.report.text import sentence
+
+
+class Events:
+    """The record's events: one line each, or JSON lines."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, as JSON lines")
+        parser.add_argument("--json", action="store_true", help="JSON lines")
+        add_socket(parser)
+
+    @staticmethod
+    def run(arguments: argparse.Namespace) -> int:
+        for answer in ask(arguments, {"do": "events", "follow": arguments.follow}):
+            event = answer.get("event")
+            if event is None:
+                continue
+            if arguments.json or arguments.follow:
+                print(json.dumps(event), flush=arguments.follow)
+            else:
+                print(f"{event['at']:12.3f}  {event['what']:9}  {sentence(event)}")
+        return 0
+
+
+class Logs:
+    """The last lines of output that pidone carries (log = "prefix", "json" or a file)."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("name", nargs="?", metavar="NAME", help="of the process; default: of all")
+        parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+        parser.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="so many of each; default 20")
+        parser.add_argument("--json", action="store_true", help="JSON lines: the process, and a piece of what it wrote")
+        add_socket(parser)
+
+    @staticmethod
+    def run(arguments: argparse.Namespace) -> int:
+        request = {"do": "logs", "name": arguments.name, "lines": max(0, arguments.lines), "follow": arguments.follow}
+        for answer in ask(arguments, request):
+            if "data" not in answer:
+                continue
+            if arguments.json:
+                print(json.dumps(answer), flush=True)
+                continue
+            for line in answer["data"].splitlines():
+                sys.stdout.write(f"{line}\n" if arguments.name else f"{answer['name']}: {line}\n")
+            sys.stdout.flush()
+        return 0

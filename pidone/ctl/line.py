@@ -1,0 +1,77 @@
+"""The client's end of the control line: a request, and the answers to it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from pidone.desk.control import LONGEST, places
+
+
+class Unanswered(Exception):
+    """str(): why there is no answer, and what to do. code: for our exit."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def add_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--socket", metavar="PATH", help="of the control line; default: $PIDONE_CONTROL, or where it is found"
+    )
+
+
+def connect(path: str | None) -> socket.socket:
+    """Raises Unanswered."""
+    named = path or os.environ.get("PIDONE_CONTROL")
+    runtime = os.environb.get(b"XDG_RUNTIME_DIR")
+    tried = [os.fsencode(named)] if named else places(os.getuid(), runtime)
+    wrong = []
+    for place in tried:
+        if len(place) > LONGEST:
+            raise Unanswered(f"{os.fsdecode(place)}: a socket's path has at most {LONGEST} bytes (unix(7))")
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line.settimeout(10)
+        try:
+            line.connect(place)
+            line.settimeout(None)
+            return line
+        except OSError as error:
+            line.close()
+            if not isinstance(error, FileNotFoundError) or named:
+                wrong.append(f"{os.fsdecode(place)}: {(error.strerror or 'it does not answer').lower()}")
+    why = "; ".join(wrong) or "there is no socket in the usual places"
+    raise Unanswered(f"no pidone answers here: {why}; is a group running? a single command has no control line")
+
+
+def ask(arguments: argparse.Namespace, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each answer; the last one has "ok". Raises Unanswered."""
+    with connect(arguments.socket) as line:
+        line.sendall(json.dumps(request).encode() + b"\n")
+        yield from answers(line)
+
+
+def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
+    data = b""
+    while True:
+        part = line.recv(1 << 16)
+        if not part:
+            raise Unanswered("pidone has hung up before its answer was whole; it may have ended")
+        *lines, data = (data + part).split(b"\n")
+        for one in lines:
+            answer = json.loads(one)
+            if answer.get("ok") is False:
+                raise Unanswered(answer.get("error", "refused"), int(answer.get("code", 1)))
+            yield answer
+            if "ok" in answer:
+                return
+
+
+def ask_once(arguments: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]:
+    """The last answer. Raises Unanswered."""
+    return list(ask(arguments, request))[-1]

@@ -1,0 +1,459 @@
+"""The control line: what it tells, what it commands, and what it does not let anybody do to PID 1."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import PYTHON, ROOT, Pidone, Running, until
+
+
+class Line:
+    """A group with a control line at a path of its own."""
+
+    def __init__(self, pidone: Pidone, write: Write, path: Path) -> None:
+        self.pidone, self.write, self.path = pidone, write, path
+
+    def start(self, *entries: str, group: str = "", **options: Any) -> Running:
+        file = self.write("g.toml", f"[group]\ncontrol = '{self.path}'\n{group}\n" + "".join(entries))
+        return self.pidone.start("-c", file, **options)
+
+    def ctl(self, *words: str, socket: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PIDONE_CONTROL": socket or str(self.path)}
+        command = [PYTHON, "-m", "pidone.ctl.main", *words]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, **options)
+
+    def client(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+        """One that goes on in the background."""
+        command = [PYTHON, "-m", "pidone.ctl.main", words[0], "--socket", str(self.path), *words[1:]]
+        return subprocess.Popen(command, cwd=ROOT, text=True, **options)
+
+    def good(self, *words: str, **options: Any) -> str:
+        result = self.ctl(*words, **options)
+        assert result.returncode == 0 and result.stderr == "", result
+        return result.stdout
+
+    def status(self) -> dict[str, Any]:
+        """{name: the process's entry}"""
+        return {one["name"]: one for one in json.loads(self.good("status", "--json"))["processes"]}
+
+    def connect(self) -> socket.socket:
+        line = socket.socket(socket.AF_UNIX)
+        line.settimeout(30)
+        line.connect(str(self.path))
+        return line
+
+    def ask(self, request: bytes) -> dict[str, Any]:
+        with self.connect() as line:
+            line.sendall(request)
+            data = b""
+            while part := line.recv(65536):
+                data += part
+        return dict(json.loads(data.splitlines()[-1])) if data else {}
+
+
+@pytest.fixture
+def line(pidone: Pidone, write: Write, tmp_path: Path) -> Line:
+    return Line(pidone, write, tmp_path / "c.sock")
+
+
+@pytest.fixture
+def app(line: Line, helper: str) -> Iterator[tuple[Line, Running]]:
+    """A sidecar `log` and the primary `main`, both up."""
+    log, main = process("log", "sidecar", helper, "app", "log"), process("main", "primary", helper, "app", "main")
+    with line.start(log, main) as run:
+        run.line("log started")
+        run.line("main started")
+        line.good("wait", "main", "--until", "started")
+        yield line, run
+
+
+App = tuple[Line, Running]
+
+
+def test_status_is_a_table_for_people_and_json_for_machines(app: App) -> None:
+    line, _ = app
+    rows = [row.split() for row in line.good("status").splitlines()]
+    assert rows[0][:2] == ["group:", "Running,"] and rows[2][:4] == ["process", "role", "state", "ready"], rows
+    assert rows[3][:5] == ["log", "sidecar", "running", "yes", "0"] and rows[4][:4] == [
+        "main",
+        "primary",
+        "running",
+        "yes",
+    ]
+    found = line.status()
+    assert found["log"]["state"] == "running" and found["log"]["pid"] == int(rows[3][5]) and found["main"]["ready"]
+
+
+def test_stop_keeps_a_sidecar_down_start_and_restart_bring_it_back(app: App) -> None:
+    line, run = app
+    first = line.status()["log"]["pid"]
+    line.good("stop", "log")
+    run.line("log ends")
+    down = line.status()["log"]
+    assert down["parked"] and down["state"] == "terminated" and down["pid"] is None, down
+    assert "terminated(Completed, exit code 0), stopped by command" in line.good("status")
+    assert line.ctl("health").returncode == 1
+    line.good("start", "log")
+    run.line("log started", count=2)
+    line.good("restart", "log")
+    run.line("log started", count=3)
+    assert line.status()["log"]["pid"] != first and line.good("health") == "healthy\n"
+    run.kill(signal.SIGTERM)
+    assert run.end().code == 0
+
+
+def test_a_primary_is_restarted_without_being_the_group_s_end_and_not_stopped_alone(app: App) -> None:
+    line, run = app
+    result = line.ctl("stop", "main")
+    assert result.returncode == 1 and "main is the primary: its end is the group's" in result.stderr, result
+    line.good("restart", "main")
+    run.line("main started", count=2)
+    assert line.status()["log"]["restarts"] == 0 and run.process.poll() is None
+    line.good("stop")
+    result2 = run.end()
+    assert result2.code == 0 and result2.err == "", result2
+
+
+def test_a_start_cuts_a_back_off_short(line: Line, helper: str) -> None:
+    loop = process("loop", "sidecar", "false", more="backoff = { initial = '60s' }")
+    with line.start(loop, process("main", "primary", helper, "app", "main")) as run:
+        run.line("main started")
+        until(lambda: line.status()["loop"]["reason"] == "CrashLoopBackOff", "it is in back-off")
+        before = line.status()["loop"]["restarts"]
+        line.good("start", "loop")
+        assert line.status()["loop"]["restarts"] > before
+        assert line.ctl("start", "main").stderr.startswith("pidonectl: main runs already, as pid ")
+
+
+def test_a_signal_reaches_the_process_and_a_wrong_one_is_said(app: App) -> None:
+    line, run = app
+    line.good("signal", "log", "USR1")
+    run.line("log got 10")
+    line.good("signal", "main", "RTMIN+3")
+    run.line(f"main got {signal.SIGRTMIN + 3}")
+    assert line.ctl("signal", "log", "NOPE").stderr == "pidonectl: unknown signal 'NOPE'\n"
+    assert line.ctl("signal", "lgo", "HUP").stderr == "pidonectl: no process 'lgo'; is it 'log'?\n"
+
+
+def test_wait_ends_when_it_is_so_and_says_when_it_is_not(line: Line, helper: str, tmp_path: Path) -> None:
+    ready = f"readiness = {{ file = '{tmp_path}/ready', period = '20ms' }}"
+    with line.start(process("main", "primary", helper, "app", "main", more=ready)) as run:
+        run.line("main started")
+        result = line.ctl("wait", "main", "--timeout", "100ms")
+        assert result.returncode == 124 and result.stderr == "pidonectl: main was not ready within 0.1 s\n", result
+        health = line.ctl("health")
+        assert health.returncode == 1 and health.stdout == "unhealthy: main is running(started, not ready)\n", health
+        waiting = subprocess.Popen(
+            [PYTHON, "-m", "pidone.ctl.main", "wait", "main", "--socket", str(line.path)], cwd=ROOT
+        )
+        (tmp_path / "ready").touch()
+        assert waiting.wait(20) == 0
+        ended = line.client("wait", "main", "--until", "exited", stderr=subprocess.DEVNULL)
+        until(lambda: json.loads(line.good("status", "--json"))["sessions"] >= 1, "it waits")
+        run.kill(signal.SIGTERM)
+        ended.wait(20)
+        run.end()
+
+
+def test_events_tell_what_has_happened_and_follow_what_comes(app: App) -> None:
+    line, _ = app
+    assert re.search(r"^ +[0-9.]+  execed +what execed process log", line.good("events"), re.M)
+    follow = line.client("events", "--follow", stdout=subprocess.PIPE)
+    assert follow.stdout is not None
+    seen = [json.loads(follow.stdout.readline())]
+    line.good("signal", "log", "USR2")
+    while seen[-1]["what"] != "sent":
+        seen.append(json.loads(follow.stdout.readline()))
+    assert seen[-1]["process"] == "log" and seen[-1]["signal"] == "SIGUSR2"
+    assert [event["n"] for event in seen] == sorted({event["n"] for event in seen})
+    commanded = next(event for event in seen if event["what"] == "command")
+    assert commanded["verb"] == "signal" and commanded["uid"] == 0
+    follow.kill()
+    follow.wait()
+    follow.stdout.close()
+
+
+def test_logs_are_the_last_lines_of_carried_output(line: Line, tmp_path: Path) -> None:
+    script = "for i in $(seq 30); do echo line $i; done; "
+    script += f"until [ -e {tmp_path}/go ]; do sleep 0.01; done; echo more; sleep 60"
+    with line.start(process("main", "primary", "sh", "-c", script, more="log = 'prefix'")) as run:
+        run.line("main: line 30")
+        assert line.good("logs", "-n", "2") == "main: line 29\nmain: line 30\n"
+        assert line.good("logs", "main", "-n", "1") == "line 30\n"
+        follow = line.client("logs", "-f", "-n", "0", stdout=subprocess.PIPE)
+        until(lambda: json.loads(line.good("status", "--json"))["sessions"] >= 1, "it follows")
+        time.sleep(0.1)  # until it has taken stock of what it leaves out
+        (tmp_path / "go").touch()
+        assert follow.stdout is not None and follow.stdout.readline() == "main: more\n"
+        follow.kill()
+        follow.wait()
+        follow.stdout.close()
+    with line.start(process("main", "primary", "sleep", "60")):
+        until(lambda: line.path.exists() and line.ctl("health").returncode == 0, "it is up")
+        assert 'pidone carries no such output: log = "prefix" in the file lets it' in line.ctl("logs").stderr
+
+
+def test_the_report_so_far(app: App) -> None:
+    line, _ = app
+    text = line.good("report", "--live")
+    assert "it lives" in text and "running, ready" in text, text
+    assert line.good("report", "--svg").startswith("<svg") and "<svg" in line.good("report", "--html")
+
+
+class TestExec:
+    def test_it_runs_as_the_process_does(self, line: Line, helper: str, tmp_path: Path) -> None:
+        more = "user = '4242:4343'\ncwd = '/usr'\nenv = { OWN = 'yes' }\numask = '0027'"
+        with line.start(process("main", "primary", helper, "app", "main", more=more)) as run:
+            run.line("main started")
+            script = "id -u; id -g; pwd; echo $OWN; umask; cat; echo err >&2; exit 9"
+            result = line.ctl("exec", "main", "--", "sh", "-c", script, input="from stdin\n")
+            assert result.returncode == 9 and result.stderr == "err\n", result
+            assert result.stdout.splitlines() == ["4242", "4343", "/usr", "yes", "0027", "from stdin"], result
+            assert line.ctl("exec", "main", "--", "sh", "-c", "kill -9 $$").returncode == 137
+
+    def test_what_is_not_there_is_said(self, app: App) -> None:
+        line, _ = app
+        result = line.ctl("exec", "log", "--", "/nope")
+        assert result.returncode == 127, result
+        assert result.stderr == "pidonectl: cannot run /nope beside log: /nope: no such file or directory\n", result
+        assert line.ctl("exec", "log").returncode == 2
+
+    def test_it_is_reaped_and_named_in_the_record(self, app: App) -> None:
+        line, _ = app
+        line.good("exec", "log", "--", "sleep", "0.01")
+        events = [json.loads(text) for text in line.good("events", "--json").splitlines()]
+        parted = [event for event in events if event["what"] == "parted"]
+        assert len(parted) == 1 and parted[0]["process"] == "log" and parted[0]["name"] == "sleep", parted
+
+    def test_a_connection_that_breaks_leaves_no_orphan(self, app: App, helper: str) -> None:
+        line, run = app
+        script = "trap '' HUP TERM; sleep 4321 & sleep 5432"
+        client = line.client("exec", "log", "--", "sh", "-c", script, stdin=subprocess.DEVNULL)
+        for word in ("4321", "5432"):
+            run.child(word)
+        client.kill()
+        client.wait()
+        until(lambda: not alive(run, "4321") and not alive(run, "5432"), "both are gone")
+        assert line.status()["log"]["restarts"] == 0
+
+    def test_on_a_terminal_it_has_one_of_its_own(self, app: App) -> None:
+        """Job control, window size, Ctrl-C to it and not to us, and our terminal as it was."""
+        line, _ = app
+        shell = pexpect.spawn(
+            "bash", ["--norc", "-i"], encoding="utf-8", timeout=20, dimensions=(31, 97), cwd=str(ROOT)
+        )
+        shell.sendline("PS1='out''> '; stty -g")
+        shell.expect(r"([0-9a-f]+:[0-9a-f:]{60,})")
+        before = shell.match[1]
+        shell.expect("out> ")
+        shell.sendline(f"{PYTHON} -m pidone.ctl.main exec --socket {line.path} log -- bash --norc -i")
+        shell.expect(r"[$#] ")
+        shell.sendline("PS1='in''> '; stty size; tty; ps -o stat= -p $$")
+        shell.expect("31 97")
+        shell.expect(r"S\w*s\+?|Ss\+?")
+        shell.expect("in> ")
+        shell.setwinsize(40, 120)
+        until(lambda: size(shell) == "40 120", "the new size has come through")
+        shell.sendline("sleep 100")
+        time.sleep(0.2)  # until it is in the foreground, which nobody tells
+        shell.send("\x1a")
+        shell.expect("Stopped")
+        shell.expect("in> ")
+        shell.sendline("fg")
+        shell.expect("sleep 100")
+        time.sleep(0.2)
+        shell.send("\x03")
+        shell.expect("in> ")
+        shell.sendline("exit 6")
+        shell.expect("out> ")
+        shell.sendline("echo code $?; stty -g")
+        shell.expect("code 6")
+        shell.expect(r"([0-9a-f]+:[0-9a-f:]{60,})")
+        after = shell.match[1]
+        shell.close(force=True)
+        assert before == after, "our terminal is as it was"
+
+    def test_a_stop_does_not_wait_for_an_interactive_shell(self, app: App) -> None:
+        line, run = app
+        words = ["-m", "pidone.ctl.main", "exec", "--socket", str(line.path), "log", "--", "bash", "--norc", "-i"]
+        shell = pexpect.spawn(PYTHON, words, encoding="utf-8", timeout=20, cwd=str(ROOT))
+        shell.expect(r"[$#] ")
+        began = time.monotonic()
+        run.kill(signal.SIGTERM)
+        result = run.end()
+        shell.close(force=True)
+        assert result.code == 0 and time.monotonic() - began < 5, result
+
+
+def size(shell: Any) -> str:
+    shell.sendline("stty size")
+    shell.expect(r"(\d+ \d+)\r")
+    return str(shell.match[1])
+
+
+def alive(run: Running, word: str) -> bool:
+    space = os.stat(f"/proc/{run.pid}/ns/pid").st_ino
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            inside = entry.name.isdigit() and (entry / "ns/pid").stat().st_ino == space
+            if inside and word.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                return True
+    return False
+
+
+class TestHostile:
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            (b"nonsense\n", "the request is no JSON"), (b"[1]\n", "says not what is to be done"), (b"{}\n", "says not"),
+            (b'{"do": "fly"}\n', "there is no 'fly' here"), (b'{"do": "signal"}\n', "lacks something"),
+            (b'{"do": "wait", "name": "log", "until": 5}\n', "wait until started"), (b"\xff\xfe\0\n", "no JSON"),
+            (b'{"do": "exec", "name": "log", "argv": ["true"]}\n', "three descriptors"),
+            (b"[" * 60000 + b"\n", "no JSON"),
+            (b"x" * 100000, "more than 65536 bytes"), (b'{"do": "stop", "name": {"a": 1}}\n', "no process"),
+        ],
+    )  # fmt: skip
+    def test_nonsense_is_answered(self, app: App, asked: bytes, said: str) -> None:
+        line, _ = app
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            assert said in line.ask(asked).get("error", "") or len(asked) > 65536
+        assert line.good("health") == "healthy\n"
+
+    def test_half_a_request_and_no_request_are_given_up(self, app: App) -> None:
+        line, _ = app
+        with line.connect() as half, line.connect() as none:
+            half.sendall(b'{"do": "sta')
+            for one in (half, none):
+                assert one.recv(100) == b"", "hung up after its deadline"
+
+    def test_another_user_is_refused_whoever_may_open_the_socket(self, app: App) -> None:
+        line, _ = app
+        assert line.path.stat().st_mode & 0o777 == 0o600
+        line.path.chmod(0o777)
+        script = (
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+            's.sendall(b\'{"do": "stop"}\\n\'); sys.stdout.write(s.recv(999).decode())'
+        )
+        command = [
+            "setpriv",
+            "--reuid=4242",
+            "--regid=4242",
+            "--clear-groups",
+            "/usr/bin/python3",
+            "-c",
+            script,
+            str(line.path),
+        ]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert "uid 4242 may not: only root and pidone's own user (uid 0)" in result.stdout, result
+        assert line.good("health") == "healthy\n"
+
+    def test_a_hundred_megabytes_of_request_are_not_taken(self, app: App) -> None:
+        line, run = app
+        before = resident(run)
+        with line.connect() as flood, contextlib.suppress(OSError):
+            for _ in range(1600):
+                flood.sendall(b"x" * 65536)
+        assert line.good("health") == "healthy\n" and resident(run) < before + 1024
+
+    def test_two_hundred_hostile_ones_and_a_thousand_good_ones_cost_pid_1_nothing(self, app: App, helper: str) -> None:
+        """Reaping goes on all the while, no descriptor and no memory stays, and good clients get their answer."""
+        line, run = app
+        line.good("status")
+        before, fds = resident(run), len(os.listdir(f"/proc/{run.pid}/fd"))
+        hostile = []
+        for number in range(200):
+            with contextlib.suppress(OSError):
+                one = socket.socket(socket.AF_UNIX)
+                one.setblocking(False)
+                one.connect(str(line.path))
+                one.send([b"", b"{", b"\0" * 100, b'{"do": "events", "follow": true}\n'][number % 4])
+                hostile.append(one)
+        run.kill(signal.SIGUSR1)
+        run.line("main got 10")
+        for one in hostile:
+            one.close()
+        for _ in range(1000):
+            assert line.ask(b'{"do": "health"}\n').get("healthy") is True
+        until(lambda: not list_sessions(run), "no session is left")
+        assert resident(run) < before + 300 and len(os.listdir(f"/proc/{run.pid}/fd")) == fds
+
+
+def resident(run: Running) -> int:
+    """kB that are PID 1's alone (proc(5), smaps_rollup)."""
+    lines = Path(f"/proc/{run.pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
+
+
+def list_sessions(run: Running) -> list[str]:
+    return [name for name in run.children() if name.startswith("pidone")]
+
+
+class TestPlaces:
+    def test_a_socket_of_one_that_was_killed_is_replaced_and_a_living_one_s_is_not(
+        self, line: Line, helper: str
+    ) -> None:
+        main = process("main", "primary", helper, "app", "main")
+        with line.start(main) as first:
+            first.line("main started")
+            first.end(kill=True)
+        assert line.path.exists()
+        with line.start(main) as second:
+            second.line("main started")
+            assert line.good("health") == "healthy\n"
+            with line.start(main) as third:
+                third.line("main started")
+                third.kill(signal.SIGTERM)
+                result = third.end()
+            assert f"no control line: {line.path}: another pidone answers there" in result.err and result.code == 0, (
+                result
+            )
+            assert line.good("health") == "healthy\n"
+            second.kill(signal.SIGTERM)
+            second.end()
+        assert not line.path.exists()
+
+    @pytest.mark.parametrize(
+        ("path", "why"), [("/no/such/dir/c.sock", "no such file or directory"), ("/etc", "is a directory")]
+    )
+    def test_a_place_that_cannot_be_had_is_said_and_the_group_runs(
+        self, pidone: Pidone, write: Write, path: str, why: str
+    ) -> None:
+        file = write("g.toml", f"[group]\ncontrol = '{path}'\n" + process("main", "primary", "sh", "-c", "exit 4"))
+        result = pidone.run("-c", file)
+        assert result.code == 4 and f"pidone: no control line: {path}: {why}" in result.err, result
+
+    def test_a_path_that_is_too_long_is_an_error_of_the_file(self, pidone: Pidone, write: Write) -> None:
+        file = write("g.toml", f"[group]\ncontrol = '/{'x' * 107}'\n" + process("main", "primary", "true"))
+        result = pidone.run("-c", file)
+        assert result.code == 2 and "of at most 107 bytes (unix(7)), or false" in result.err, result
+
+    def test_nobody_there_is_one_line(self, line: Line, tmp_path: Path) -> None:
+        result = line.ctl("status", socket=str(tmp_path / "none"))
+        assert result.returncode == 1 and result.stderr.startswith("pidonectl: no pidone answers here: "), result
+        assert "no such file or directory; is a group running?" in result.stderr and result.stderr.count("\n") == 1, (
+            result
+        )
+        assert "at most 107 bytes" in line.ctl("status", socket="/" + "x" * 200).stderr
+
+    def test_a_group_may_go_without(self, pidone: Pidone, helper: str, write: Write) -> None:
+        file = write("g.toml", "[group]\ncontrol = false\n" + process("main", "primary", helper, "app", "main"))
+        with pidone.start("-c", file) as run:
+            run.line("main started")
+            links = [os.readlink(entry) for entry in Path(f"/proc/{run.pid}/fd").iterdir()]
+            assert not [link for link in links if link.startswith("socket:")], links
