@@ -1,0 +1,166 @@
+"""docs/post-mortem.md: five deaths, each for real, under nothing, tini, supervisord and pidone, and what they leave."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Write
+from tests.docker.conftest import mount
+from tests.docker.engine import Container, Engine
+from tests.docker.test_peers import Field, happens, peers  # noqa: F401
+from tests.namespace.test_signals import process
+from tests.pid1 import ROOT
+
+DOCUMENT = ROOT / "docs" / "post-mortem.md"
+UNDER = ("nothing", "tini", "supervisord", "pidone")
+
+
+class Death:
+    """app: a line of the shell. entries: the same as pidone's file. options: of docker run. happen: what brings it."""
+
+    def __init__(
+        self, app: str, *entries: str, options: tuple[str, ...] = (), group: str = "", stop: bool = False
+    ) -> None:
+        self.app, self.options, self.stop = app, options, stop
+        self.file = f"[group]\n{group}\n" + "".join(entries)
+
+
+EAT = "b = []\nwhile True: b.append(bytearray(1 << 20))"
+HANG = "import socket, time; s = socket.create_server(('127.0.0.1', 8080)); print('up', flush=True); time.sleep(1000)"
+MAIN = "/t/helper app main"
+PROBE = "liveness = { http = 'http://127.0.0.1:8080/', period = '200ms', timeout = '300ms' }"
+
+DEATHS = {
+    "Out of memory": Death(
+        f"exec python3 -c '{EAT}'",
+        process("log", "sidecar", "/t/helper", "app", "log") + process("main", "primary", "python3", "-c", "EAT"),
+        options=("--memory", "64m", "--memory-swap", "64m"),
+    ),
+    "A segmentation fault": Death("exec /t/helper fault", process("main", "primary", "/t/helper", "fault")),
+    "SIGKILL from a neighbour": Death(
+        f"python3 /t/kill.py & exec {MAIN}",
+        process("log", "sidecar", "/t/helper", "app", "log", more="user = '1001:1001'")
+        + process("cron", "sidecar", "python3", "/t/kill.py")
+        + process("main", "primary", "/t/helper", "app", "main", more="user = '1000:1000'"),
+    ),
+    "It hangs": Death(f'exec python3 -c "{HANG}"', process("main", "primary", "python3", "-c", "HANG", more=PROBE)),
+    "It does not end when it is told to": Death(
+        f"exec {MAIN} ignore=15", process("main", "primary", *MAIN.split(), "ignore=15"), group="grace = '1s'", stop=True
+    ),
+}  # fmt: skip
+
+#: A neighbour that kills the app, and goes on for a while.
+KILL = """
+import glob, os, signal, time
+while True:
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            if open(path, "rb").read().split(b"\\0")[:3] == [b"/t/helper", b"app", b"main"]:
+                os.kill(int(path.split("/")[2]), signal.SIGKILL)
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                time.sleep(1)
+                raise SystemExit
+        except OSError:
+            pass
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def field(peers: Engine, public: Path, helper: str, tmp_path: Path) -> Iterator[Field]:  # noqa: F811
+    tmp_path.chmod(0o777)
+    (public / "kill.py").write_text(KILL)
+    field = Field(peers, tmp_path, public)
+    yield field
+    for container in field.containers:
+        container.__exit__(None)
+
+
+def run(field: Field, death: Death, under: str, write: Write) -> Container:
+    if under == "pidone":
+        text = death.file.replace("'EAT'", f"'''{EAT}'''").replace("'HANG'", f'"""{HANG}"""')
+        words = [*mount(write("pidone.toml", text)), "-v", f"{field.tools}:/t:ro", *death.options, "plain"]
+        words = ["--user", "0:0", *words]
+    elif under == "nothing":
+        words = ["-v", f"{field.tools}:/t:ro", *death.options, "peers", "sh", "-c", death.app]
+    elif under == "tini":
+        words = ["-v", f"{field.tools}:/t:ro", *death.options, "peers", "tini", "--", "sh", "-c", death.app]
+    else:
+        app = field.directory / "app.sh"
+        app.write_text(f"#!/bin/sh\n{death.app}\n")
+        app.chmod(0o755)
+        (field.directory / "supervisord.conf").write_text(SUPERVISORD)
+        words = ["-v", f"{field.tools}:/t:ro", "-v", f"{field.directory}:/out", *death.options, "peers"]
+        words += ["supervisord", "-c", "/out/supervisord.conf"]
+    container = Container(field.engine, *words)
+    field.containers.append(container)
+    return container
+
+
+SUPERVISORD = """\
+[supervisord]
+nodaemon=true
+user=root
+logfile=/dev/null
+logfile_maxbytes=0
+pidfile=/tmp/supervisord.pid
+[program:main]
+command=/out/app.sh
+startsecs=0
+autorestart=false
+redirect_stderr=true
+stdout_logfile=/dev/stdout
+stdout_logfile_maxbytes=0
+"""
+
+
+def outcome(container: Container, death: Death) -> tuple[str, list[str]]:
+    """("ends with 137" or "runs on", lines of its log that are not the app's own)."""
+    if death.stop:
+        container.said("main started")
+        container.engine.docker("stop", "-t", "3", container.id)
+    over = happens(lambda: not container.inspect()["State"]["Running"], patience=4)
+    state = container.inspect()["State"]
+    how = f"ends with {state['ExitCode']}" if over else "runs on"
+    lines = "\n".join(container.logs()).splitlines()
+    return how, [line for line in lines if line and not re.match(r"(up|main|log|rest) ?(started|got|ends)?", line)]
+
+
+def sections() -> dict[str, str]:
+    parts = re.split(r"^## \d\. (.+)$", DOCUMENT.read_text(), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def told(death: str) -> dict[str, tuple[str, str]]:
+    """{under: (how it ends, what the log says)} of a section's table."""
+    rows = re.findall(r"^\| ([a-z]+) \| ([^|]+) \| ([^|]+) \|$", sections()[death], re.M)
+    return {under: (how.strip(), says.strip()) for under, how, says in rows if under in UNDER}
+
+
+def test_the_document_has_a_row_for_each() -> None:
+    assert list(sections()) == list(DEATHS)
+    for death in DEATHS:
+        assert tuple(told(death)) == UNDER, death
+
+
+@pytest.mark.parametrize("under", UNDER)
+@pytest.mark.parametrize("death", DEATHS)
+def test_each_death_leaves_what_the_document_says(field: Field, write: Write, death: str, under: str) -> None:
+    how, says = told(death)[under]
+    container = run(field, DEATHS[death], under, write)
+    found, lines = outcome(container, DEATHS[death])
+    assert found == how, (found, lines)
+    if says.startswith("nothing"):  # supervisord says more, but nothing of this
+        assert not [line for line in lines if " INFO " not in line], lines
+        return
+    pattern = says.strip("`").replace("[", "[[]").replace("…", "*")
+
+    def is_said() -> bool:
+        return any(fnmatch.fnmatchcase(line, pattern) for line in "\n".join(container.logs()).splitlines())
+
+    assert happens(is_said, 3), (pattern, lines)
