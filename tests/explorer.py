@@ -59,6 +59,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "bounded": {},
     "logged": {"log": ("json",)},
     "steered": {},
+    "measured": {},
 }  # fmt: skip
 
 Kind = tuple[int, int, str]  # role, restart policy, key of KINDS
@@ -75,7 +76,7 @@ def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan
     processes = [Process(f"p{i}", kind[0], [b"x"], care=care(i, kind)) for i, kind in enumerate(kinds)]
     listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "told")
     return Plan(processes, GRACE, stop_signals, bounds=(None, 9.0 if "bounded" in [k[2] for k in kinds] else None),
-                notify=listened)  # fmt: skip
+                notify=listened, metrics=("", 0) if "measured" in [k[2] for k in kinds] else None)  # fmt: skip
 
 
 def show(kinds: Iterable[Kind]) -> str:
@@ -206,7 +207,9 @@ class World:
         for i, what in self.beside:
             if i < 0:
                 found.append((e.ENDED, i, what, e.UNKNOWN, ""))
-                if what == "notify":
+                if what == "metrics":
+                    found.append((e.ENDED, i, what, e.NO, ""))
+                elif what == "notify":
                     found.append((e.NOTED, i, e.LISTENING))
                 elif not self.running and self.group.phase >= SWEPT:
                     found.append((e.ENDED, i, what, e.YES, ""))
@@ -544,6 +547,7 @@ def kinds_of(role: int, full: bool) -> Iterator[Kind]:
                 "bounded",
                 "logged",
                 "steered",
+                "measured",
             ):
                 yield role, policy, what
     if full and role != INIT:

@@ -5,6 +5,9 @@ http, tcp, file       probes that are asked from outside of the process
 notify     receives what processes say by sd_notify(3)
 follow     finds the daemon of a program that went into the background
 pump       carries the output of processes
+session    answers one client of the control line
+guest      runs somebody's command beside a process
+metrics    serves Prometheus metrics and /health
 leftovers  ends what a process left behind
 message    reads the termination message of a process that has ended
 suspects   finds who could have sent a process SIGKILL

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HELPERS = {
     "http": "http", "hook": "http", "tcp": "tcp", "file": "file", "notify": "notify", "follow": "follow",
     "leftovers": "leftovers", "message": "message", "suspects": "suspects",
-    "pump": "pump",
+    "pump": "pump", "metrics": "metrics",
 }  # fmt: skip
 
 

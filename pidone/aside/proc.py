@@ -13,14 +13,14 @@ def stat(pid: int) -> "list[bytes]":
     return reap.stat(pid)[1]
 
 
-def everyone() -> "dict[int, list[bytes]]":
-    """{pid: stat} of all that can be seen, zombies left out."""
+def everyone(zombies: bool = False) -> "dict[int, list[bytes]]":
+    """{pid: stat} of all that can be seen, zombies left out unless they are wanted."""
     try:
         pids = [int(name) for name in posix.listdir("/proc") if name.isdigit()]
     except OSError:
         return {}
     found = {pid: stat(pid) for pid in pids}
-    return {pid: fields for pid, fields in found.items() if fields and fields[0] not in (b"Z", b"X")}
+    return {pid: fields for pid, fields in found.items() if fields and (zombies or fields[0] not in (b"Z", b"X"))}
 
 
 def parent(fields: "list[bytes]") -> int:

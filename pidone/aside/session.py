@@ -322,6 +322,7 @@ ANSWERS = {
 def snapshot(loop: GroupLoop) -> dict[str, Any]:
     """The group's state in the kubelet's words (S94-S100)."""
     group, now = loop.group, time.monotonic()
+    names = [process.name for process in loop.plan.processes]
     processes = []
     for index, member in enumerate(group.members):
         state, rest = status.state(group, index)
@@ -337,6 +338,11 @@ def snapshot(loop: GroupLoop) -> dict[str, Any]:
         })  # fmt: skip
     return {
         "group": loop.plan.name, "phase": status.phase(group), "lived": round(now - loop.began, 3), "pid": os.getppid(),
+        "exits": [[names[member], code, count] for (member, code), count in sorted(loop.tally.exits.items())],
+        "probes": [
+            [names[member], what, answer, count, round(took, 6)]
+            for (member, what, answer), (count, took) in sorted(loop.tally.probes.items())
+        ],
         "processes": processes, "orphans": loop.orphans, "sessions": len(loop.control.sessions) if loop.control else 0,
         "conditions": {key: {"status": value, "reason": why} for key, (value, why) in status.conditions(group).items()},
     }  # fmt: skip

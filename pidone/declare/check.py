@@ -49,6 +49,7 @@ class Checker:
         self.check_processes(processes)
         self.check_rules(processes, group.get("grace", plan.GRACE), group.get("restart", NEVER))
         processes = self.in_order(processes)
+        metrics = self.metrics(group)
         stop_signals = group.get("stop_signals", [15, 2])
         routes = self.routes(processes, stop_signals)
         if self.errors:
@@ -62,7 +63,21 @@ class Checker:
             "processes": processes,
             "volumes": volumes,
             "routes": routes,
+            "metrics": metrics,
         }
+
+    def metrics(self, group: dict[str, Any]) -> list[Any] | None:
+        """[host, port], where the file has [metrics]."""
+        if "metrics" not in self.document:
+            return None
+        found = self.table(("metrics",), self.document["metrics"], probes.METRICS, "[metrics]")
+        if isinstance(self.document["metrics"], dict) and "listen" not in self.document["metrics"]:
+            self.wrong(("metrics",), '[metrics]: no listen; say where it is served: listen = "127.0.0.1:9900"')
+        if group.get("control") == "":
+            self.wrong(
+                ("metrics",), "[metrics] with control = false: it asks by the control line; leave one of them out"
+            )
+        return found.get("listen")
 
     def array(self, key: str, readers: dict[str, schema.Reader]) -> list[dict[str, Any]]:
         items = self.document.get(key, [])

@@ -323,6 +323,18 @@ def control(value: Any) -> str:
     return value
 
 
+def listen(value: Any) -> list[Any]:
+    """[host, port]"""
+    match = PLACE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not match[1] or not match[2].isdigit():
+        raise ValueError('listen = "127.0.0.1:9900"')
+    return [match[1].strip("[]"), port(match[2])]
+
+
+#: [metrics]
+METRICS: dict[str, schema.Reader] = {"listen": listen}
+
+
 def scale(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.001 <= value <= 1000:
         raise ValueError(

@@ -55,6 +55,7 @@ class Resolver:
             oom=memory.kill_counter(),
             notify=tuple(sockets.items()),
             name=declared["name"],
+            metrics=tuple(declared["metrics"]) if declared.get("metrics") else None,
             control=declared["control"].encode() if "control" in declared else None,
         )
 

@@ -217,4 +217,4 @@ PROCESS: dict[str, Reader] = {
     "requests": requests,
 }
 
-TABLES = ("group", "volume", "process", "signals")
+TABLES = ("group", "volume", "process", "signals", "metrics")

@@ -9,6 +9,7 @@ Loaded by PID 1 for a group only; whatever can be slow or wrong is forked from h
     hearing  what processes say of themselves
     control  the control line: its socket, sessions and commands
     record   what has happened, in two rings of fixed size
+    tally    counts of ends and probes, for those who measure
     kills    how many the kernel has killed because memory ran out
     planner  forks the child that reads the file
     words    what PID 1 says of a group

@@ -25,6 +25,7 @@ from pidone.desk.hearing import Hearing
 from pidone.desk.kills import count_kills
 from pidone.desk.output import Output
 from pidone.desk.record import Record
+from pidone.desk.tally import Tally
 from pidone.init import reap
 from pidone.init.events import COMMAND, ENDED, NO, SIGHUP, SIGKILL, UNKNOWN, YES
 from pidone.init.loop import Loop
@@ -33,6 +34,9 @@ from pidone.init.signals import name as signal_name
 from pidone.init.spawn import answer_pipe
 
 HOOKS = ("post_start", "pre_stop")
+
+PROBES = ("startup", "readiness", "liveness")
+VERDICTS = ("success", "failure", "unknown")
 
 #: What the record tells the end of; that of a probe is told where it turns something.
 TOLD = (*HOOKS, "follow", "message")
@@ -45,7 +49,7 @@ class GroupLoop(Hearing):
     is to be found. kills: of the memory, as far as we know. generation: how often the file has been read again.
     """
 
-    __slots__ = ("asides", "former", "born", "kills", "record", "output", "control", "generation")
+    __slots__ = ("asides", "former", "born", "kills", "record", "output", "control", "generation", "tally")
     group: "Group"
     AWAITS = True
 
@@ -59,6 +63,7 @@ class GroupLoop(Hearing):
         self.kills = count_kills(self.plan.oom)
         self.control: "Control | None" = None
         self.generation = 0
+        self.tally = Tally()
 
     def run(self, early: "list[int]") -> "NoReturn":
         logged = [index for index, member in enumerate(self.group.members) if member.care.log is not None]
@@ -139,6 +144,8 @@ class GroupLoop(Hearing):
             return
         if what == "follow" and verdict == YES:
             verdict, text = self.follow(member, pid, *[int(word) for word in text.split()])
+        if what in PROBES:
+            self.tally.answered(pid, member, what, VERDICTS[verdict])
         if what in TOLD:
             self.note("ended", member, what, verdict, text[:80])
         self.feed((ENDED, member, what, verdict, text))
@@ -162,6 +169,7 @@ class GroupLoop(Hearing):
 
     def ending(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
         event = Loop.ending(self, member, pid, code, number, core)
+        self.tally.exited(member, 128 + number if number else code)
         if number == SIGKILL and not event[4] and SIGKILL not in self.group.members[member].sent:
             self.aside(member, "suspects")
         return event
@@ -221,6 +229,8 @@ class GroupLoop(Hearing):
             ]
             writing = [ends[1] for ends in self.output.pipes.values()] if self.output is not None else []
             return what, (declared, self.output and self.output.tails, [fd for fd in writing if fd >= 0])
+        if what == "metrics":
+            return what, (*(self.plan.metrics or ()), self.control and self.control.path)
         if what == "suspects":
             user = self.plan.processes[member].user
             return what, (user[0] if user else posix.getuid(), list(self.asides))
@@ -262,6 +272,8 @@ class GroupLoop(Hearing):
             fd = -1
         if what in HOOKS:
             self.note("begun", member, what)
+        if what in PROBES:
+            self.tally.asked(pid)
         self.asides[pid] = (member, what, fd)
         self.tasks[member, what] = pid
 
@@ -273,6 +285,8 @@ class GroupLoop(Hearing):
         if pid is None:
             return
         fd = self.asides.pop(pid)[2]
+        if what in PROBES:
+            self.tally.answered(pid, member, what, "timeout")
         if fd >= 0:
             posix.close(fd)
         self.signal(pid, SIGKILL, True)

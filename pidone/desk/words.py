@@ -149,6 +149,9 @@ TEXTS: "dict[str, Any]" = {
     ),
 }
 
+TEXTS["metrics"] = lambda plan, pids, text, again: (
+    "no metrics: %s%s" % (text or "the server was killed", "; tried again in 5 s" if again else "")
+)
 TEXTS["line"] = lambda plan, pids, text: text
 TEXTS["pump"] = lambda plan, pids, text: (
     "the pump of the output has ended: %s; another one follows" % (text or "killed")

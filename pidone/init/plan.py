@@ -77,12 +77,13 @@ class Plan:
     bounds: seconds that starting may take, and that the group may live; None for no end. oom: the file that counts
     the memory's kills, or None. notify: ((process index, name of its socket), ...). name: the group's.
     control: where the control line's socket is; b"" for none, None for the first place that can be had.
+    metrics: (host, port) of their server.
     rewrites: {from: to}, 0 drops. group_wide: signals go to process groups. forgiven: exit codes that become 0 (E39).
     """
 
     __slots__ = (
         "processes", "grace", "stop_signals", "routes", "window", "bounds", "oom", "notify", "name",
-        "control",
+        "control", "metrics",
         "rewrites", "group_wide", "forgiven",
     )  # fmt: skip
 
@@ -98,6 +99,7 @@ class Plan:
         notify: "tuple[tuple[int, bytes], ...]" = (),
         name: str = "",
         control: "bytes | None" = None,
+        metrics: "tuple[str, int] | None" = None,
     ) -> None:
         self.processes = processes
         self.grace = grace
@@ -109,6 +111,7 @@ class Plan:
         self.notify = notify
         self.name = name
         self.control = control
+        self.metrics = metrics
         self.rewrites: "dict[int, int]" = {}
         self.group_wide = False
         self.forgiven: "tuple[int, ...]" = ()

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
-from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SIGTERM, SUSPEND, YES
+from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SIGTERM, SUSPEND, UNKNOWN, YES
 from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT, Machine
 from pidone.init.plan import CANNOT, INIT, PRIMARY
 from pidone.pod import restart
@@ -38,6 +38,9 @@ MOST_HELD = 1024
 
 #: Seconds from the end of the listener of sd_notify, or the pump, until another one is forked.
 LISTEN_AGAIN = 0.1
+
+#: And of the server of metrics.
+MEASURE_AGAIN = 5.0
 
 #: The exit code where a bound is over, as timeout(1) has it.
 TIMED_OUT = 124
@@ -63,6 +66,8 @@ class Group(Steer):
                 self.timers[ALL_OF_IT, what] = now + bound
         if any(member.care.log is not None for member in self.members):
             self.pump(now)
+        if self.plan.metrics is not None:
+            self.measure(now)
         if self.heard:
             self.advance(now)
         else:
@@ -307,6 +312,11 @@ class Group(Steer):
             Life.ended(self, now, index, what, verdict, text)
         elif what == "pump":
             self.pumped(now, verdict, text)
+        elif what == "metrics":
+            if self.phase < STOP:
+                self.do(SAY, "metrics", text, verdict == UNKNOWN)
+                if verdict == UNKNOWN:
+                    self.timers[ALL_OF_IT, "metrics"] = now + MEASURE_AGAIN
         elif self.phase < STOP:
             if not self.deaf:
                 self.do(SAY, "listener", text, self.heard)

@@ -26,7 +26,7 @@ LOST = (137, 0, "ContainerStatusUnknown")
 #: The method that is called when a time of the group itself has come.
 GROUP_DUE = {
     "start timeout": "start_over", "deadline": "deadline_over", "renew": "begin_anew", "notify": "listen",
-    "pump": "pump", "hint": "hint_due", "grace": "expire", "limit": "limit_over",
+    "pump": "pump", "metrics": "measure", "hint": "hint_due", "grace": "expire", "limit": "limit_over",
 }  # fmt: skip
 
 
@@ -54,7 +54,7 @@ class Stop(Life):
         self.began = now
         self.limit = now + self.plan.grace + self.plan.window
         self.held = []
-        for what in ("start timeout", "deadline", "renew", "notify"):
+        for what in ("start timeout", "deadline", "renew", "notify", "metrics"):
             self.timers.pop((ALL_OF_IT, what), None)
         self.timers[ALL_OF_IT, "grace"] = now + self.plan.grace
         self.timers[ALL_OF_IT, "limit"] = self.limit
@@ -139,6 +139,9 @@ class Stop(Life):
 
     def pump(self, now: float) -> None:
         self.do(ASIDE, ALL_OF_IT, "pump")
+
+    def measure(self, now: float) -> None:
+        self.do(ASIDE, ALL_OF_IT, "metrics")
 
     def exit(self) -> None:
         if self.code and not self.asked:

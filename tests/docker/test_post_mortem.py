@@ -50,7 +50,8 @@ DEATHS = {
     ),
     "It hangs": Death(f'exec python3 -c "{HANG}"', process("main", "primary", "python3", "-c", "HANG", more=PROBE)),
     "It does not end when it is told to": Death(
-        f"exec {MAIN} ignore=15", process("main", "primary", *MAIN.split(), "ignore=15"), group="grace = '1s'", stop=True
+        f"exec {MAIN} ignore=15", process("main", "primary", *MAIN.split(), "ignore=15"),
+        group="grace = '1s'", stop=True,
     ),
 }  # fmt: skip
 

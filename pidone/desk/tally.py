@@ -1,0 +1,32 @@
+"""Counts for those who measure: how processes have ended, and what their probes have answered, and in what time."""
+
+from time import monotonic
+
+#: Exit codes of one process that are told apart; the rest count as one.
+MOST_CODES = 64
+
+
+class Tally:
+    """exits: {(member, exit code): count}. probes: {(member, what, answer): [count, seconds]}. started: {pid: time}."""
+
+    __slots__ = ("exits", "probes", "started")
+
+    def __init__(self) -> None:
+        self.exits: "dict[tuple[int, int], int]" = {}
+        self.probes: "dict[tuple[int, str, str], list[float]]" = {}
+        self.started: "dict[int, float]" = {}
+
+    def exited(self, member: int, code: int) -> None:
+        if (member, code) not in self.exits and sum(key[0] == member for key in self.exits) >= MOST_CODES:
+            code = -1
+        self.exits[member, code] = self.exits.get((member, code), 0) + 1
+
+    def asked(self, pid: int) -> None:
+        self.started[pid] = monotonic()
+
+    def answered(self, pid: int, member: int, what: str, answer: str) -> None:
+        began = self.started.pop(pid, None)
+        if began is not None:
+            counted = self.probes.setdefault((member, what, answer), [0, 0.0])
+            counted[0] += 1
+            counted[1] += monotonic() - began

@@ -1,0 +1,152 @@
+"""[metrics]: Prometheus metrics of a real group, and /health."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.conftest import Write
+from tests.namespace.test_control import Line
+from tests.namespace.test_signals import process
+from tests.pid1 import Pidone, Running, until
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def scrape(port: int) -> dict[tuple[str, tuple[str, ...]], float]:
+    """{(name, values of its labels, by the labels' names): value}"""
+    families = text_string_to_metric_families(get(port, "/metrics")[1])
+    return {
+        (s.name, tuple(value for _, value in sorted(s.labels.items()))): s.value
+        for family in families
+        for s in family.samples
+    }
+
+
+def server(run: Running, port: int) -> int:
+    """Pid out here of PID 1's child that listens at this port (proc(5), net/tcp: local address, state, inode)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inode = next(row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "0A")
+    for pid in Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            links = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+            if f"socket:[{inode}]" in links:
+                return int(pid)
+    raise AssertionError("nobody listens")
+
+
+def test_they_tell_of_a_group_what_status_tells(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path, port: int
+) -> None:
+    line = Line(pidone, write, tmp_path / "c.sock")
+    probe = f"readiness = {{ file = '{tmp_path}/ready', period = '50ms' }}"
+    loop = process("loop", "sidecar", "sh", "-c", "exit 3", more="backoff = { initial = '60s' }")
+    log = process("log", "sidecar", helper, "app", "log", more=probe)
+    main = process("main", "primary", helper, "app", "main")
+    with line.start(log, loop, main, f"[metrics]\nlisten = '127.0.0.1:{port}'\n") as run:
+        run.line("main started")
+        until(
+            lambda: scrape(port).get(("pidone_process_restarts_total", ("loop", "sidecar"))) == 1.0,
+            "it has been restarted",
+        )
+        found = scrape(port)
+        assert (
+            found["pidone_process_up", ("main", "primary")] == 1.0 and found["pidone_group_phase", ("Running",)] == 1.0
+        )
+        assert found["pidone_process_ready", ("log", "sidecar")] == 0.0
+        assert found["pidone_process_exits_total", ("3", "loop")] == 2.0
+        assert found["pidone_probes_total", ("failure", "readiness", "log")] >= 1.0
+        assert found["pidone_probe_seconds_total", ("failure", "readiness", "log")] > 0.0
+        assert found["pidone_process_resident_bytes", ("main",)] > 4096 and found["pidone_zombies", ()] == 0.0
+        code, text = get(port, "/health")
+        assert code == 503 and "log is running(started, not ready)" in text, text
+        (tmp_path / "ready").touch()
+        until(lambda: scrape(port)["pidone_process_ready", ("log", "sidecar")] == 1.0, "it is ready")
+        assert get(port, "/nope")[0] == 404
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 0 and result.err.count("metrics") == 0, result
+
+
+def test_a_server_that_dies_is_said_and_nobody_else_s_trouble(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path, port: int
+) -> None:
+    line = Line(pidone, write, tmp_path / "c.sock")
+    with line.start(process("main", "primary", helper, "app", "main"), f"[metrics]\nlisten = '127.0.0.1:{port}'\n",
+                    group="time_scale = 1.0") as run:  # fmt: skip
+        run.line("main started")
+        until(lambda: get(port, "/health")[0] == 200, "it serves")
+        os.kill(server(run, port), signal.SIGKILL)
+        run.kill(signal.SIGUSR1)
+        run.line("main got 10")
+        until(lambda: get(port, "/health")[0] == 200, "it serves again")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 0 and "pidone: no metrics: it was killed by SIGKILL; tried again in 5 s" in result.err, result
+
+
+def test_a_port_that_is_taken_is_said(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
+    line = Line(pidone, write, tmp_path / "c.sock")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        metrics = f"[metrics]\nlisten = '127.0.0.1:{number}'\n"
+        with line.start(process("main", "primary", "sh", "-c", "sleep 1; exit 3"), metrics) as run:
+            result = run.end()
+    words = f"pidone: no metrics: cannot listen on 127.0.0.1:{number}: address already in use; tried again in 5 s"
+    assert result.code == 3 and words in result.err, result
+
+
+def test_without_the_library_that_is_said_once(write: Write, tmp_path: Path, source: Path) -> None:
+    """An interpreter without it: the system's own, or one that hides it."""
+    hide = tmp_path / "hide"
+    hide.mkdir()
+    boot = (
+        f"import sys; sys.path.insert(0, {str(source)!r}); sys.modules['prometheus_client'] = None;"
+        "from pidone.init.main import main; main()"
+    )
+    file = write(
+        "g.toml",
+        f"[group]\ncontrol = '{tmp_path}/c.sock'\n" + process("main", "primary", "sleep", "1.5")
+        + "[metrics]\nlisten = '127.0.0.1:1'\n",
+    )  # fmt: skip
+    result = Pidone(sys.executable, "-I", "-c", boot).run("-c", file)
+    assert result.code == 0, result
+    assert (
+        result.err == "pidone: no metrics: the package prometheus-client is not here: pip install 'pidone[metrics]'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("[metrics]\nlisten = 9900", 'wanted is listen = "127.0.0.1:9900"'), ("[metrics]", "[metrics]: no listen"),
+        ("[metrics]\nport = 9", "unknown key 'port'"), ("metrics = 1", "'metrics' is a table"),
+        ("[group]\ncontrol = false\n[metrics]\nlisten = '[::1]:9'", "it asks by the control line"),
+    ],
+)  # fmt: skip
+def test_what_metrics_may_not_be(pidone: Pidone, write: Write, lines: str, words: str) -> None:
+    result = pidone.run("-c", write("g.toml", f"{lines}\n{process('main', 'primary', 'true')}"))
+    assert result.code == 2 and words in result.err, result
