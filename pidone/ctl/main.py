@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from pidone import __version__
-from pidone.ctl import check, exec, follow, launcher, look, report, sandbox, status, steer
+from pidone.ctl import check, exec, follow, launcher, look, report, sandbox, status, steer, top
 from pidone.ctl.line import Unanswered
 from pidone.ctl.tell import tell
 
@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "check": (check, "is the group's file right? its start order, stop order and the time each may take"),
     "sandbox": (sandbox, "run a command or a group with pidone as a real PID 1, without a container engine"),
     "status": (status, "the group's phase, and the state of each process"),
+    "top": (top, "the same, live, with processor time and memory; keys to act"),
     "logs": (follow.Logs, "the last lines of output that pidone carries; -f: and what comes"),
     "events": (follow.Events, "what has happened; -f: and what comes"),
     "exec": (exec, "run a command beside a process: its user, environment and directory, our terminal"),

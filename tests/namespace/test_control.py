@@ -215,6 +215,39 @@ def test_the_report_so_far(app: App) -> None:
     assert line.good("report", "--svg").startswith("<svg") and "<svg" in line.good("report", "--html")
 
 
+def test_top_once_has_processor_time_and_memory(line: Line, helper: str) -> None:
+    busy = process("busy", "sidecar", "sh", "-c", "while :; do :; done")
+    with line.start(busy, process("main", "primary", helper, "app", "main")) as run:
+        run.line("main started")
+        inside = ["nsenter", "-t", str(run.pid), "-p", "-m"]  # the pids are those of its namespace
+        words = [PYTHON, "-m", "pidone.ctl.main", "top", "--once", "--socket", str(line.path)]
+        result = subprocess.run([*inside, *words], cwd=ROOT, capture_output=True, text=True, timeout=30)
+        rows = [row.split() for row in result.stdout.splitlines()]
+        assert result.returncode == 0 and rows[2][:2] == ["process", "role"], result
+        assert int(rows[3][6].rstrip("%")) > 10 and rows[4][6] == "0%" and rows[4][7] != "-", rows
+
+
+def test_top_shows_and_acts_on_a_terminal(app: App) -> None:
+    line, run = app
+    words = ["-m", "pidone.ctl.main", "top", "-d", "200ms", "--socket", str(line.path)]
+    environment: Any = {**os.environ, "TERM": "xterm"}
+    screen = pexpect.spawn(
+        PYTHON, words, encoding="utf-8", timeout=20, dimensions=(24, 120), cwd=str(ROOT), env=environment
+    )
+    screen.expect("log +sidecar +running +yes")
+    screen.expect("q quit")
+    screen.send("r")
+    screen.expect("restart log: done")
+    run.line("log started", count=2)
+    screen.send("\x1b[B")
+    screen.send("s")
+    screen.expect("stop main: main is the primary")
+    screen.send("q")
+    screen.expect(pexpect.EOF)
+    screen.close()
+    assert screen.exitstatus == 0 and line.good("health") == "healthy\n"
+
+
 class TestExec:
     def test_it_runs_as_the_process_does(self, line: Line, helper: str, tmp_path: Path) -> None:
         more = "user = '4242:4343'\ncwd = '/usr'\nenv = { OWN = 'yes' }\numask = '0027'"
