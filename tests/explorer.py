@@ -105,7 +105,9 @@ def copy_probe(old: Probe) -> Probe:
 
 
 _copy_member = copier(Member, {"busy": "set(v)", "probes": "{k: copy_probe(p) for k, p in v.items()} if v else {}"})
-_copy_group = copier(pod.Group, {"timers": "dict(v)", "held": "list(v)", "actions": "[]"})
+_copy_group = copier(
+    pod.Group, {"timers": "dict(v)", "held": "list(v)", "actions": "[]", "kept": "dict(v)", "doomed": "list(v)"}
+)
 _plain_group = attrgetter("phase", "code", "blame", "expired", "asked", "heard", "deaf", "renewing")
 _plain_member = attrgetter(
     "state", "reason", "passed", "started", "ready", "ending", "stopped", "sent", "noted", "followed", "last",
@@ -182,7 +184,8 @@ class World:
         stop = None if group.began is None else (now - group.began, group.limit - now, now - group.swept)
         timers = frozenset([(k, t - now) for k, t in group.timers.items()])
         return (_plain_group(group), stop, timers, tuple(members), tuple(self.life), self.beside, self.signals,
-                min(group.rounds, 3), frozenset(group.held))  # fmt: skip
+                min(group.rounds, 3), frozenset(group.held), tuple(group.doomed),
+                tuple(process.nice for process in group.plan.processes))  # fmt: skip
 
     def choices(self) -> list[tuple[Any, ...]]:
         """Every event that may come next."""
@@ -199,6 +202,8 @@ class World:
                     found.append((e.EXITED, i, 0, 0, True))
                 if self.kinds[i][2] == "stopped" and not self.group.members[i].stopped:
                     found.append((e.STOPPED, i))
+        if any(kind[2] == "steered" for kind in self.kinds) and self.group.coming is None:
+            found += [("reload", changed) for changed in range(1 << len(self.kinds))]
         for i, kind in enumerate(self.kinds):
             if kind[2] == "steered":
                 found += [(e.COMMAND, verb, i, 10) for verb in (STOP_ONE, START_ONE, RESTART_ONE, SIGNAL_ONE)]
@@ -236,6 +241,9 @@ class World:
         if kind == "tick":
             self.now += 1.0
             return
+        if kind == "reload":
+            event = (e.RELOAD, self.changed_plan(event[1]))
+            kind = e.RELOAD
         if kind == e.DEADLINE:
             assert self.group.deadline is not None and self.group.deadline >= self.now, "a deadline in the past"
             self.now = self.group.deadline
@@ -278,6 +286,29 @@ class World:
             for index, member in enumerate(self.group.members):
                 alive = self.life[index] in ("forked", "running", "launched")
                 assert member.alive == alive, f"it takes {index} for {'alive' if member.alive else 'gone'}"
+
+    def changed_plan(self, changed: int) -> Plan:
+        """The same processes, of which those whose bit is set are declared otherwise."""
+        plan = make(self.kinds)
+        for i, process in enumerate(plan.processes):
+            process.nice = self.group.plan.processes[i].nice
+            if changed >> i & 1:
+                process.nice = 1 if process.nice is None else None
+        return plan
+
+    def on_renumber(self, numbers: dict[int, int]) -> None:
+        """What is not kept begins anew: nothing of it may run."""
+        for i in range(len(self.roles)):
+            if i in numbers:
+                assert numbers[i] == i
+                continue
+            assert self.life[i] in ("-", "ended"), "it takes over while a doomed one lives"
+            assert not any(j == i for j, _ in self.beside)
+            self.life[i] = "-"
+            self.passed -= {i}
+            self.starts[i] = 0
+            self.ended.pop(i, None)
+            self.ended_at.pop(i, None)
 
     def would_blame(self, event: tuple[Any, ...]) -> tuple[int | None, ...]:
         """The exit codes that a stop may be blamed on, if this event begins one; None: the primary's own counts."""
@@ -345,7 +376,7 @@ class World:
         assert self.stop_at is None, "started after the stop had begun"
         if self.life[i] == "ended":
             self.check_restart(i)
-        for j in range(i):
+        for j in range(i if self.life[i] == "-" else 0):  # a restart is not gated again (S23)
             assert j in self.passed, f"started before {j} had let it"
         self.life[i] = "forked"
         self.ended.pop(i, None)
@@ -438,6 +469,7 @@ CHECKS: dict[int, Any] = {
     e.EXIT: World.on_exit,
     e.ASIDE: World.on_aside,
     e.DROP: World.on_drop,
+    e.RENUMBER: World.on_renumber,
 }
 
 

@@ -39,13 +39,18 @@ def document(loop: Loop, code: int | None) -> dict[str, Any]:
             "kills": count_kills(oom) if oom else None,
         },
         "orphans": loop.orphans,
-        "names": [process.name for process in plan.processes],
-        "roles": [process.role for process in plan.processes],
+        "eras": eras(loop),
     }
     if record is not None:
         record.flush()
         context["output"] = last_lines(loop)
     return facts.make(context, loop.notes if record is None else replay.events(record.memory))
+
+
+def eras(loop: Any) -> facts.Eras:
+    if getattr(loop, "record", None) is None:
+        return [(0, [process.name for process in loop.plan.processes], [p.role for p in loop.plan.processes])]
+    return list(loop.eras)
 
 
 def last_lines(loop: Any) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ has come to its end, and no signal but SIGKILL ends it before.
 
 from __future__ import annotations
 
+import _signal
 import errno
 import os
 import select
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Declared = tuple[int, int, str, tuple[Any, ...]]
 
 from pidone.desk.output import keep, tail
-from pidone.init.events import YES
+from pidone.init.events import NO, YES
 from pidone.init.signals import show
 from pidone.init.words import say
 
@@ -48,8 +49,13 @@ def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int,
         streams[fd].count = tail(tails, place)[0]
         poll.register(fd, select.POLLIN)
         enlarge(fd)
+    handing = hand_over_on_hangup(poll)
     while streams:
         for fd, _ in poll.poll():
+            if fd == handing:
+                for stream in streams.values():
+                    stream.hand_over()
+                return NO, ""
             data = os.read(fd, CHUNK)
             stream = streams[fd]
             if data:
@@ -60,6 +66,17 @@ def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int,
                 stream.end()
                 del streams[fd]
     return YES, ""
+
+
+def hand_over_on_hangup(poll: select.poll) -> int:
+    """A descriptor that is ready when SIGHUP has come: there are other streams, and another pump is to carry them."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    _signal.signal(_signal.SIGHUP, lambda *_: None)
+    _signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGHUP,))
+    poll.register(reading, select.POLLIN)
+    return reading
 
 
 def enlarge(fd: int) -> None:
@@ -125,6 +142,11 @@ class Stream:
     def end(self) -> None:
         if self.rest:
             self.lines(self.rest + b"\n")
+
+    def hand_over(self) -> None:
+        """What has come of a line is passed on as a piece of it."""
+        if self.rest:
+            self.part(self.rest)
 
 
 class Prefix(Stream):
@@ -267,6 +289,8 @@ class File(Stream):
     def end(self) -> None:
         if self.fd >= 0:
             os.close(self.fd)
+
+    hand_over = end
 
 
 def make(out: Out, place: int, name: str, spec: tuple[Any, ...]) -> Stream:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pidone.desk.loop import GroupLoop
 
 from pidone.aside import gather, guest
+from pidone.desk.control import RELOAD
 from pidone.desk.output import tail
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import name as signal_name
@@ -33,6 +34,9 @@ from pidone.report import facts, replay
 
 #: Seconds to send the request in; to be answered in; that following may take.
 ASKING, ANSWERING, FOLLOWING = 3, 30, 3600
+
+#: Seconds that a reload may take until what has changed has ended.
+TAKING_OVER = 120
 
 #: Bytes of a request.
 MOST = 1 << 16
@@ -151,15 +155,20 @@ class Session:
 
     def events(self, request: dict[str, Any]) -> None:
         """What the record has, and, if asked to follow, what comes."""
-        names = [process.name for process in self.loop.plan.processes]
+        eras = gather.eras(self.loop)
         since = int(request.get("since", -1))
         for event in replay.events(self.loop.record.memory, since):
-            self.say({"event": facts.event(event, names)})
+            self.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
             since = event[0]
         if request.get("follow"):
             signal.alarm(FOLLOWING)
             for event in self.following(since):
-                self.say({"event": facts.event(event, names)})
+                if event[2:] == ("turned", -1, "reloaded"):
+                    break  # the numbers are others' from here on: whoever follows asks anew
+                self.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
+                since = event[0]
+            self.say({"ok": True, "since": since})
+            return
         self.say({"ok": True})
 
     def following(self, since: int, seconds: float = FOLLOWING) -> Iterator[replay.Event]:
@@ -308,6 +317,38 @@ class Session:
                 raise Refused("the group stops")
         raise Refused("the command is taken, and nothing has come of it yet; pidonectl status tells")
 
+    def reload(self, request: dict[str, Any]) -> None:
+        """A broken file changes nothing, and all its errors are the answer; a good one's when it has taken over."""
+        wrong = self.wrong_file()
+        if wrong:
+            self.say({"ok": False, "error": wrong[0], "errors": wrong})
+            return
+        signal.alarm(TAKING_OVER + 2)
+        self.command(RELOAD)
+        for event in self.following(self.since, TAKING_OVER):
+            if event[2:] == ("turned", -1, "reloaded"):
+                self.say({"ok": True})
+                return
+            if event[2:] == ("turned", -1, "not reloaded"):
+                raise Refused("the group stops, or reads its file already; or the file is no longer what it was")
+        raise Refused("what has changed is still being ended; pidonectl status tells")
+
+    def wrong_file(self) -> list[str]:
+        """Every error of the file, as `pidonectl check` has them."""
+        from pidone.declare import answer
+        from pidone.declare.read import Wrong, read
+        from pidone.declare.resolve import Resolver
+
+        wanted = self.loop.wanted
+        assert wanted.config is not None
+        path = os.path.join(self.loop.inherited.cwd or b"/", wanted.config)
+        name = os.fsdecode(path)
+        try:
+            Resolver(answer.checked(read(name)), os.path.dirname(name)).resolve()
+        except Wrong as wrong:
+            return [line.partition("pidone: ")[2] for line in answer.lines(name, wrong.errors)]
+        return []
+
     def exec(self, request: dict[str, Any]) -> None:
         signal.alarm(0)  # from here on it lives as long as its client
         guest.run(self, request)
@@ -315,7 +356,20 @@ class Session:
 
 ANSWERS = {
     name: getattr(Session, name)
-    for name in ("status", "report", "health", "events", "logs", "wait", "signal", "stop", "start", "restart", "exec")
+    for name in (
+        "status",
+        "report",
+        "health",
+        "events",
+        "logs",
+        "wait",
+        "signal",
+        "stop",
+        "start",
+        "restart",
+        "reload",
+        "exec",
+    )
 }
 
 

@@ -21,15 +21,23 @@ class Events:
 
     @staticmethod
     def run(arguments: argparse.Namespace) -> int:
-        for answer in ask(arguments, {"do": "events", "follow": arguments.follow}):
+        since: int | None = -1
+        while since is not None:
+            since = Events.once(arguments, since)
+        return 0
+
+    @staticmethod
+    def once(arguments: argparse.Namespace, since: int) -> int | None:
+        """Until the answer is over; the number of the last event where following has to be asked for anew."""
+        for answer in ask(arguments, {"do": "events", "follow": arguments.follow, "since": since}):
             event = answer.get("event")
             if event is None:
-                continue
+                return answer.get("since")
             if arguments.json or arguments.follow:
                 print(json.dumps(event), flush=arguments.follow)
             else:
                 print(f"{event['at']:12.3f}  {event['what']:9}  {sentence(event)}")
-        return 0
+        return None
 
 
 class Logs:

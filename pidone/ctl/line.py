@@ -66,7 +66,8 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
         for one in lines:
             answer = json.loads(one)
             if answer.get("ok") is False:
-                raise Unanswered(answer.get("error", "refused"), int(answer.get("code", 1)))
+                wrong = answer.get("errors") or [answer.get("error", "refused")]
+                raise Unanswered("\npidonectl: ".join(wrong), int(answer.get("code", 1)))
             yield answer
             if "ok" in answer:
                 return

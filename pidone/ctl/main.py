@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "start": (steer.START, "start a process that was stopped, has ended or is in back-off"),
     "stop": (steer.STOP, "stop a sidecar until it is started again; without a name, the group"),
     "restart": (steer.RESTART, "stop a process and start it again"),
+    "reload": (steer.RELOAD, "read the group's file again, and change only what has changed in it"),
     "wait": (look.Wait, "wait until a process has started, is ready or has ended"),
     "health": (look.Health, "is all of the group ready? a Docker HEALTHCHECK"),
     "report": (report, "why did it die? what pidone --report has written, as text, picture or page"),

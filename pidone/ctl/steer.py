@@ -1,4 +1,4 @@
-"""`pidonectl stop|start|restart|signal`: one process, or the group, told what to do."""
+"""`pidonectl stop|start|restart|signal|reload`: one process, or the group, told what to do."""
 
 from __future__ import annotations
 
@@ -33,4 +33,5 @@ class Verb:
 STOP = Verb("stop", "Stop a sidecar, which then stays down until it is started; without a name, the group.", "optional")
 START = Verb("start", "Start a process that was stopped, has ended or is in back-off.", "needed")
 RESTART = Verb("restart", "Stop a process and start it again; a primary's end is then not the group's.", "needed")
+RELOAD = Verb("reload", "Read the group's file again; end and start what has changed in it, in order.", "")
 SIGNAL = Verb("signal", "Send a process a signal.", "needed")

@@ -11,13 +11,16 @@ from pidone.declare.resolve import Resolver, make_volumes
 from pidone.init import plan
 
 
-def main(path: bytes, command: list[bytes], pipe: int) -> int:
-    """Exit code: 0 with the plan written, or 2 with every error said. command: instead of the primary's, if any."""
+def main(path: bytes, command: list[bytes], pipe: int, token: str = "") -> int:
+    """Exit code: 0 with the plan written, or 2 with every error said. command: instead of the primary's, if any.
+
+    token: of the sockets for sd_notify, where the file is read again.
+    """
     name = os.fsdecode(path)
     try:
         data = read(name)
         declaration = compiled.read(name, data) or checked(data)
-        resolver = Resolver(declaration, os.path.dirname(os.path.abspath(name)))
+        resolver = Resolver(declaration, os.path.dirname(os.path.abspath(name)), token)
         made = resolver.resolve()
         make_volumes(declaration, resolver)
     except Wrong as wrong:

@@ -118,8 +118,8 @@ def expand(word: bytes, env: dict[str, bytes]) -> bytes:
             found += b"$"
 
 
-def sockets(entries: list[Entry]) -> dict[int, bytes]:
-    """{index: name of its notify socket}, each a name that nobody else can have guessed."""
+def sockets(entries: list[Entry], token: str = "") -> dict[int, bytes]:
+    """{index: name of its notify socket}, each a name that nobody else can have guessed. token: of those that are."""
     wanted = [
         index
         for index, entry in enumerate(entries)
@@ -127,8 +127,8 @@ def sockets(entries: list[Entry]) -> dict[int, bytes]:
     ]
     if not wanted:
         return {}
-    token = os.urandom(8).hex()
-    return {index: f"@pidone/{token}/{index}".encode() for index in wanted}
+    token = token or os.urandom(8).hex()
+    return {index: f"@pidone/{token}/{entries[index]['name']}".encode() for index in wanted}
 
 
 def notify_environment(entry: Entry, socket: bytes, scale: float) -> dict[str, str]:

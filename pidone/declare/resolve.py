@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 class Resolver:
     """Collects errors like the checker does. make: also make the volumes."""
 
-    def __init__(self, declaration: dict[str, Any], directory: str) -> None:
+    def __init__(self, declaration: dict[str, Any], directory: str, token: str = "") -> None:
         self.declaration = declaration
         self.directory = directory
+        self.token = token
         self.errors: list[tuple[int, str]] = []
         self.warnings: list[tuple[int, str]] = []
 
     def resolve(self) -> Plan:
         entries = self.declaration["processes"]
-        sockets = care.sockets(entries)
+        sockets = care.sockets(entries, self.token)
         processes = [self.process(index, entry, sockets.get(index)) for index, entry in enumerate(entries)]
         for volume in self.declaration["volumes"]:
             if "owner" in volume:

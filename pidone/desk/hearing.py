@@ -4,6 +4,7 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Machine
     from pidone.init.terminal import Terminal
@@ -30,8 +31,10 @@ class Hearing(Loop):
 
     __slots__ = ("lines", "unheard", "strangers", "early", "tasks")
 
-    def __init__(self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
-        Loop.__init__(self, machine, inherited, terminal, verbose)
+    def __init__(
+        self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
+    ) -> None:
+        Loop.__init__(self, machine, inherited, terminal, wanted)
         self.lines: "dict[int, int]" = {}
         self.unheard: "dict[int, int]" = {}
         self.strangers: "set[int]" = set()

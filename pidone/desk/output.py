@@ -11,20 +11,59 @@ The last bytes of each are in memory that is shared with the pump, for the repor
 import posix
 from mmap import mmap
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 #: Bytes of each process's tail: how many have come so far, and the last of them, in a ring.
 HEAD, TAIL = 8, 16384
 
 
 class Output:
-    """pipes: {member: (reading end, writing end)} of those whose output is carried. tails: the shared memory."""
+    """pipes: {member: (reading end, writing end)} of those whose output is carried. tails: the shared memory.
 
-    __slots__ = ("pipes", "tails")
+    named: (name, LogSpec) by reading end, as the latest pump has them. retired: (place, reading end, name, LogSpec) of
+    those that another plan has no more; a pump reads them to their end.
+    """
 
-    def __init__(self, members: "list[int]") -> None:
+    __slots__ = ("pipes", "tails", "named", "retired")
+
+    def __init__(
+        self, members: "list[int]", before: "Output | None" = None, kept: "dict[int, int] | None" = None
+    ) -> None:
+        """before, kept: what another plan takes over, {its member: that of before}. Raises OSError."""
         self.pipes: "dict[int, tuple[int, int]]" = {}
-        self.tails = mmap(-1, max(1, len(members)) * (HEAD + TAIL))
+        self.named: "dict[int, tuple[str, Any]]" = {}
+        self.retired: "list[tuple[int, int, str, Any]]" = []
+        new = {member: posix.pipe2(posix.O_CLOEXEC) for member in members if member not in (kept or {})}
+        many = len(members) + (len(before.pipes) if before is not None else 0)
+        self.tails = mmap(-1, max(1, many) * (HEAD + TAIL))
         for member in members:
-            self.pipes[member] = posix.pipe2(posix.O_CLOEXEC)
+            if before is None or member in new:
+                self.pipes[member] = new[member]
+            else:
+                self.pipes[member] = before.pipes[(kept or {})[member]]
+        if before is not None:
+            self.take_over(before, kept or {})
+
+    def take_over(self, before: "Output", kept: "dict[int, int]") -> None:
+        """The tails of those that are kept; the others' pipes are closed, their reading ends a plan later."""
+        for _, fd, _, _ in before.retired:
+            posix.close(fd)
+        places = {member: place for place, member in enumerate(before.pipes)}
+        for place, member in enumerate(self.pipes):
+            if member in kept:
+                start, old = place * (HEAD + TAIL), places[kept[member]] * (HEAD + TAIL)
+                self.tails[start : start + HEAD + TAIL] = before.tails[old : old + HEAD + TAIL]
+        place = len(self.pipes)
+        for member, (reading, writing) in before.pipes.items():
+            if member not in kept.values():
+                posix.close(writing)
+                self.retired.append((place, reading, *before.named[reading]))
+                place += 1
+
+    def renumber(self, numbers: "dict[int, int]") -> None:
+        self.pipes = {numbers[member]: ends for member, ends in self.pipes.items()}
 
     def writing(self, member: int) -> "int | None":
         return self.pipes[member][1] if member in self.pipes else None

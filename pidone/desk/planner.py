@@ -26,11 +26,7 @@ def ask(
     A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
     Raises OSError where there is no fork, or the child did not live to say what is wrong.
     """
-    reading, writing = answer_pipe(awaited=True)
-    pid = posix.fork()
-    if pid == 0:
-        _answer(path, command, cwd, writing)
-    posix.close(writing)
+    pid, reading = begin(path, command, cwd)
     data, early = [], []  # type: list[bytes], list[int]
     while True:
         try:
@@ -57,7 +53,22 @@ def ask(
     return plans.unpack(b"".join(data)), 0, early
 
 
-def _answer(path: bytes, command: "list[bytes]", cwd: "bytes | None", writing: int) -> "NoReturn":
+def begin(path: bytes, command: "list[bytes]", cwd: "bytes | None", token: bytes = b"") -> "tuple[int, int]":
+    """Fork the child. (pid, pipe from which its plan comes). token: of the sockets for sd_notify that are there."""
+    reading, writing = answer_pipe(awaited=True)
+    try:
+        pid = posix.fork()
+    except OSError:
+        posix.close(reading)
+        posix.close(writing)
+        raise
+    if pid == 0:
+        _answer(path, command, cwd, writing, token)
+    posix.close(writing)
+    return pid, reading
+
+
+def _answer(path: bytes, command: "list[bytes]", cwd: "bytes | None", writing: int, token: bytes) -> "NoReturn":
     """The child: everything that may be slow, large or wrong. Its imports cost PID 1 nothing."""
     code = 2
     try:
@@ -65,7 +76,7 @@ def _answer(path: bytes, command: "list[bytes]", cwd: "bytes | None", writing: i
             posix.chdir(cwd)  # FILE may be relative to where the container started
         from pidone.declare import answer
 
-        code = answer.main(path, command, writing)
+        code = answer.main(path, command, writing, token.decode())
     except BaseException as error:
         what = (path.decode("utf-8", "replace"), type(error).__name__, error)
         sys.stderr.write("pidone: cannot read %s: %s: %s\n" % what)

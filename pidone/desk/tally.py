@@ -21,6 +21,10 @@ class Tally:
             code = -1
         self.exits[member, code] = self.exits.get((member, code), 0) + 1
 
+    def renumber(self, numbers: "dict[int, int]") -> None:
+        self.exits = {(numbers[key[0]], key[1]): count for key, count in self.exits.items() if key[0] in numbers}
+        self.probes = {(numbers[key[0]], *key[1:]): value for key, value in self.probes.items() if key[0] in numbers}
+
     def asked(self, pid: int) -> None:
         self.started[pid] = monotonic()
 

@@ -16,6 +16,7 @@ ALONE = 7  # (): PID 1 has no child left
 ENDED = 8  # (member, what, verdict, text): what went on beside a member (a probe, a hook ...) is over
 NOTED = 9  # (member, what): a member, or the listener, said something of itself: READY, ALIVE ...
 COMMAND = 10  # (verb, member, number): somebody wants it, through the control line
+RELOAD = 11  # (plan): the file has been read again
 
 # Actions: (kind, ...)
 SPAWN = 0  # (member)
@@ -27,6 +28,7 @@ EXIT = 5  # (code, is it worth a report?)
 ASIDE = 6  # (member, what): fork what goes on beside it
 DROP = 7  # (member, what): kill that, with its process group; nobody wants its answer any more
 NOTE = 8  # (member, what): into the record; it has turned started, ready, not ready; the group (-1) stop
+RENUMBER = 9  # ({member: its number from now on}): another plan has taken over; who is not in it is gone
 
 # Verdicts of what went on beside a member
 YES, NO, UNKNOWN = range(3)

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Event, Machine
     from pidone.init.plan import Plan
@@ -51,21 +52,21 @@ class Loop:
     #: Does anything wait for an exec to have worked? For that of a single command nothing does.
     AWAITS = False
 
-    def __init__(self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", verbose: bool) -> None:
+    def __init__(
+        self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
+    ) -> None:
         self.group = machine
         self.plan: "Plan" = machine.plan
         self.inherited = inherited
         self.terminal = terminal
-        self.verbose = verbose
+        self.verbose, self.report = wanted.verbose, wanted.report
         self.pids: "dict[int, int]" = {}  # member -> pid
         self.members: "dict[int, int]" = {}  # pid -> member
         self.answers: "dict[int, int]" = {}
         self.queue: "list[Event]" = []
         self.began = self.looked = monotonic()
         self.notes: "list[tuple[Any, ...]]" = []
-        self.orphans = 0
-        self.unread = False
-        self.report: "bytes | None" = None
+        self.orphans, self.unread = 0, False
 
     def run(self, early: "list[int]") -> "NoReturn":
         """Never returns. early: signals that came while the plan was made; a stop among them, and nothing starts."""

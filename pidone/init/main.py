@@ -30,20 +30,18 @@ def main() -> "NoReturn":
     if posix.getpid() != 1:
         adopt()
     group, early = make_plan(wanted, inherited.cwd)
-    loop = make_loop(group, inherited, wanted)
-    loop.report = wanted.report
-    loop.run(early)
+    make_loop(group, inherited, wanted).run(early)
 
 
 def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Loop":
     """The machine that fits, and the loop that carries out what it wants."""
     terminal = find_terminal()
     if wanted.config is None:
-        return Loop(Single(group, terminal is not None), inherited, terminal, wanted.verbose)
+        return Loop(Single(group, terminal is not None), inherited, terminal, wanted)
     from pidone.desk.loop import GroupLoop
     from pidone.pod.group import Group
 
-    return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted.verbose)
+    return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted)
 
 
 def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int]]":
@@ -62,11 +60,7 @@ def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int
         if made is None:
             posix._exit(code)
         group = made
-    group.rewrites = wanted.rewrites
-    group.group_wide = wanted.group
-    group.forgiven = tuple(wanted.remap)
-    if wanted.grace is not None:
-        group.grace = wanted.grace
+    group.take(wanted)
     return group, early
 
 
@@ -83,10 +77,8 @@ def adopt() -> None:
     from pidone.init import others, words
 
     refused = others.become_subreaper()
-    if refused:
-        words.say("not pid 1 (but %d), and no subreaper: %s: orphans will escape" % (posix.getpid(), refused))
-    else:
-        words.say("not pid 1 (but %d): adopting orphans as a subreaper" % posix.getpid())
+    text = ", and no subreaper: %s: orphans will escape" % refused if refused else ": adopting orphans as a subreaper"
+    words.say("not pid 1 (but %d)%s" % (posix.getpid(), text))
 
 
 def print_and_exit(wanted: "Arguments") -> "NoReturn":

@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pidone.init.arguments import Arguments
+
 from pidone.init.signals import show
 
 INIT, SIDECAR, PRIMARY = 0, 1, 2
@@ -115,6 +117,12 @@ class Plan:
         self.rewrites: "dict[int, int]" = {}
         self.group_wide = False
         self.forgiven: "tuple[int, ...]" = ()
+
+    def take(self, wanted: "Arguments") -> None:
+        """What the command line says besides."""
+        self.rewrites, self.group_wide, self.forgiven = wanted.rewrites, wanted.group, tuple(wanted.remap)
+        if wanted.grace is not None:
+            self.grace = wanted.grace
 
 
 def single(argv: "list[bytes]") -> Plan:

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
-from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, SAY, SIGHUP, SIGKILL, SIGTERM, SUSPEND, UNKNOWN, YES
+from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, NO, SAY, SIGHUP, SIGKILL, SIGTERM, SUSPEND, UNKNOWN, YES
 from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT, Machine
 from pidone.init.plan import CANNOT, INIT, PRIMARY
 from pidone.pod import restart
@@ -29,6 +29,7 @@ from pidone.pod.care import ALL, NEVER
 from pidone.pod.life import Life
 from pidone.pod.member import RENEWED, TERMINATED, WAITING
 from pidone.pod.order import Order
+from pidone.pod.reload import LISTEN_AGAIN, Reload
 from pidone.pod.steer import Steer
 from pidone.pod.stop import ALL_OF_IT, Stop
 from pidone.pod.watch import PROBES
@@ -36,23 +37,20 @@ from pidone.pod.watch import PROBES
 REALTIME = 34
 MOST_HELD = 1024
 
-#: Seconds from the end of the listener of sd_notify, or the pump, until another one is forked.
-LISTEN_AGAIN = 0.1
-
-#: And of the server of metrics.
+#: Seconds from the end of the server of metrics until another one is forked.
 MEASURE_AGAIN = 5.0
 
 #: The exit code where a bound is over, as timeout(1) has it.
 TIMED_OUT = 124
 
 
-class Group(Steer):
+class Group(Reload):
     """heard: the listener of sd_notify is up. rounds: how often all have begun anew."""
 
     __slots__ = ("heard", "rounds")
 
     def __init__(self, plan: "Plan", terminal: bool = False) -> None:
-        Steer.__init__(self, plan, terminal)
+        Reload.__init__(self, plan, terminal)
         self.heard = not plan.notify
         self.rounds = 0
 
@@ -79,7 +77,8 @@ class Group(Steer):
     def advance(self, now: float) -> None:
         """Start whoever may start now (S2, S3, S16)."""
         for index in self.order.ready():
-            self.spawn(now, index)
+            if index not in self.doomed:
+                self.spawn(now, index)
 
     def passed(self, now: float, index: int) -> None:
         member = self.members[index]
@@ -108,6 +107,8 @@ class Group(Steer):
             self.progress(now)
         elif self.renewing:
             self.renewed(now)
+        elif index in self.doomed:
+            self.doom(now)
         elif member.care.restart != NEVER and (member.passed or member.restarts or member.role == INIT):
             self.retry(now, index, code)
         else:
@@ -124,6 +125,10 @@ class Group(Steer):
             if member.role == PRIMARY and self.phase >= STOP:
                 self.primary_over(index)
             (self.progress if self.phase >= STOP else self.renewed)(now)
+            return
+        if index in self.doomed:
+            self.clear(now, index)
+            self.doom(now)
             return
         if self.over_by_command(now, index):
             return
@@ -164,6 +169,7 @@ class Group(Steer):
             self.clear(now, index)
 
     def stop(self, now: float, blame: "int | None" = None) -> None:
+        self.call_off()
         self.renewing = False  # what has been killed for it is not started anew
         Stop.stop(self, now, blame)
 
@@ -185,6 +191,8 @@ class Group(Steer):
         member = self.members[index]
         if self.renewing:
             self.renewed(now)
+        elif index in self.doomed:
+            self.doom(now)
         elif member.role == INIT and member.reason == "Completed" and "leftovers" not in member.busy:
             self.passed(now, index)
         else:
@@ -330,6 +338,9 @@ class Group(Steer):
         """The pump has ended: well when nobody is left who could write; any other is replaced (nothing is lost)."""
         if verdict == YES:
             return
+        if verdict == NO:  # it has handed over, for there are others to be carried
+            self.pump(now)
+            return
         self.do(SAY, "pump", text)
         if self.phase < SWEPT:
             self.timers[ALL_OF_IT, "pump"] = now + LISTEN_AGAIN
@@ -349,5 +360,5 @@ class Group(Steer):
 
     HANDLERS = (
         begin, Life.execed, failed, Life.exited, stopped, signal, Stop.deadline_passed, Machine.alone, ended, noted,
-        Steer.commanded,
+        Steer.commanded, Reload.reload,
     )  # fmt: skip

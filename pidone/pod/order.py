@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pidone.pod.member import Member
 
 from pidone.init.plan import INIT, SIDECAR
+from pidone.pod.member import WAITING
 
 
 class Order:
@@ -31,6 +32,13 @@ class Order:
     def passed(self, index: int) -> None:
         while self.frontier < len(self.members) and self.members[self.frontier].passed:
             self.frontier += 1
+
+    def resume(self) -> None:
+        """Of members that have lived before: who has been started is not given out again."""
+        waiting = [m.state == WAITING and not m.again and not m.passed for m in self.members]
+        self.line = [index for index in self.line if waiting[index]]
+        self.apart = [index for index in self.apart if waiting[index]]
+        self.passed(0)
 
     def ready(self) -> "list[int]":
         """Members that may start now, in order; each is given out once."""

@@ -19,6 +19,9 @@ from pidone.report.replay import Event
 
 Document = dict[str, Any]
 
+#: (number of the first event, names, roles) of each plan that there was, the oldest first.
+Eras = list[tuple[int, list[str], list[int]]]
+
 #: Names of an event's fields, in the record's order. "process" is an index there and a name here; "signal" a number.
 FIELDS: dict[str, tuple[str, ...]] = {
     "forked": ("process", "pid"),
@@ -58,6 +61,14 @@ WORDS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
 VERDICTS = ("yes", "no", "unknown")
 
 
+def names_at(eras: Eras, number: int) -> list[str]:
+    """Who had which number when this event was noted: a file that is read again gives them out anew."""
+    for first, names, _ in reversed(eras):
+        if number >= first:
+            return names
+    return eras[0][1]
+
+
 def event(raw: Event, names: list[str]) -> dict[str, Any]:
     """One event with named fields."""
     at, kind, rest = raw[1] / 1e6, raw[2], raw[3:]
@@ -85,15 +96,18 @@ def event(raw: Event, names: list[str]) -> dict[str, Any]:
 
 
 def make(context: dict[str, Any], raw: list[Event]) -> Document:
-    """context: what the document says of the group as a whole, and "names", "roles" of its processes."""
+    """context: what the document says of the group as a whole, and "eras"."""
     from pidone.report.cause import explain
 
     context = dict(context)
-    names, roles = context.pop("names"), context.pop("roles")
-    events = [event(one, names) for one in raw]
-    processes: dict[str, dict[str, Any]] = {
-        name: {"name": name, "role": ROLES[role], "instances": [], "restarts": 0} for name, role in zip(names, roles)
-    }
+    eras: Eras = context.pop("eras")
+    events = [event(one, names_at(eras, one[0])) for one in raw]
+    now = set(eras[-1][1])
+    processes: dict[str, dict[str, Any]] = {}
+    for place, (_, names, roles) in enumerate(eras):  # those of today last, and the primary at the end
+        for name, role in zip(names, roles):
+            if place == len(eras) - 1 or name not in now:
+                processes[name] = {"name": name, "role": ROLES[role], "instances": [], "restarts": 0}
     for one in events:
         process = processes.get(one.get("process") or "")
         if process is not None:

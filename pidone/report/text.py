@@ -83,7 +83,8 @@ def sentence(event: dict[str, Any]) -> str:
     if kind == "failed":
         return f"{name} could not be started: {words}"
     if kind == "turned":
-        return f"{name} is {event['to']}" if name else "the group stops"
+        of_all = {"stop": "the group stops", "reloaded": "the file read again has taken over"}
+        return f"{name} is {event['to']}" if name else of_all.get(event["to"], f"the file is {event['to']}")
     if kind == "sent":
         return f"{event['signal']} sent to {name}{pid}{' and its process group' if event['whole'] else ''}"
     if kind == "swept":

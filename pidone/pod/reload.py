@@ -1,0 +1,112 @@
+"""The file has been read again: what has changed is ended and started anew, and nothing else notices.
+
+Theory. Processes are matched by name; one that is declared as before, but for its place, is kept. The others are
+doomed: they are ended as in a stop, a sidecar when all doomed ones that had waited for it are gone, and what they have
+left behind with them. Then the new plan takes over in one moment: the kept have new numbers, and whoever is new or
+changed starts in its turn, an init step included. A stop that begins meanwhile calls it off.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.init.plan import Plan, Process
+
+from pidone.init.events import DROP, NOTE, RENUMBER
+from pidone.init.machine import RUN, START, STOP
+from pidone.init.plan import Process as Declared
+from pidone.pod.care import Care
+from pidone.pod.member import COMMANDED, Member
+from pidone.pod.order import Order
+from pidone.pod.steer import Steer
+from pidone.pod.stop import ALL_OF_IT
+
+#: Seconds from the end of the listener of sd_notify, or the pump, until another one is forked.
+LISTEN_AGAIN = 0.1
+
+
+class Reload(Steer):
+    """coming: the plan that is to take over. kept: {its index of one: the index of now}. doomed: indices of now."""
+
+    __slots__ = ("coming", "kept", "doomed")
+
+    def __init__(self, plan: "Plan", terminal: bool) -> None:
+        Steer.__init__(self, plan, terminal)
+        self.coming: "Plan | None" = None
+        self.kept: "dict[int, int]" = {}
+        self.doomed: "list[int]" = []
+
+    def reload(self, now: float, plan: "Plan") -> None:
+        if self.phase >= STOP or self.renewing or self.coming is not None:
+            self.do(NOTE, ALL_OF_IT, "not reloaded")
+            return
+        before = {process.name: index for index, process in enumerate(self.plan.processes)}
+        self.coming = plan
+        self.kept = {
+            new: before[process.name]
+            for new, process in enumerate(plan.processes)
+            if process.name in before and same(self.plan.processes[before[process.name]], process)
+        }
+        kept = set(self.kept.values())
+        self.doomed = [index for index in range(len(self.members)) if index not in kept]
+        for index in self.doomed:
+            self.drop(index, "restart")
+            self.members[index].again = False
+        self.doom(now)
+
+    def call_off(self) -> None:
+        if self.coming is not None:
+            self.coming, self.doomed = None, []
+            self.do(NOTE, ALL_OF_IT, "not reloaded")
+
+    def doom(self, now: float) -> None:
+        """End those whose turn it is; when all are gone, and what they have left behind, the new plan takes over."""
+        alive = [index for index in self.doomed if self.members[index].alive]
+        for index in self.order.free(alive):
+            self.end(now, index, COMMANDED, self.grace_of(self.members[index]))
+        if not alive and not any(self.members[index].busy for index in self.doomed) and self.coming is not None:
+            self.take_over(now, self.coming)
+
+    def take_over(self, now: float, plan: "Plan") -> None:
+        old, before = self.members, self.plan
+        numbers = {index: new for new, index in self.kept.items()}
+        self.members = []
+        for new, process in enumerate(plan.processes):
+            member = Member(new, process)
+            if new in self.kept:
+                old[self.kept[new]].care = member.care  # its gate may be another one
+                member = old[self.kept[new]]
+            self.members.append(member)
+        self.timers = {(numbers.get(i, i), what): t for (i, what), t in self.timers.items() if i < 0 or i in numbers}
+        self.held = [(numbers[index], number) for index, number in self.held if index in numbers]
+        self.plan, self.primary = plan, len(plan.processes) - 1
+        self.coming, self.doomed = None, []
+        self.do(RENUMBER, numbers)
+        if before.notify != plan.notify:
+            self.listen_anew(now, bool(before.notify))
+        self.order = Order(self.members)
+        self.order.resume()
+        self.phase = RUN if self.order.complete else START
+        self.timers.pop((ALL_OF_IT, "start timeout"), None)
+        if plan.bounds[0] is not None and self.phase == START:
+            self.timers[ALL_OF_IT, "start timeout"] = now + plan.bounds[0]
+        self.do(NOTE, ALL_OF_IT, "reloaded")
+        self.advance(now)
+
+    def listen_anew(self, now: float, listened: bool) -> None:
+        """Another listener, for other sockets; until it is there, nobody is late with a word."""
+        if listened:
+            self.do(DROP, ALL_OF_IT, "notify")
+        self.timers.pop((ALL_OF_IT, "notify"), None)
+        if self.plan.notify:
+            self.deaf = True
+            self.timers[ALL_OF_IT, "notify"] = now + LISTEN_AGAIN
+
+    def advance(self, now: float) -> None:
+        raise NotImplementedError
+
+
+def same(one: "Process", other: "Process") -> bool:
+    """Is it declared as before, whatever stands before it?"""
+    if any(getattr(one, slot) != getattr(other, slot) for slot in Declared.__slots__ if slot != "care"):
+        return False
+    mine, its = Member(0, one).care, Member(0, other).care
+    return all(getattr(mine, slot) == getattr(its, slot) for slot in Care.__slots__ if slot not in ("gate", "after"))
