@@ -3,6 +3,7 @@
 Loaded by PID 1 for a group only; whatever can be slow or wrong is forked from here into `aside`. Read it in this order:
 
     loop     the loop of a group: what goes on beside its processes becomes events
+    steered  what people command, and another plan that takes over
     beside   forks that
     extras   what a process of a group gets that a single command does not
     output   the pipes of processes whose output is carried

@@ -12,33 +12,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from pidone.desk.control import Control
     from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Event
     from pidone.init.terminal import Terminal
     from pidone.pod.group import Group
 
-from pidone.desk import beside, planner
-from pidone.desk.control import EXEC, RELOAD, open_at
+from pidone.desk import beside
+from pidone.desk.control import open_at
 from pidone.desk.extras import Extras
-from pidone.desk.hearing import Hearing
 from pidone.desk.kills import count_kills
 from pidone.desk.output import Output
-from pidone.desk.record import Record
-from pidone.desk.tally import Tally
-from pidone.init import reap
-from pidone.init.events import COMMAND, ENDED, NO, SIGHUP, SIGKILL, UNKNOWN, YES
-from pidone.init.events import RELOAD as RELOADED
+from pidone.desk.steered import Steered
+from pidone.init.events import ENDED, NO, SIGHUP, SIGKILL, UNKNOWN, YES
 from pidone.init.loop import Loop
-from pidone.init.plan import CANNOT, INIT, unpack
+from pidone.init.plan import CANNOT, INIT
 from pidone.init.signals import name as signal_name
 from pidone.init.spawn import answer_pipe
 
 HOOKS = ("post_start", "pre_stop")
-
-#: Plans before this one whose members' names are remembered.
-MOST_ERAS = 8
 
 PROBES = ("startup", "readiness", "liveness")
 VERDICTS = ("success", "failure", "unknown")
@@ -47,43 +39,18 @@ VERDICTS = ("success", "failure", "unknown")
 TOLD = (*HOOKS, "follow", "message")
 
 
-class GroupLoop(Hearing):
-    """asides: pid -> (member, what, descriptor of its answer). tasks: (member, what) -> pid.
+class GroupLoop(Steered):
+    """kills: of the memory, as far as we know."""
 
-    former: the session of each member's latest instance, also after its end. born: when those were forked whose daemon
-    is to be found. kills: of the memory, as far as we know. generation: how often another plan has
-    taken over. eras: (number of its first event, names, roles) of each of these plans. planning: the pipe from the child that reads the file again, and what has come so far.
-    """
-
-    __slots__ = (
-        "asides", "former", "born", "kills", "record", "output", "control", "generation", "tally", "wanted",
-        "planning", "eras",
-    )  # fmt: skip
+    __slots__ = ("kills",)
     group: "Group"
     AWAITS = True
 
     def __init__(
         self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
     ) -> None:
-        Hearing.__init__(self, group, inherited, terminal, wanted)
-        self.record = Record(self.began)
-        self.output: "Output | None" = None
-        self.asides: "dict[int, tuple[int, str, int]]" = {}
-        self.former: "dict[int, int]" = {}
-        self.born: "dict[int, float]" = {}
+        Steered.__init__(self, group, inherited, terminal, wanted)
         self.kills = count_kills(self.plan.oom)
-        self.control: "Control | None" = None
-        self.generation = 0
-        self.tally = Tally()
-        self.wanted = wanted
-        self.eras: "list[tuple[int, list[str], list[int]]]" = []
-        self.begin_era()
-        self.planning: "tuple[int, list[bytes]] | None" = None
-
-    def begin_era(self) -> None:
-        """From this event on, these are the members' names: the record has their numbers only."""
-        names, roles = [p.name for p in self.plan.processes], [p.role for p in self.plan.processes]
-        self.eras = [*self.eras[-MOST_ERAS:], (self.record.number, names, roles)]
 
     def run(self, early: "list[int]") -> "NoReturn":
         logged = [index for index, member in enumerate(self.group.members) if member.care.log is not None]
@@ -96,7 +63,7 @@ class GroupLoop(Hearing):
             self.control, wrong = open_at(self.plan.control, posix.getuid())
             if wrong:
                 self.talk("tell", ("line", wrong))
-        Hearing.run(self, early)
+        Steered.run(self, early)
 
     def note(self, kind: str, *fields: "Any") -> None:
         self.record.note(kind, *fields)
@@ -107,81 +74,13 @@ class GroupLoop(Hearing):
     # -- events
 
     def hear(self) -> None:
-        Hearing.hear(self)
+        Steered.hear(self)
         if self.planning is not None:
             self.read_plan(*self.planning)
         if self.control is not None:
             for command in self.control.commands():
                 self.commanded(*command)
             self.unread = self.control.look(self) or self.unread
-
-    def commanded(self, verb: int, member: int, number: int, pid: int, uid: int, generation: int) -> None:
-        """One command of a session's. A member of an earlier plan is nobody now."""
-        if generation != self.generation or member >= len(self.group.members) or self.control is None:
-            return
-        self.note("command", verb, member, number, pid, uid)
-        if verb == EXEC and number in self.control.sessions:
-            self.control.sessions.discard(number)
-            self.control.guests[number] = member
-            self.note("beside", member, number)
-        elif verb == RELOAD:
-            self.plan_again()
-        elif verb < EXEC:
-            self.feed((COMMAND, verb, member, number))
-
-    def plan_again(self) -> None:
-        """Fork the child that reads the file; its plan is read as it comes."""
-        wanted = self.wanted
-        if self.planning is not None or wanted.config is None:
-            self.note("turned", -1, "not reloaded")
-            return
-        token = self.plan.notify[0][1].split(b"/")[1] if self.plan.notify else b""
-        try:
-            pid, fd = planner.begin(wanted.config, wanted.command, self.inherited.cwd, token)
-        except (OSError, ImportError):
-            self.note("turned", -1, "not reloaded")
-            return
-        self.planning = fd, []
-        self.asides[pid] = -1, "plan", -1
-        self.tasks[-1, "plan"] = pid
-
-    def read_plan(self, fd: int, parts: "list[bytes]") -> None:
-        try:
-            while part := posix.read(fd, 65536):
-                parts.append(part)
-        except BlockingIOError:
-            pass
-
-    def planned(self, code: int) -> None:
-        """The child has ended: with the file's plan, or with its errors said."""
-        if self.planning is None:
-            return
-        fd, parts = self.planning
-        self.read_plan(fd, parts)
-        posix.close(fd)
-        self.planning = None
-        try:
-            plan = unpack(b"".join(parts)) if code == 0 else None
-        except (ValueError, EOFError, TypeError):
-            plan = None
-        if plan is None:
-            self.note("turned", -1, "not reloaded")
-            return
-        plan.take(self.wanted)
-        self.feed((RELOADED, plan))
-
-    def parted(self, pid: int, code: int, number: int) -> bool:
-        """A session of the control line has ended, or somebody's command. False if it was none."""
-        if self.control is None:
-            return False
-        if pid in self.control.sessions:
-            self.control.sessions.discard(pid)
-            self.unread = True  # one more may be waiting for its turn
-            return True
-        member = self.control.guests.pop(pid, None)
-        if member is not None:
-            self.note("parted", member, pid, code, number, reap.stat(pid)[0])
-        return member is not None
 
     def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
         """Something beside a process has ended, or an orphan has."""
@@ -351,55 +250,6 @@ class GroupLoop(Hearing):
     def turned(self, member: int, what: str) -> None:
         self.note("turned", member, what)
 
-    def renumber(self, numbers: "dict[int, int]") -> None:
-        """Another plan has taken over: all that is kept by a member's number is kept by its new one."""
-
-        def new(kept: "dict[int, Any]") -> "dict[int, Any]":
-            return {numbers[index]: value for index, value in kept.items() if index in numbers}
-
-        self.plan = self.group.plan
-        self.generation += 1
-        self.begin_era()
-        self.pids, self.former, self.born, self.early = (
-            new(self.pids),
-            new(self.former),
-            new(self.born),
-            new(self.early),
-        )
-        self.members = {pid: member for member, pid in self.pids.items()}
-        self.answers = {fd: numbers[index] for fd, index in self.answers.items() if index in numbers}
-        for fd in [fd for fd, index in self.lines.items() if index >= 0 and index not in numbers]:
-            self.close_line(fd)
-        self.lines = {fd: numbers.get(index, index) for fd, index in self.lines.items()}
-        self.asides = {pid: (numbers.get(index, index), what, fd) for pid, (index, what, fd) in self.asides.items()}
-        self.tasks = {(index, what): pid for pid, (index, what, _) in self.asides.items()}
-        self.strangers = {numbers[index] for index in self.strangers if index in numbers}
-        self.tally.renumber(numbers)
-        if self.control is not None:
-            self.control.guests = {pid: numbers.get(index, 0) for pid, index in self.control.guests.items()}
-        self.carry_others(numbers)
-
-    def carry_others(self, numbers: "dict[int, int]") -> None:
-        """Have the pump hand over where there are others to be carried."""
-        logged = [index for index, member in enumerate(self.group.members) if member.care.log is not None]
-        before = self.output
-        kept = {numbers[index]: index for index in (before.pipes if before is not None else ()) if index in numbers}
-        if before is None and not logged:
-            return
-        if before is not None and sorted(kept) == logged and len(kept) == len(before.pipes):
-            before.renumber(numbers)
-            return
-        try:
-            self.output = Output(logged, before, kept)
-        except OSError as error:
-            self.talk("tell", ("line", "no pipes for the output: %s" % posix.strerror(error.errno or 0).lower()))
-            return
-        pid = self.tasks.get((-1, "pump"))
-        if pid is not None:
-            self.signal(pid, SIGHUP, False)
-        else:
-            self.feed((ENDED, -1, "pump", NO, ""))  # there has been none
-
     def drop(self, member: int, what: str) -> None:
         pid = self.tasks.pop((member, what), None)
         if pid is None:
@@ -411,7 +261,7 @@ class GroupLoop(Hearing):
             posix.close(fd)
         self.signal(pid, SIGKILL, True)
 
-    CALLS = (*Loop.CALLS[:2], sweep, *Loop.CALLS[3:5], exit, aside, drop, turned, renumber)
+    CALLS = (*Loop.CALLS[:2], sweep, *Loop.CALLS[3:5], exit, aside, drop, turned, Steered.renumber)
 
 
 def suspects(text: str) -> "list[Any]":

@@ -4,6 +4,7 @@ Pure: no system call, no clock, no environment; it is driven through orders of e
 room `desk`. Read it in this order:
 
     group    THE machine: order of start, what begins a stop, the exit code
+    renew    a restart of all
     reload   the file has been read again
     steer    what people command of one process
     stop     how a group stops, and who has how much of the grace

@@ -21,18 +21,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
-from pidone.init.events import ASIDE, ASKING, KILL, LISTENING, NO, SAY, SIGHUP, SIGKILL, SIGTERM, SUSPEND, UNKNOWN, YES
+from pidone.init.events import ASIDE, ASKING, LISTENING, NO, SAY, SIGHUP, SIGTERM, SUSPEND, UNKNOWN, YES
 from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT, Machine
 from pidone.init.plan import CANNOT, INIT, PRIMARY
 from pidone.pod import restart
 from pidone.pod.care import ALL, NEVER
 from pidone.pod.life import Life
-from pidone.pod.member import RENEWED, TERMINATED, WAITING
-from pidone.pod.order import Order
+from pidone.pod.member import WAITING
 from pidone.pod.reload import LISTEN_AGAIN, Reload
+from pidone.pod.renew import Renew
 from pidone.pod.steer import Steer
 from pidone.pod.stop import ALL_OF_IT, Stop
-from pidone.pod.watch import PROBES
 
 REALTIME = 34
 MOST_HELD = 1024
@@ -44,15 +43,14 @@ MEASURE_AGAIN = 5.0
 TIMED_OUT = 124
 
 
-class Group(Reload):
-    """heard: the listener of sd_notify is up. rounds: how often all have begun anew."""
+class Group(Renew):
+    """heard: the listener of sd_notify is up."""
 
-    __slots__ = ("heard", "rounds")
+    __slots__ = ("heard",)
 
     def __init__(self, plan: "Plan", terminal: bool = False) -> None:
-        Reload.__init__(self, plan, terminal)
+        Renew.__init__(self, plan, terminal)
         self.heard = not plan.notify
-        self.rounds = 0
 
     # -- starting
 
@@ -213,50 +211,6 @@ class Group(Reload):
             self.do(SAY, "swallowed", index)
         elif number and self.phase != KILLED and not (self.terminal and number in (SIGHUP, *ASKING)):
             self.do(SAY, "killed", index, number, reason == "OOMKilled")
-
-    # -- all of them anew (S67)
-
-    def renew(self, now: float, index: int) -> None:
-        """Kill all, in no order, without grace or pre_stop; then begin from the list's head."""
-        self.do(SAY, "restart all", index, *(self.members[index].last or ()))
-        self.renewing = True
-        self.held = []
-        self.rounds = restart.level_after(self.members[index].care, self.rounds, now - self.members[index].born)
-        for other, member in enumerate(self.members):
-            member.again = False
-            for what in (*PROBES, "post_start", "pre_stop", "leftovers"):
-                self.drop(other, what)
-            for what in ("kill", "restart"):
-                self.timers.pop((other, what), None)
-            if member.alive:
-                member.ending = RENEWED  # a daemon that is still looked for is killed when it is found
-                member.sent = (*member.sent, SIGKILL)
-                self.do(KILL, other, SIGKILL, True)
-            elif member.last is not None:
-                self.clear(now, other)
-        self.renewed(now)
-
-    def renewed(self, now: float) -> None:
-        """Once all are gone, and what they left: start anew, after a back-off of the group's own."""
-        for index, member in enumerate(self.members):
-            if member.state == TERMINATED and member.ending == RENEWED and "leftovers" not in member.busy:
-                member.ending = None
-                self.clear(now, index)
-        if any(member.alive or "leftovers" in member.busy for member in self.members):
-            return
-        self.timers[ALL_OF_IT, "renew"] = now + restart.delay(self.members[self.primary].care, self.rounds)
-
-    def begin_anew(self, now: float) -> None:
-        self.renewing = False
-        self.rounds += 1
-        self.phase = START
-        if self.plan.bounds[0] is not None:
-            self.timers[ALL_OF_IT, "start timeout"] = now + self.plan.bounds[0]
-        for member in self.members:
-            member.restarts += member.last is not None
-            member.state, member.passed, member.reason = WAITING, False, ""
-        self.order = Order(self.members)
-        self.advance(now)
 
     # -- signals
 
