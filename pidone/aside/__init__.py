@@ -6,6 +6,8 @@ notify     receives what processes say by sd_notify(3)
 follow     finds the daemon of a program that went into the background
 pump       carries the output of processes
 session    answers one client of the control line
+looks      what a session tells
+commands   what a session commands
 guest      runs somebody's command beside a process
 metrics    serves Prometheus metrics and /health
 leftovers  ends what a process left behind

@@ -45,6 +45,7 @@ class Foreground:
 
 def run(session: Session, request: dict[str, Any]) -> NoReturn:
     """request: "name", "argv", "tty", "term". Never returns: this process becomes the command."""
+    from pidone.aside.commands import command
     from pidone.aside.session import Refused as Refusal
 
     index = session.member(request["name"])
@@ -55,7 +56,7 @@ def run(session: Session, request: dict[str, Any]) -> NoReturn:
         pidfd = os.pidfd_open(os.getpid())
     except (OSError, AttributeError):
         pidfd = -1  # Linux before 5.3, or a seccomp filter
-    session.command(EXEC, index, os.getpid())
+    command(session, EXEC, index, os.getpid())
     fork_keeper(session, os.getpid(), pidfd)
     become(session, index, argv, bool(request.get("tty")), request.get("term"))
 

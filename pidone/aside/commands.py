@@ -1,0 +1,147 @@
+"""What a session of the control line commands: it sends PID 1 the command, and waits for what comes of it."""
+
+from __future__ import annotations
+
+import os
+from signal import SIG_BLOCK, SIGTERM, alarm, pthread_sigmask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.aside.session import Session
+
+from pidone.aside import guest
+from pidone.aside.session import ANSWERING, Refused
+from pidone.desk.control import RELOAD
+from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
+from pidone.init.signals import number as signal_number
+from pidone.pod.member import RUNNING
+from pidone.pod.steer import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
+
+#: Seconds that a reload may take until what has changed has ended.
+TAKING_OVER = 120
+
+
+def command(session: Session, verb: int, index: int = 0, number: int = 0) -> None:
+    """Send it, and wait until PID 1 has noted it."""
+    words = (verb, index, number, *session.peer, session.loop.generation)
+    assert session.loop.control is not None
+    os.write(session.loop.control.writing, b"".join(word.to_bytes(4, "big") for word in words))
+    for event in session.following(session.since, 5.0):
+        if event[2] == "command" and event[3:] == words[:5]:
+            session.since = event[0]
+            return
+    raise Refused("pidone has not taken the command; the file may have been read again meanwhile")
+
+
+def signal(session: Session, request: dict[str, Any]) -> None:
+    index = session.member(request["name"])
+    try:
+        number = signal_number(str(request["signal"]))
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    if not session.group.members[index].alive:
+        raise Refused(f"{request['name']} does not run")
+    command(session, SIGNAL_ONE, index, number)
+    session.say({"ok": True})
+
+
+def stop(session: Session, request: dict[str, Any]) -> None:
+    if request.get("name") is None:
+        pthread_sigmask(SIG_BLOCK, (SIGTERM,))  # the sweep's: the answer comes before our end
+        command(session, STOP_ALL)
+        session.say({"ok": True})
+        return
+    index = session.member(request["name"])
+    role = session.group.members[index].role
+    if role != SIDECAR:
+        why = {
+            PRIMARY: "its end is the group's: pidonectl stop without a name stops all",
+            INIT: "it runs to its end",
+        }
+        raise Refused(f"{request['name']} is the {ROLES[role]}: {why[role]}")
+    running = session.group.members[index].alive
+    command(session, STOP_ONE, index)
+    if running:
+        await_one(session, "exited", index)
+    session.say({"ok": True})
+
+
+def start(session: Session, request: dict[str, Any]) -> None:
+    begin(session, request, START_ONE)
+
+
+def restart(session: Session, request: dict[str, Any]) -> None:
+    begin(session, request, RESTART_ONE)
+
+
+def begin(session: Session, request: dict[str, Any], verb: int) -> None:
+    index = session.member(request["name"])
+    member = session.group.members[index]
+    if member.role == INIT and (member.passed or verb == RESTART_ONE):
+        raise Refused(f"{request['name']} is an init step: it runs once")
+    if verb == START_ONE and member.state == RUNNING and not member.parked:
+        raise Refused(f"{request['name']} runs already, as pid {session.loop.pids.get(index)}")
+    if not member.alive and not member.down:
+        raise Refused(f"{request['name']} waits for its turn: nothing starts before what stands before it")
+    command(session, verb, index)
+    await_one(session, "execed", index)
+    session.say({"ok": True})
+
+
+def await_one(session: Session, kind: str, index: int) -> None:
+    """Until that has come of it; its failing is an answer, too."""
+    for event in session.following(session.since, ANSWERING - 2):
+        if event[2] == kind and event[3] == index:
+            return
+        if event[2] == "failed" and event[3] == index:
+            raise Refused(f"it could not be started: {event[5]}")
+        if event[2] == "turned" and event[3:] == (-1, "stop"):
+            raise Refused("the group stops")
+    raise Refused("the command is taken, and nothing has come of it yet; pidonectl status tells")
+
+
+def reload(session: Session, request: dict[str, Any]) -> None:
+    """A broken file changes nothing, and all its errors are the answer; a good one's when it has taken over."""
+    wrong = wrong_file(session)
+    if wrong:
+        session.say({"ok": False, "error": wrong[0], "errors": wrong})
+        return
+    alarm(TAKING_OVER + 2)
+    command(session, RELOAD)
+    for event in session.following(session.since, TAKING_OVER):
+        if event[2:] == ("turned", -1, "reloaded"):
+            session.say({"ok": True})
+            return
+        if event[2:] == ("turned", -1, "not reloaded"):
+            raise Refused("the group stops, or reads its file already; or the file is no longer what it was")
+    raise Refused("what has changed is still being ended; pidonectl status tells")
+
+
+def wrong_file(session: Session) -> list[str]:
+    """Every error of the file, as `pidonectl check` has them."""
+    from pidone.declare import answer
+    from pidone.declare.read import Wrong, read
+    from pidone.declare.resolve import Resolver
+
+    wanted = session.loop.wanted
+    assert wanted.config is not None
+    path = os.path.join(session.loop.inherited.cwd or b"/", wanted.config)
+    name = os.fsdecode(path)
+    try:
+        Resolver(answer.checked(read(name)), os.path.dirname(name)).resolve()
+    except Wrong as wrong:
+        return [line.partition("pidone: ")[2] for line in answer.lines(name, wrong.errors)]
+    return []
+
+
+def exec(session: Session, request: dict[str, Any]) -> None:
+    alarm(0)  # from here on it lives as long as its client
+    guest.run(session, request)
+
+
+#: What is asked -> who does it.
+ANSWERS = {
+    "signal": signal, "stop": stop, "start": start, "restart": restart, "reload": reload, "exec": exec,
+}  # fmt: skip

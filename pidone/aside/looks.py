@@ -1,0 +1,156 @@
+"""What a session of the control line tells: states, health, events, output, and when something has come to be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.aside.session import Session
+    from pidone.desk.loop import GroupLoop
+
+from pidone.aside import gather
+from pidone.aside.session import FOLLOWING, LOOK, Refused
+from pidone.desk.output import tail
+from pidone.init.plan import INIT, ROLES
+from pidone.init.signals import name as signal_name
+from pidone.pod import status as words
+from pidone.report import facts, replay
+
+
+def status(session: Session, request: dict[str, Any]) -> None:
+    session.say({"ok": True, "status": snapshot(session.loop)})
+
+
+def report(session: Session, request: dict[str, Any]) -> None:
+    session.say({"ok": True, "report": gather.document(session.loop, None)})
+
+
+def health(session: Session, request: dict[str, Any]) -> None:
+    """Is all of the group ready? If not, why not, in one line."""
+    group, names = session.group, [process.name for process in session.loop.plan.processes]
+    wrong = [
+        f"{names[index]} is {words.show(words.state(group, index))}"
+        for index, member in enumerate(group.members)
+        if not (member.passed if member.role == INIT else words.ready(group, index))
+    ]
+    session.say({"ok": True, "healthy": not wrong, "why": "; ".join(wrong[:5])})
+
+
+def events(session: Session, request: dict[str, Any]) -> None:
+    """What the record has, and, if asked to follow, what comes."""
+    eras = gather.eras(session.loop)
+    since = int(request.get("since", -1))
+    for event in replay.events(session.loop.record.memory, since):
+        session.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
+        since = event[0]
+    if request.get("follow"):
+        signal.alarm(FOLLOWING)
+        for event in session.following(since):
+            if event[2:] == ("turned", -1, "reloaded"):
+                break  # the numbers are others' from here on: whoever follows asks anew
+            session.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
+            since = event[0]
+        session.say({"ok": True, "since": since})
+        return
+    session.say({"ok": True})
+
+
+def logs(session: Session, request: dict[str, Any]) -> None:
+    """The last lines of carried output, and, if asked to follow, what comes: {"name", "data"} a piece."""
+    output = session.loop.output
+    streams = output.streams() if output is not None else []
+    if request.get("name") is not None:
+        wanted = session.member(request["name"])
+        streams = [stream for stream in streams if stream[0] == wanted]
+    if output is None or not streams:
+        raise Refused('pidone carries no such output: log = "prefix" in the file lets it')
+    places = {[one[0] for one in output.streams()].index(index): index for index, _ in streams}
+    counts = {}
+    for place, index in places.items():
+        counts[place], data = tail(output.tails, place)
+        kept = data.splitlines(True)[-int(request.get("lines", 20)) :] if request.get("lines", 20) else []
+        piece(session, index, b"".join(kept))
+    if request.get("follow"):
+        signal.alarm(FOLLOWING)
+    while request.get("follow") and not session.gone():
+        for place, index in places.items():
+            count, data = tail(output.tails, place)
+            if count != counts[place]:
+                new, counts[place] = count - counts[place], count
+                piece(session, index, data[-min(new, len(data)) :])
+        time.sleep(LOOK)
+    session.say({"ok": True})
+
+
+def piece(session: Session, index: int, data: bytes) -> None:
+    if data:
+        text = data.decode("utf-8", "backslashreplace")
+        session.say({"name": session.loop.plan.processes[index].name, "data": text})
+
+
+def wait(session: Session, request: dict[str, Any]) -> None:
+    """Until a process is started, ready or has ended: "reached", or not within the time."""
+    index, until = session.member(request["name"]), request["until"]
+    if until not in ("started", "ready", "exited"):
+        raise Refused(f"wait until started, ready or exited, not {until}")
+    timeout = min(float(request.get("timeout", FOLLOWING)), FOLLOWING)
+    signal.alarm(int(timeout) + 2)
+    session.say({"ok": True, "reached": reached(session, index, until, timeout)})
+
+
+def reached(session: Session, index: int, until: str, timeout: float) -> bool:
+    member = session.group.members[index]
+    now = {"started": member.started, "ready": words.ready(session.group, index), "exited": not member.alive}[until]
+    if now and (until != "exited" or member.last is not None):
+        return True
+    if member.role == INIT and member.passed:
+        return True
+    for event in session.following(session.since, timeout):
+        kind, rest = event[2], event[3:]
+        if kind == "turned" and rest == (index, until):
+            return True
+        if kind in ("exited", "failed") and rest[0] == index and (until == "exited" or member.role == INIT):
+            return True
+        if kind == "turned" and rest == (-1, "stop") and until != "exited":
+            raise Refused("the group stops")
+    return False
+
+
+def snapshot(loop: GroupLoop) -> dict[str, Any]:
+    """The group's state in the kubelet's words (S94-S100)."""
+    group, now = loop.group, time.monotonic()
+    names = [process.name for process in loop.plan.processes]
+    processes = []
+    for index, member in enumerate(group.members):
+        state, rest = words.state(group, index)
+        last = words.last_state(group, index)
+        processes.append({
+            "name": loop.plan.processes[index].name, "role": ROLES[member.role], "state": state,
+            "reason": rest[0] if state != "running" else None, "pid": loop.pids.get(index),
+            "exit_code": rest[1] if state == "terminated" else None,
+            "signal": signal_name(rest[2]) if state == "terminated" and rest[2] else None,
+            "started": member.started, "ready": words.ready(group, index), "restarts": member.restarts,
+            "parked": member.parked, "for": round(now - member.born, 3) if member.alive else None,
+            "last": None if last is None else {"reason": last[1][0], "exit_code": last[1][1]},
+        })  # fmt: skip
+    return {
+        "group": loop.plan.name, "phase": words.phase(group), "lived": round(now - loop.began, 3), "pid": os.getppid(),
+        "exits": [[names[member], code, count] for (member, code), count in sorted(loop.tally.exits.items())],
+        "probes": [
+            [names[member], what, answer, count, round(took, 6)]
+            for (member, what, answer), (count, took) in sorted(loop.tally.probes.items())
+        ],
+        "processes": processes, "orphans": loop.orphans, "sessions": len(loop.control.sessions) if loop.control else 0,
+        "conditions": {key: {"status": value, "reason": why} for key, (value, why) in words.conditions(group).items()},
+    }  # fmt: skip
+
+
+#: What is asked -> who answers.
+ANSWERS = {
+    "status": status, "report": report, "health": health, "events": events, "logs": logs, "wait": wait,
+}  # fmt: skip
