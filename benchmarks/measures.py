@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import json
 import os
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.peers import Peers
 
@@ -53,6 +56,18 @@ class Bench:
             if more:
                 file = Path(directory) / "pidone.toml"
                 file.write_text(file.read_text().replace("[[process]]\n", f"[[process]]\n{more}"))
+            with self.running(command) as run:
+                yield run
+
+    @contextlib.contextmanager
+    def carried_by_supervisord(self, megabytes: int) -> Iterator[Run]:
+        with tempfile.TemporaryDirectory(dir=self.directory) as directory:
+            command = self.peers.group["supervisord"](Path(directory), 1, [self.meter, "talk", str(megabytes)])
+            file = Path(directory) / "supervisord.conf"
+            text = file.read_text().replace(
+                "stdout_logfile=NONE", "stdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0"
+            )
+            file.write_text(text)
             with self.running(command) as run:
                 yield run
 
@@ -335,6 +350,101 @@ def probes(bench: Bench, count: int = 50) -> tuple[Values, Values]:
                 cpu[name] = (cpu_ms(run.pid) - before) / asked
                 memory[name] = max(uss(run.pid) for _ in range(50))  # while no child shares its pages
     return cpu, memory
+
+
+#: Ways to carry output, beside cat(1) and supervisord.
+CARRIED = {"pidone": '"prefix"', "pidone, json": '"json"'}
+
+
+def carry(bench: Bench, megabytes: int = 400) -> tuple[Values, Values]:
+    """({peer: MB/s from a process through it to /dev/null}, {pidone: lines of 1 GB by 10 writers that are lost})."""
+    megabytes = max(20, int(megabytes * bench.scale))
+    rows: dict[str, list[float]] = {}
+    for _ in range(bench.rounds(3)):
+        with bench.running(["sh", "-c", f"{bench.meter} talk {megabytes} | cat"]) as run:
+            rows.setdefault("cat", []).append(megabytes * 1e9 / run.wait("talk")[0])
+        for name, log in CARRIED.items():
+            with bench.group("pidone", 1, "talk", str(megabytes), more=f"log = {log}\n") as run:
+                rows.setdefault(name, []).append(megabytes * 1e9 / run.wait("talk")[0])
+        if "supervisord" in bench.peers.group:
+            small = megabytes
+            with bench.carried_by_supervisord(small) as run:
+                rows.setdefault("supervisord", []).append(small * 1e9 / run.wait("talk")[0])
+    return medians(rows), {"pidone": float(lines_lost(bench, max(10, int(1000 * bench.scale))))}
+
+
+def lines_lost(bench: Bench, megabytes: int, writers: int = 10) -> int:
+    """Lines that did not come through whole and in their process's order."""
+    each = megabytes // writers
+    with tempfile.TemporaryDirectory(dir=bench.directory) as directory:
+        command = bench.peers.group["pidone"](Path(directory), writers, [bench.meter, "talk", str(each)])
+        file = Path(directory) / "pidone.toml"
+        head = '[group]\nlog = "prefix"\ncontrol = false\n'
+        text = file.read_text().replace('role = "sidecar"\n', 'role = "sidecar"\nrestart = "never"\n')
+        waits = f"{bench.meter} talk {each}; while pgrep -x meter >/dev/null; do sleep 0.1; done"
+        waits = f'command = ["sh", "-c", "{waits}"]\n'
+        first, last = text.rsplit("command = ", 1)
+        file.write_text(head + first + waits + last.split("\n", 1)[1])
+        name = tempfile.mkstemp(dir=bench.directory)[1]
+        environment = {**os.environ, "METER": name}
+        meter = subprocess.Popen(
+            [bench.meter, "run", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        )
+        assert meter.stdout is not None
+        expected, wrong = dict.fromkeys((f"a{n}".encode() for n in range(writers)), 0), 0
+        tail = b" " + b"0" * 88 + b"\n"
+        for line in meter.stdout:
+            name_of, _, rest = line.partition(b": ")
+            if len(rest) != 100 or rest[10:] != tail or int(rest[:10]) != expected[name_of]:
+                wrong += 1
+            expected[name_of] = int(rest[:10]) + 1 if len(rest) == 100 else expected[name_of]
+        meter.wait()
+    return wrong + sum(abs(each * 10000 - count) for count in expected.values())
+
+
+def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Values, Values]:
+    """While orphans are made: 1,000 commands one after the other, and 200 clients that stall or talk nonsense at once.
+
+    ({pidone: most ms between two looks at ended children}, {pidone: USS in kB after it, with the record full}).
+    """
+    sessions, orphans = max(50, int(sessions * bench.scale)), max(5000, int(100000 * bench.scale))
+    with tempfile.TemporaryDirectory(dir=bench.directory) as directory:
+        path, file = Path(directory) / "c.sock", Path(directory) / "pidone.toml"
+        command = bench.peers.group["pidone"](Path(directory), 1, [bench.meter, "hold"])
+        storm = '[[process]]\nname = "storm"\nrole = "sidecar"\nrestart = "never"\n'
+        storm += f'command = ["{bench.meter}", "orphans", "{orphans}"]\n'
+        file.write_text(f'[group]\ncontrol = "{path}"\n{storm}{file.read_text()}')
+        with bench.running(command) as run:
+            run.wait("now")
+            stalling = [client(path, text) for text in (b"", b"{", b"nonsense\n", b"\0" * 99) * (hostile // 4)]
+            for _ in range(sessions):
+                ask(path, {"do": "signal", "name": "a0", "signal": "CHLD"})
+            for one in stalling:
+                one.close()
+            run.wait("orphans")
+            events = ask(path, {"do": "report"})["report"]["events"]
+            longest = max(event["waited"] for event in events if event["what"] == "reaped")
+            settle(run.pid)
+            return {"pidone": longest / 1000}, {"pidone": uss(run.pid)}
+
+
+def client(path: Path, text: bytes) -> socket.socket:
+    one = socket.socket(socket.AF_UNIX)
+    one.setblocking(False)
+    with contextlib.suppress(OSError):  # its queue is full: that is one of the ways to be hostile
+        one.connect(str(path))
+        one.send(text)
+    return one
+
+
+def ask(path: Path, request: dict[str, str]) -> dict[str, Any]:
+    with socket.socket(socket.AF_UNIX) as line:  # one that blocks, and so stands in the queue
+        line.connect(str(path))
+        line.sendall(json.dumps(request).encode() + b"\n")
+        data = b""
+        while part := line.recv(1 << 16):
+            data += part
+    return dict(json.loads(data.splitlines()[-1]))
 
 
 def cpu_ms(pid: int) -> float:

@@ -8,6 +8,8 @@
  *   meter hold                writes "now" and stays
  *   meter storm N             makes N orphans, waits until all are reaped; writes "storm"
  *   meter zombies N           waits until PID 1 is stopped, makes N orphans; writes "made"; stays
+ *   meter orphans N           makes N orphans; writes "orphans" and ends
+ *   meter talk MB             writes so many million bytes to stdout, in numbered lines of 100; writes "talk"
  *   meter pong                one byte to the descriptor $METER_PONG for each SIGUSR1
  *
  * A line is "WORD NANOSECONDS\n", appended to the file $METER: a time of CLOCK_MONOTONIC, or a span of it.
@@ -197,6 +199,27 @@ static void zombies(int n)
         pause();
 }
 
+/* In blocks of 4,000, as a program writes whose stdout is a pipe. */
+static int talk(long long megabytes)
+{
+    char block[4001];
+    long long number = 0, began = now(), blocks = megabytes * 1000000 / 4000;
+    for (int line = 0; line < 40; line++)
+        sprintf(block + 100 * line, "%010d %088d\n", 0, 0);
+    for (; blocks > 0; blocks--) {
+        for (int line = 0; line < 40; line++) { /* sprintf would be slower than who reads */
+            long long rest = number++;
+            for (char *digit = block + 100 * line + 9; digit >= block + 100 * line; digit--, rest /= 10)
+                *digit = '0' + rest % 10;
+        }
+        for (int done = 0, n; done < 4000; done += n)
+            if ((n = write(1, block + done, 4000 - done)) < 0)
+                die("stdout");
+    }
+    say("talk", now() - began);
+    return 0;
+}
+
 static int drain(pid_t pid)
 {
     long long then = now();
@@ -230,6 +253,13 @@ int main(int argc, char **argv)
     }
     if (!strcmp(what, "storm") && argc > 2)
         return storm(atoi(argv[2]));
+    if (!strcmp(what, "orphans") && argc > 2) {
+        orphans(atoi(argv[2]));
+        say("orphans", now());
+        return 0;
+    }
+    if (!strcmp(what, "talk") && argc > 2)
+        return talk(atoll(argv[2]));
     if (!strcmp(what, "zombies") && argc > 2)
         zombies(atoi(argv[2]));
     if (!strcmp(what, "pong"))

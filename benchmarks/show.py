@@ -19,6 +19,8 @@ ORDER = (
     "floor",
     "no init",
     "pidone",
+    "pidone, json",
+    "cat",
     "tini",
     "dumb-init",
     "catatonit",
@@ -30,6 +32,8 @@ ORDER = (
 )
 
 USS = "USS with %d (kB)"
+CARRY, LOST = "output carried (MB/s)", "lines lost or out of order, of 1 GB"
+REAPS, FULL = "wait between two reaps, 1,200 sessions (ms)", "USS, the record full (kB)"
 
 
 def ratio(label: str, peer: str) -> Callable[[Rows], float]:
@@ -72,6 +76,21 @@ BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
         lambda rows: (max(rows[PROBED].values()) - rows[PROBED]["none"]) / 50,
         "<=",
         1.5,
+    ),
+    (
+        "output carried with a name / supervisord's",
+        lambda rows: rows[CARRY]["pidone"] / rows[CARRY]["supervisord"],
+        ">=",
+        5,
+    ),
+    ("output carried with a name / cat's", lambda rows: rows[CARRY]["pidone"] / rows[CARRY]["cat"], ">=", 0.5),
+    ("lines lost or out of order, of 1 GB", lambda rows: rows[LOST]["pidone"], "<=", 0),
+    ("wait between two reaps, 1,200 sessions (ms)", lambda rows: rows[REAPS]["pidone"], "<=", 50),
+    (
+        "USS beyond the floor, the record full (kB)",
+        lambda rows: rows[FULL]["pidone"] - rows[USS % 1]["floor"],
+        "<=",
+        1500,
     ),
     ("start of each of 1,000 (ms)", lambda rows: rows["start of 1000 (ms each)"]["pidone"], "<=", 2),
 ]
@@ -169,7 +188,7 @@ def draw(path: Path, rows: Rows) -> None:
         panel.axis("off")
     for panel, (label, row) in zip(panels.flat, rows.items()):
         peers = [name for name in reversed((*ORDER, *WAYS)) if name in row]
-        colours = ["#1b4f72" if name == "pidone" or name in WAYS else "#aeb6bf" for name in peers]
+        colours = ["#1b4f72" if name.startswith("pidone") or name in WAYS else "#aeb6bf" for name in peers]
         lowest = min((value for value in row.values() if value > 0), default=1)
         panel.barh(peers, [max(row[name], lowest / 3) for name in peers], color=colours)
         panel.set_xscale("log")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 from pidone.report import replay
 
 #: Seconds to send the request in; to be answered in; that following may take.
-ASKING, ANSWERING, FOLLOWING = 3, 30, 3600
+ASKING, ANSWERING, FOLLOWING = 1, 30, 3600
 
 #: Bytes of a request.
 MOST = 1 << 16

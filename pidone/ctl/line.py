@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from pidone.desk.control import LONGEST, places
+
+#: Seconds that a client stands in the queue of a pidone that is besieged.
+PATIENCE = 30.0
 
 
 class Unanswered(Exception):
@@ -36,10 +41,8 @@ def connect(path: str | None) -> socket.socket:
         if len(place) > LONGEST:
             raise Unanswered(f"{os.fsdecode(place)}: a socket's path has at most {LONGEST} bytes (unix(7))")
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        line.settimeout(10)
         try:
-            line.connect(place)
-            line.settimeout(None)
+            queue_up(line, place)
             return line
         except OSError as error:
             line.close()
@@ -47,6 +50,21 @@ def connect(path: str | None) -> socket.socket:
                 wrong.append(f"{os.fsdecode(place)}: {(error.strerror or 'it does not answer').lower()}")
     why = "; ".join(wrong) or "there is no socket in the usual places"
     raise Unanswered(f"no pidone answers here: {why}; is a group running? a single command has no control line")
+
+
+def queue_up(line: socket.socket, place: bytes) -> None:
+    """connect(2) that waits where the queue is full (EAGAIN), but not for ever. Raises OSError."""
+    end = time.monotonic() + PATIENCE
+    line.setblocking(False)
+    while True:
+        try:
+            line.connect(place)
+            line.setblocking(True)
+            return
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise OSError(errno.ETIMEDOUT, "its queue is full") from None
+            time.sleep(0.02)
 
 
 def ask(arguments: argparse.Namespace, request: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -79,7 +79,7 @@ def test_a_line_of_eighty_megabytes_and_binary_bytes_do_no_harm(pidone: Pidone, 
     with out.open("wb") as file, pidone.start("-c", one(write, script), stdout=file) as run:
         result = run.end()
     data = out.read_bytes()
-    pieces = re.findall(rb"^main(: |\+ )(x+)\n", data, re.M)
+    pieces = re.findall(rb"^main(: |\+ )(x{9,})\n", data, re.M)  # a random line may be an x
     assert sum(len(piece) for _, piece in pieces) == 80_000_000 and data.endswith(b"main: end\n"), result
     assert all(mark == b"+ " and len(piece) <= 1 << 16 for mark, piece in pieces[:-1]) and result.code == 0
 
