@@ -50,7 +50,7 @@ environment() {
 
 test_packages() {
     packages unshare:util-linux setpriv:util-linux mount:mount pgrep:procps cc:gcc strace:strace \
-        dockerd:docker.io docker:docker.io debootstrap:debootstrap
+        dockerd:docker.io docker:docker.io debootstrap:debootstrap chromium:chromium chromedriver:chromium-driver
     [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
 }
 

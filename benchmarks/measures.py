@@ -40,27 +40,40 @@ class Bench:
         return max(3, round(number * self.scale))
 
     @contextlib.contextmanager
-    def running(self, command: list[str], *meter: str, path: str | None = None) -> Iterator[Run]:
+    def running(
+        self, command: list[str], *meter: str, path: str | None = None, out: int = subprocess.DEVNULL
+    ) -> Iterator[Run]:
         """`meter run COMMAND` from its start to its killing; every process of it is gone afterwards."""
-        run = Run([self.meter, *(meter or ("run",)), *command], self.directory, path or os.environ["PATH"])
+        run = Run([self.meter, *(meter or ("run",)), *command], self.directory, path or os.environ["PATH"], out)
         try:
             yield run
         finally:
             run.end()
 
     @contextlib.contextmanager
-    def group(self, name: str, count: int, *app: str, more: str = "") -> Iterator[Run]:
+    def sink(self) -> Iterator[int]:
+        """The writing end of a pipe whose reader reads as fast as it can: as an engine has it for stdout."""
+        reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        assert reader.stdin is not None
+        try:
+            yield reader.stdin.fileno()
+        finally:
+            reader.stdin.close()
+            reader.wait()
+
+    @contextlib.contextmanager
+    def group(self, name: str, count: int, *app: str, more: str = "", out: int = subprocess.DEVNULL) -> Iterator[Run]:
         """more: lines for each process of pidone's file."""
         with tempfile.TemporaryDirectory(dir=self.directory) as directory:
             command = self.peers.group[name](Path(directory), count, [self.meter, *app])
             if more:
                 file = Path(directory) / "pidone.toml"
                 file.write_text(file.read_text().replace("[[process]]\n", f"[[process]]\n{more}"))
-            with self.running(command) as run:
+            with self.running(command, out=out) as run:
                 yield run
 
     @contextlib.contextmanager
-    def carried_by_supervisord(self, megabytes: int) -> Iterator[Run]:
+    def carried_by_supervisord(self, megabytes: int, out: int) -> Iterator[Run]:
         with tempfile.TemporaryDirectory(dir=self.directory) as directory:
             command = self.peers.group["supervisord"](Path(directory), 1, [self.meter, "talk", str(megabytes)])
             file = Path(directory) / "supervisord.conf"
@@ -68,20 +81,20 @@ class Bench:
                 "stdout_logfile=NONE", "stdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0"
             )
             file.write_text(text)
-            with self.running(command) as run:
+            with self.running(command, out=out) as run:
                 yield run
 
 
 class Run:
     """One start of a peer. What the meter wrote is read from a file that grows."""
 
-    def __init__(self, command: list[str], directory: Path, path: str) -> None:
+    def __init__(self, command: list[str], directory: Path, path: str, out: int) -> None:
         handle, name = tempfile.mkstemp(dir=directory)
         os.close(handle)
         self.path = Path(name)
         self.process = subprocess.Popen(
             command, env={**os.environ, "METER": name, "PATH": path}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdout=out, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
     def lines(self, word: str) -> list[int]:
@@ -357,19 +370,19 @@ CARRIED = {"pidone": '"prefix"', "pidone, json": '"json"'}
 
 
 def carry(bench: Bench, megabytes: int = 400) -> tuple[Values, Values]:
-    """({peer: MB/s from a process through it to /dev/null}, {pidone: lines of 1 GB by 10 writers that are lost})."""
+    """({peer: MB/s from a process through it to a pipe}, {pidone: lines of 1 GB by 10 writers that are lost})."""
     megabytes = max(20, int(megabytes * bench.scale))
     rows: dict[str, list[float]] = {}
-    for _ in range(bench.rounds(3)):
-        with bench.running(["sh", "-c", f"{bench.meter} talk {megabytes} | cat"]) as run:
+    for _ in range(bench.rounds(5)):
+        with bench.sink() as out, bench.running(["sh", "-c", f"{bench.meter} talk {megabytes} | cat"], out=out) as run:
             rows.setdefault("cat", []).append(megabytes * 1e9 / run.wait("talk")[0])
         for name, log in CARRIED.items():
-            with bench.group("pidone", 1, "talk", str(megabytes), more=f"log = {log}\n") as run:
+            more = f"log = {log}\n"
+            with bench.sink() as out, bench.group("pidone", 1, "talk", str(megabytes), more=more, out=out) as run:
                 rows.setdefault(name, []).append(megabytes * 1e9 / run.wait("talk")[0])
         if "supervisord" in bench.peers.group:
-            small = megabytes
-            with bench.carried_by_supervisord(small) as run:
-                rows.setdefault("supervisord", []).append(small * 1e9 / run.wait("talk")[0])
+            with bench.sink() as out, bench.carried_by_supervisord(megabytes, out) as run:
+                rows.setdefault("supervisord", []).append(megabytes * 1e9 / run.wait("talk")[0])
     return medians(rows), {"pidone": float(lines_lost(bench, max(10, int(1000 * bench.scale))))}
 
 
@@ -392,14 +405,14 @@ def lines_lost(bench: Bench, megabytes: int, writers: int = 10) -> int:
         )
         assert meter.stdout is not None
         expected, wrong = dict.fromkeys((f"a{n}".encode() for n in range(writers)), 0), 0
-        tail = b" " + b"0" * 88 + b"\n"
+        tail = b" " + b"0" * 188 + b"\n"
         for line in meter.stdout:
             name_of, _, rest = line.partition(b": ")
-            if len(rest) != 100 or rest[10:] != tail or int(rest[:10]) != expected[name_of]:
+            if len(rest) != 200 or rest[10:] != tail or int(rest[:10]) != expected[name_of]:
                 wrong += 1
-            expected[name_of] = int(rest[:10]) + 1 if len(rest) == 100 else expected[name_of]
+            expected[name_of] = int(rest[:10]) + 1 if len(rest) == 200 else expected[name_of]
         meter.wait()
-    return wrong + sum(abs(each * 10000 - count) for count in expected.values())
+    return wrong + sum(abs(each * 5000 - count) for count in expected.values())
 
 
 def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Values, Values]:

@@ -9,7 +9,7 @@
  *   meter storm N             makes N orphans, waits until all are reaped; writes "storm"
  *   meter zombies N           waits until PID 1 is stopped, makes N orphans; writes "made"; stays
  *   meter orphans N           makes N orphans; writes "orphans" and ends
- *   meter talk MB             writes so many million bytes to stdout, in numbered lines of 100; writes "talk"
+ *   meter talk MB             writes so many million bytes to stdout, in numbered lines of 200; writes "talk"
  *   meter pong                one byte to the descriptor $METER_PONG for each SIGUSR1
  *
  * A line is "WORD NANOSECONDS\n", appended to the file $METER: a time of CLOCK_MONOTONIC, or a span of it.
@@ -204,12 +204,12 @@ static int talk(long long megabytes)
 {
     char block[4001];
     long long number = 0, began = now(), blocks = megabytes * 1000000 / 4000;
-    for (int line = 0; line < 40; line++)
-        sprintf(block + 100 * line, "%010d %088d\n", 0, 0);
+    for (int line = 0; line < 20; line++)
+        sprintf(block + 200 * line, "%010d %0188d\n", 0, 0);
     for (; blocks > 0; blocks--) {
-        for (int line = 0; line < 40; line++) { /* sprintf would be slower than who reads */
+        for (int line = 0; line < 20; line++) { /* sprintf would be slower than who reads */
             long long rest = number++;
-            for (char *digit = block + 100 * line + 9; digit >= block + 100 * line; digit--, rest /= 10)
+            for (char *digit = block + 200 * line + 9; digit >= block + 200 * line; digit--, rest /= 10)
                 *digit = '0' + rest % 10;
         }
         for (int done = 0, n; done < 4000; done += n)

@@ -77,12 +77,6 @@ BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
         "<=",
         1.5,
     ),
-    (
-        "output carried with a name / supervisord's",
-        lambda rows: rows[CARRY]["pidone"] / rows[CARRY]["supervisord"],
-        ">=",
-        5,
-    ),
     ("output carried with a name / cat's", lambda rows: rows[CARRY]["pidone"] / rows[CARRY]["cat"], ">=", 0.5),
     ("lines lost or out of order, of 1 GB", lambda rows: rows[LOST]["pidone"], "<=", 0),
     ("wait between two reaps, 1,200 sessions (ms)", lambda rows: rows[REAPS]["pidone"], "<=", 50),

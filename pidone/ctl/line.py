@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import json
 import os
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from pidone.desk.control import LONGEST, places
+from pidone.desk.control import LONGEST, is_own, places
 
 #: Seconds that a client stands in the queue of a pidone that is besieged.
 PATIENCE = 30.0
@@ -34,8 +35,7 @@ def add_socket(parser: argparse.ArgumentParser) -> None:
 def connect(path: str | None) -> socket.socket:
     """Raises Unanswered."""
     named = path or os.environ.get("PIDONE_CONTROL")
-    runtime = os.environb.get(b"XDG_RUNTIME_DIR")
-    tried = [os.fsencode(named)] if named else places(os.getuid(), runtime)
+    tried = [os.fsencode(named)] if named else usual_places()
     wrong = []
     for place in tried:
         if len(place) > LONGEST:
@@ -50,6 +50,16 @@ def connect(path: str | None) -> socket.socket:
                 wrong.append(f"{os.fsdecode(place)}: {(error.strerror or 'it does not answer').lower()}")
     why = "; ".join(wrong) or "there is no socket in the usual places"
     raise Unanswered(f"no pidone answers here: {why}; is a group running? a single command has no control line")
+
+
+def usual_places() -> list[bytes]:
+    """Of our own user's pidone, and of the user of PID 1: who comes in as root finds that of an app's user."""
+    runtime = os.environb.get(b"XDG_RUNTIME_DIR")
+    uids = [os.getuid()]
+    with contextlib.suppress(OSError):
+        uids.append(os.stat("/proc/1").st_uid)
+    found = [place for uid in uids for place in places(uid, runtime) if is_own(place, uid)]
+    return list(dict.fromkeys(found))
 
 
 def queue_up(line: socket.socket, place: bytes) -> None:

@@ -42,6 +42,15 @@ def places(uid: int, runtime: "bytes | None") -> "list[bytes]":
     return [*found, b"/tmp/pidone-%d/control.sock" % uid, b"/dev/shm/pidone-%d/control.sock" % uid]
 
 
+def is_own(place: bytes, uid: int) -> bool:
+    """Is it in a directory of this user's, or root's? In anybody else's, or behind a link, it would be in his hands."""
+    try:
+        status = posix.lstat(place.rpartition(b"/")[0])
+    except OSError:
+        return False
+    return status.st_mode & 0o170000 == 0o040000 and status.st_uid in (0, uid)
+
+
 class Control:
     """sessions: pids of those that answer. guests: {pid: member} of commands that run beside a process."""
 
@@ -154,8 +163,8 @@ def open_at(path: "bytes | None", uid: int) -> "tuple[Control | None, str]":
             try:
                 posix.mkdir(place.rpartition(b"/")[0], 0o700)
             except FileExistsError:
-                if posix.stat(place.rpartition(b"/")[0]).st_uid != uid:
-                    continue  # somebody else's: the socket would be in his hands
+                if not is_own(place, uid):
+                    continue
             return Control(place), ""
         except FileExistsError:
             text = 'no control line: another pidone answers at %s; control = "/path" of [group] names another'

@@ -90,15 +90,13 @@ def tail(tails: "mmap", place: int) -> "tuple[int, bytes]":
     return count, data[count % TAIL :] + data[: count % TAIL]
 
 
-def keep(tails: "mmap", place: int, count: int, data: bytes) -> int:
-    """Add data to a tail that has had `count` bytes; returns how many it has had then."""
+def keep(tails: "mmap", place: int, count: int, data: bytes) -> None:
+    """Put the last bytes of a process that has written `count` into its tail."""
     start = place * (HEAD + TAIL)
     last = data[-TAIL:]
-    count += len(data)
     at = (count - len(last)) % TAIL
     first = last[: TAIL - at]
     tails[start + HEAD + at : start + HEAD + at + len(first)] = first
     rest = last[len(first) :]
     tails[start + HEAD : start + HEAD + len(rest)] = rest
     tails[start : start + HEAD] = count.to_bytes(HEAD, "little")
-    return count

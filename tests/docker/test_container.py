@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 
 import pytest
@@ -174,3 +175,45 @@ def test_a_healthcheck_s_processes_are_no_business_of_pidone_s(run: Run, engine:
     until(lambda: container.inspect()["State"]["Health"]["Status"] == "healthy", "docker says healthy")
     result, _ = container.stop()
     assert (result.code, result.err) == (0, ""), result
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ([], "/tmp/pidone-1000"), (["--user", "0:0"], "/run/pidone"), (["--read-only"], "/dev/shm/pidone-1000"),
+        (["--user", "54321:54321", "--cap-drop", "ALL"], "/tmp/pidone-54321"),
+    ],
+)  # fmt: skip
+def test_the_control_line_is_found_whoever_runs_it(run: Run, write: Write, options: list[str], place: str) -> None:
+    """As the image's user, root, anybody; with no place to write but the shared memory's. Root finds all of them."""
+    file = write("g.toml", process("main", "primary", HELPER, "app", "main"))
+    container = run(*options, *mount(file), "plain")
+    container.said("main started")
+    assert container.exec("pidonectl", "health").text == "healthy\n"
+    assert container.exec("pidonectl", "health", options=["-u", "0"]).text == "healthy\n"
+    assert container.exec("ls", place).text == "control.sock\n"
+    result = container.exec("pidonectl", "exec", "main", "--", "id", "-u")
+    assert result.text.strip() == str(container.exec("id", "-u").text.strip()), result
+    container.exec("pidonectl", "stop")
+    assert container.end().code == 0
+
+
+def test_a_broken_docker_exec_leaves_no_orphan(run: Run, write: Write) -> None:  # E44
+    """Of `pidonectl exec`; what docker exec itself has started stays, as everywhere, until the sweep."""
+    file = write("g.toml", process("main", "primary", HELPER, "app", "main"))
+    container = run(*mount(file), "plain")
+    container.said("main started")
+    words = ["docker", "exec", container.id, "pidonectl", "exec", "main", "--", "sleep", "4321"]
+    client = subprocess.Popen(words, env=container.engine.environment, stdin=subprocess.DEVNULL)
+
+    def there() -> int:
+        return container.exec("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '").text.count(
+            "sleep 4321"
+        )
+
+    until(lambda: there() >= 3, "the two clients and the command run")
+    script = "for p in /proc/[0-9]*; do grep -qa pidone[c]tl $p/cmdline && kill -9 ${p#/proc/}; done"
+    container.exec("sh", "-c", script, check=False)
+    client.wait()
+    until(lambda: there() == 0, "the command has gone with its client")
+    assert container.stop()[0].code == 0
