@@ -85,7 +85,7 @@ class GroupLoop(Steered):
     def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
         """Something beside a process has ended, or an orphan has."""
         if number == SIGKILL:
-            self.kills = count_kills(self.plan.oom)  # it was not a declared one that it counted
+            self.recount()  # it was not a declared one that it counted
         task = self.asides.pop(pid, None)
         if task is None:
             if self.parted(pid, code, number):
@@ -146,8 +146,14 @@ class GroupLoop(Steered):
         mine = self.group.members[member]
         if self.plan.oom is None or (mine.role != INIT and (number != SIGKILL or SIGKILL in mine.sent)):
             return False
+        before = self.kills
+        return self.recount() > before
+
+    def recount(self) -> int:
         before, self.kills = self.kills, count_kills(self.plan.oom)
-        return self.kills > before
+        if self.kills > before:
+            self.note("oom", self.kills)
+        return self.kills
 
     def forget(self, pid: int) -> None:
         if not self.group.members[self.members[pid]].followed:

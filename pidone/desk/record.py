@@ -24,6 +24,7 @@ nothing for that.
     command   verb, member, number, pid, uid: of the control line
     beside    member, pid: a command of somebody's begins beside it
     parted    member, pid, code, signal, name: and has ended
+    oom       kills: so many has the kernel killed in our cgroup, for memory ran out
     exit      code
 
 and in the CROWD:

@@ -41,6 +41,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "command": ("verb", "process", "number", "pid", "uid"),
     "beside": ("process", "pid"),
     "parted": ("process", "pid", "code", "signal", "name"),
+    "oom": ("kills",),
     "exit": ("code",),
     "signal": ("signal", "pid", "uid", "name"),
     "reaped": ("pid", "name", "process", "code", "signal", "core", "waited"),

@@ -71,8 +71,22 @@ def state(instance: dict[str, Any]) -> str:
     return "running, not ready" if instance["started"] is not None else "running, not started"
 
 
+#: Events that are said in one way only.
+PLAIN = {
+    "forked": "{process} (pid {pid}) is forked", "execed": "{process} (pid {pid}) has been executed",
+    "begun": "{beside} of {process} begins", "stopped": "{process} (pid {pid}) is stopped, as by Ctrl-Z",
+    "sized": "{process} has had up to {size} kB of memory", "exit": "pidone exits with {code}",
+    "oom": "the kernel has killed {kills} processes here, for memory ran out",
+    "swept": "{signal} sent to all that is left", "noted": "{process} says of itself: {word}",
+    "beside": "a command beside {process} (pid {pid}) begins",
+    "missed": "not noted one by one: {signals} signals, {orphans} orphans",
+}  # fmt: skip
+
+
 def sentence(event: dict[str, Any]) -> str:
     """One event in a line."""
+    if event["what"] in PLAIN:
+        return PLAIN[event["what"]].format_map(event)
     kind, name = event["what"], event.get("process")
     pid = f" (pid {event['pid']})" if event.get("pid") else ""
     words: Any = str(event.get("text") or "")
@@ -87,13 +101,9 @@ def sentence(event: dict[str, Any]) -> str:
         return f"{name} is {event['to']}" if name else of_all.get(event["to"], f"the file is {event['to']}")
     if kind == "sent":
         return f"{event['signal']} sent to {name}{pid}{' and its process group' if event['whole'] else ''}"
-    if kind == "swept":
-        return f"{event['signal']} sent to all that is left"
     if kind == "said":
         words = ", ".join(str(word) for word in event["words"] if word not in (None, ""))
         return f"{event['line']}{f' of {name}' if name else ''}{f': {words}' if words else ''}"
-    if kind == "noted":
-        return f"{name} says of itself: {event['word']}"
     if kind == "ended":
         return f"{event['beside']} of {name} has ended: {event['verdict']}{f', {words}' if words else ''}"
     if kind == "suspects":
@@ -102,8 +112,6 @@ def sentence(event: dict[str, Any]) -> str:
     if kind == "command":
         what = f"{event['verb']} {name or ''}".strip() if event["verb"] not in ("stop all", "reload") else event["verb"]
         return f"{what} commanded by pid {event['pid']}, uid {event['uid']}"
-    if kind == "beside":
-        return f"a command beside {name}{pid} begins"
     if kind == "parted":
         end = event["signal"] or f"exit code {event['code']}"
         return f"the command {event.get('name') or ''} beside {name}{pid} has ended: {end}"
@@ -111,6 +119,4 @@ def sentence(event: dict[str, Any]) -> str:
         whose = f" of {name}'s session" if name else ""
         end = event["signal"] or f"exit code {event['code']}"
         return f"orphan {event['name']}{pid}{whose} reaped: {end}; a zombie for at most {event['waited'] / 1000:.1f} ms"
-    if kind == "missed":
-        return f"not noted one by one: {event['signals']} signals, {event['orphans']} orphans"
     return " ".join(f"{key} {value}" for key, value in event.items() if key not in ("n", "at"))

@@ -180,12 +180,13 @@ def test_a_healthcheck_s_processes_are_no_business_of_pidone_s(run: Run, engine:
 @pytest.mark.parametrize(
     ("options", "place"),
     [
-        ([], "/tmp/pidone-1000"), (["--user", "0:0"], "/run/pidone"), (["--read-only"], "/dev/shm/pidone-1000"),
-        (["--user", "54321:54321", "--cap-drop", "ALL"], "/tmp/pidone-54321"),
+        ([], "/run/pidone"), (["--user", "1000:1000"], "/tmp/pidone-1000"),
+        (["--user", "1000:1000", "--read-only"], "/dev/shm/pidone-1000"),
+        (["--user", "54321:54321"], "/tmp/pidone-54321"),
     ],
 )  # fmt: skip
 def test_the_control_line_is_found_whoever_runs_it(run: Run, write: Write, options: list[str], place: str) -> None:
-    """As the image's user, root, anybody; with no place to write but the shared memory's. Root finds all of them."""
+    """As root, a user, anybody; with no place to write but the shared memory's. Root finds all of them."""
     file = write("g.toml", process("main", "primary", HELPER, "app", "main"))
     container = run(*options, *mount(file), "plain")
     container.said("main started")
@@ -194,7 +195,7 @@ def test_the_control_line_is_found_whoever_runs_it(run: Run, write: Write, optio
     assert container.exec("ls", place).text == "control.sock\n"
     result = container.exec("pidonectl", "exec", "main", "--", "id", "-u")
     assert result.text.strip() == str(container.exec("id", "-u").text.strip()), result
-    container.exec("pidonectl", "stop")
+    container.exec("pidonectl", "stop", check=False)  # its end is the container's
     assert container.end().code == 0
 
 
@@ -211,7 +212,7 @@ def test_a_broken_docker_exec_leaves_no_orphan(run: Run, write: Write) -> None: 
             "sleep 4321"
         )
 
-    until(lambda: there() >= 3, "the two clients and the command run")
+    until(lambda: there() >= 2, "the client and the command run")
     script = "for p in /proc/[0-9]*; do grep -qa pidone[c]tl $p/cmdline && kill -9 ${p#/proc/}; done"
     container.exec("sh", "-c", script, check=False)
     client.wait()

@@ -40,7 +40,7 @@ def shown(browser: Any, pidone: Pidone, helper: str, write: Write, tmp_path: Pat
     """The page of a group whose sidecar was restarted and whose primary was killed, in the browser."""
     loop = process("loop", "sidecar", "sh", "-c", "exit 3", more="backoff = { initial = '60s' }")
     log = process("log", "sidecar", helper, "app", "log")
-    main = process("main", "primary", "sh", "-c", "sleep 0.3; echo '<b>last</b>'; kill -SEGV $$", more="log = 'prefix'")
+    main = process("main", "primary", "sh", "-c", 'sleep 0.3; echo "<b>last</b>"; kill -SEGV $$', more="log = 'prefix'")
     report = tmp_path / "report.json"
     result = pidone.run("-o", str(report), "-c", write("g.toml", log + loop + main))
     assert result.code == 139, result
@@ -69,8 +69,8 @@ def test_the_page_shows_why_and_needs_nothing_but_itself(shown: Any) -> None:
 def test_the_timeline_has_a_lane_for_each_process_and_says_what_one_points_at(shown: Any) -> None:
     svg = shown.find_element(By.CSS_SELECTOR, "#timeline svg")
     assert svg.is_displayed() and svg.size["width"] > 600
-    names = [text.text for text in svg.find_elements(By.TAG_NAME, "text")]
-    assert {"log", "loop", "main", "SIGSEGV"} <= set(names), names
+    texts = [text.get_attribute("textContent") for text in svg.find_elements(By.TAG_NAME, "text")]
+    assert {"logsidecar", "loopsidecar", "mainprimary", "SIGSEGV"} <= set(texts), texts  # each lane's role is its title
     bars = svg.find_elements(By.CSS_SELECTOR, "rect.run")
     assert len(bars) >= 4 and all(bar.size["width"] >= 1 for bar in bars), "loop has lived twice"
     titles = [title.get_attribute("textContent") for title in svg.find_elements(By.TAG_NAME, "title")]

@@ -172,7 +172,7 @@ def test_wait_ends_when_it_is_so_and_says_when_it_is_not(line: Line, helper: str
 
 def test_events_tell_what_has_happened_and_follow_what_comes(app: App) -> None:
     line, _ = app
-    assert re.search(r"^ +[0-9.]+  execed +what execed process log", line.good("events"), re.M)
+    assert re.search(r"^ +[0-9.]+  execed +log \(pid \d+\) has been executed", line.good("events"), re.M)
     follow = line.client("events", "--follow", stdout=subprocess.PIPE)
     assert follow.stdout is not None
     seen = [json.loads(follow.stdout.readline())]

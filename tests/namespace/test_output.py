@@ -39,6 +39,15 @@ def test_the_time_where_it_is_asked_for(pidone: Pidone, write: Write) -> None:
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ main: a\n", result.text), result
 
 
+def test_on_a_terminal_the_name_has_a_colour(pidone: Pidone, write: Write) -> None:
+    ours, theirs = os.openpty()
+    with pidone.start("-c", one(write, "echo a"), stdout=theirs) as run:
+        run.end()
+    os.close(theirs)
+    assert os.read(ours, 999) == b"\x1b[36mmain: \x1b[0ma\r\n"
+    os.close(ours)
+
+
 def test_json_holds_whatever_was_written(pidone: Pidone, write: Write) -> None:
     script = r"""printf 'plain\n"quoted\\ \t\001"\nh\303\274llo\nbad \377 byte\n\nlast'"""
     result = pidone.run("-c", one(write, script, "'json'"))

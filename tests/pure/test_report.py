@@ -147,6 +147,7 @@ KINDS = {
     "forked": (0, 0), "execed": (0, 0), "failed": (0, 0, "t"), "exited": (0, 0, 0, 0, True, True), "stopped": (0, 0),
     "sized": (0, 0), "turned": (0, "to"), "sent": (0, 0, 0, True), "swept": (0,), "begun": (0, "t"),
     "ended": (0, "t", 1.5, "t"), "noted": (0, 1.5), "exit": (0,), "signal": (0, 0, 0, "t"),
+    "oom": (0,), "command": (0, 0, 0, 0, 0), "beside": (0, 0), "parted": (0, 0, 0, 0, "t"),
     "reaped": (0, "t", 0, 0, 0, True, 0), "missed": (0, 0, 0),
 }  # fmt: skip
 VALUES = {
