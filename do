@@ -3,7 +3,8 @@
 #
 #   ./do hello         the helloworld group, as a real PID 1, in a sandbox
 #   ./do test [...]    every tier of tests; words after it are pytest's
-#   ./do pythons       the pure and namespace tiers on every Python 3.9 to 3.14 that is here, but that of ./do test;
+#   ./do pythons       the pure and namespace tiers on every Python 3.9 to 3.14 that is here, but that of ./do test,
+#                      without what is marked `once`;
 #                      the Pod's statements on the oldest and the newest
 #   ./do explore [S]   the group's machine on every order of events, for S seconds
 #   ./do lint          ruff and mypy
@@ -94,7 +95,7 @@ pythons)
         venv=.venv-$version
         [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
         "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]'
-        "$venv/bin/python" -m pytest -q $tiers </dev/null
+        "$venv/bin/python" -m pytest -q -m "not once" $tiers </dev/null
     done
     ;;
 explore)

@@ -108,7 +108,9 @@ _copy_member = copier(Member, {"busy": "set(v)", "probes": "{k: copy_probe(p) fo
 _copy_group = copier(
     pod.Group, {"timers": "dict(v)", "held": "list(v)", "actions": "[]", "kept": "dict(v)", "doomed": "list(v)"}
 )
-_plain_group = attrgetter("phase", "code", "blame", "expired", "asked", "heard", "deaf", "renewing")
+_plain_group = attrgetter(
+    "phase", "code", "blame", "expired", "asked", "heard", "deaf", "renewing", "pumping", "holding"
+)
 _plain_member = attrgetter(
     "state", "reason", "passed", "started", "ready", "ending", "stopped", "sent", "noted", "followed", "last",
     "again", "complained", "parked", "again_wanted",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pidone.aside.session import Session
 
 from pidone.aside import guest
-from pidone.aside.session import ANSWERING, Refused
+from pidone.aside.session import ANSWERING, Refused, Renumbered
 from pidone.desk.control import RELOAD
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import number as signal_number
@@ -25,11 +25,9 @@ TAKING_OVER = 120
 
 def command(session: Session, verb: int, index: int = 0, number: int = 0) -> None:
     """Send it, and wait until PID 1 has noted it."""
-    words = (verb, index, number, *session.peer, session.loop.generation)
-    assert session.loop.control is not None
-    os.write(session.loop.control.writing, b"".join(word.to_bytes(4, "big") for word in words))
+    words = session.send(verb, index, number)
     for event in session.following(session.since, 5.0):
-        if event[2] == "command" and event[3:] == words[:5]:
+        if event[2] == "command" and event[3:] == words:
             session.since = event[0]
             return
     raise Refused("pidone has not taken the command; the file may have been read again meanwhile")
@@ -96,7 +94,7 @@ def await_one(session: Session, kind: str, index: int) -> None:
         if event[2] == kind and event[3] == index:
             return
         if event[2] == "failed" and event[3] == index:
-            raise Refused(f"it could not be started: {event[5]}")
+            raise Refused(f"it could not be started: {event[5] if len(event) > 5 else ''}")
         if event[2] == "turned" and event[3:] == (-1, "stop"):
             raise Refused("the group stops")
     raise Refused("the command is taken, and nothing has come of it yet; pidonectl status tells")
@@ -108,14 +106,16 @@ def reload(session: Session, request: dict[str, Any]) -> None:
     if wrong:
         session.say({"ok": False, "error": wrong[0], "errors": wrong})
         return
-    alarm(TAKING_OVER + 2)
+    session.go_on(TAKING_OVER)
     command(session, RELOAD)
-    for event in session.following(session.since, TAKING_OVER):
-        if event[2:] == ("turned", -1, "reloaded"):
-            session.say({"ok": True})
-            return
-        if event[2:] == ("turned", -1, "not reloaded"):
-            raise Refused("the group stops, or reads its file already; or the file is no longer what it was")
+    try:
+        for event in session.following(session.since, TAKING_OVER):
+            # one that names a pid is that commander's alone
+            if event[2:5] == ("turned", -1, "not reloaded") and event[5:] in ((), (session.peer[0],)):
+                raise Refused("the group stops, or reads its file already; or the file is no longer what it was")
+    except Renumbered:
+        session.say({"ok": True})
+        return
     raise Refused("what has changed is still being ended; pidonectl status tells")
 
 

@@ -79,8 +79,8 @@ def become(session: Session, index: int, argv: list[bytes], tty: bool, term: Any
         code, text = execute(command, loop.inherited)
     except Refused as refused:
         text = refused.text
-    except OSError as error:
-        text = (error.strerror or "").lower()
+    except (OSError, ValueError) as error:
+        text = str(getattr(error, "strerror", None) or error).lower()
     session.say(
         {"ok": False, "error": f"cannot run {os.fsdecode(argv[0])} beside {declared.name}: {text}", "code": code}
     )

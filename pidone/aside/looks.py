@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 TYPE_CHECKING = False
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from pidone.desk.loop import GroupLoop
 
 from pidone.aside import gather
-from pidone.aside.session import FOLLOWING, LOOK, Refused
+from pidone.aside.session import FOLLOWING, LOOK, Refused, Renumbered
 from pidone.desk.output import tail
 from pidone.init.plan import INIT, ROLES
 from pidone.init.signals import name as signal_name
@@ -49,14 +48,9 @@ def events(session: Session, request: dict[str, Any]) -> None:
         session.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
         since = event[0]
     if request.get("follow"):
-        signal.alarm(FOLLOWING)
+        session.go_on(FOLLOWING)
         for event in session.following(since):
-            if event[2:] == ("turned", -1, "reloaded"):
-                break  # the numbers are others' from here on: whoever follows asks anew
             session.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
-            since = event[0]
-        session.say({"ok": True, "since": since})
-        return
     session.say({"ok": True})
 
 
@@ -76,8 +70,13 @@ def logs(session: Session, request: dict[str, Any]) -> None:
         kept = data.splitlines(True)[-int(request.get("lines", 20)) :] if request.get("lines", 20) else []
         piece(session, index, b"".join(kept))
     if request.get("follow"):
-        signal.alarm(FOLLOWING)
+        session.go_on(FOLLOWING)
     while request.get("follow") and not session.gone():
+        if any(
+            event[2:5] == ("turned", -1, "reloaded")
+            for event in replay.events(session.loop.record.memory, session.since)
+        ):
+            raise Renumbered
         for place, index in places.items():
             count, data = tail(output.tails, place)
             if count != counts[place]:
@@ -99,7 +98,7 @@ def wait(session: Session, request: dict[str, Any]) -> None:
     if until not in ("started", "ready", "exited"):
         raise Refused(f"wait until started, ready or exited, not {until}")
     timeout = min(float(request.get("timeout", FOLLOWING)), FOLLOWING)
-    signal.alarm(int(timeout) + 2)
+    session.go_on(timeout)
     session.say({"ok": True, "reached": reached(session, index, until, timeout)})
 
 
@@ -125,6 +124,8 @@ def snapshot(loop: GroupLoop) -> dict[str, Any]:
     """The group's state in the kubelet's words (S94-S100)."""
     group, now = loop.group, time.monotonic()
     names = [process.name for process in loop.plan.processes]
+    control = loop.control
+    sessions = len(control.sessions) + len(control.followers) if control is not None else 0
     processes = []
     for index, member in enumerate(group.members):
         state, rest = words.state(group, index)
@@ -145,7 +146,7 @@ def snapshot(loop: GroupLoop) -> dict[str, Any]:
             [names[member], what, answer, count, round(took, 6)]
             for (member, what, answer), (count, took) in sorted(loop.tally.probes.items())
         ],
-        "processes": processes, "orphans": loop.orphans, "sessions": len(loop.control.sessions) if loop.control else 0,
+        "processes": processes, "orphans": loop.orphans, "sessions": sessions,
         "conditions": {key: {"status": value, "reason": why} for key, (value, why) in words.conditions(group).items()},
     }  # fmt: skip
 

@@ -8,7 +8,8 @@ is told which child of its own that process descends from, and its session.
 import _socket
 import posix
 import sys
-from time import monotonic
+from errno import EADDRINUSE
+from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ from pidone.init.events import ALIVE, DEAD, LISTENING, READY, UNKNOWN, UNREADY
 
 #: A datagram that is longer is not read (systemd: NOTIFY_BUFFER_MAX).
 MOST = 4096
+
+#: Seconds until a socket's name has to be free.
+PATIENCE = 1.0
 
 #: Seconds that have to lie between two words of the same process, on the average.
 QUIET = 0.02
@@ -38,10 +42,14 @@ WORDS = {
 
 
 def run(argument: "Any", answer: int) -> "tuple[int, str]":
-    """argument: ((member, name of its socket), ...) and, to say each STATUS, the members' names. Never returns well."""
-    sockets, names = argument
+    """argument: ((member, name of its socket), ...) and, to say each STATUS, the members' names. Never returns well.
+
+    PID 1 is told of which socket a word is, by its place: members may get other numbers.
+    """
+    sockets, all_names = argument
+    names = [all_names[member] for member, _ in sockets] if all_names else []
     try:
-        open_sockets = {listen(name): member for member, name in sockets}
+        open_sockets = {listen(name): place for place, (_, name) in enumerate(sockets)}
     except OSError as error:
         from pidone.init import words
 
@@ -122,8 +130,15 @@ class Sieve:
 def listen(name: bytes) -> "_socket.socket":
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
-    socket.bind(b"\0" + name[1:])
-    return socket
+    end = monotonic() + PATIENCE
+    while True:
+        try:
+            socket.bind(b"\0" + name[1:])
+            return socket
+        except OSError as error:
+            if error.errno != EADDRINUSE or monotonic() > end:
+                raise
+            sleep(0.001)  # the listener before us has been killed, and is about to be gone
 
 
 def receive(socket: "_socket.socket") -> "list[tuple[int, int, int, bytes | None]]":

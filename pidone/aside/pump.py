@@ -12,6 +12,7 @@ import _signal
 import errno
 import os
 import select
+import stat
 import time
 
 TYPE_CHECKING = False
@@ -263,8 +264,14 @@ class File(Stream):
         """Why it cannot be opened, if it is not open already."""
         if self.fd < 0:
             try:
-                self.fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-                self.used = os.fstat(self.fd).st_size
+                # it may stand in a directory of the app's, who must not lead us elsewhere, nor have us wait
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+                fd = os.open(self.path, flags, 0o644)
+                status = os.fstat(fd)
+                if not stat.S_ISREG(status.st_mode) and not stat.S_ISCHR(status.st_mode):
+                    os.close(fd)
+                    return "it is no plain file"
+                self.fd, self.used = fd, status.st_size
             except OSError as error:
                 return (error.strerror or "").lower()
         return ""
@@ -306,10 +313,9 @@ class File(Stream):
                 os.unlink(self.path)
         except OSError as error:
             say(f"{show(self.path)} cannot be rotated: {(error.strerror or '').lower()}: it is cut")
-            try:
-                os.truncate(self.path, 0)
-            except OSError:
-                pass
+            if not self.open():
+                os.ftruncate(self.fd, 0)
+                self.used = 0
 
     def older(self, number: int) -> bytes:
         return b"%s.%d" % (self.path, number)

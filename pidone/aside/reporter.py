@@ -39,7 +39,9 @@ def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
     temporary = b"%s.%d" % (path, os.getpid())
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # /dev/stdout, a pipe
-            with open(path, "w") as file:
+            fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # a pipe that nobody reads is none to wait for
+            os.set_blocking(fd, True)
+            with open(fd, "w") as file:
                 file.write(json.dumps(document) + "\n")
             return
         with open(temporary, "w") as file:

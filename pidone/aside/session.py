@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pidone.desk.loop import GroupLoop
 
+from pidone.desk.control import FOLLOW
 from pidone.report import replay
 
 #: Seconds to send the request in; to be answered in; that following may take.
@@ -37,6 +38,10 @@ class Refused(Exception):
     """str(): why there is no answer."""
 
 
+class Renumbered(Exception):
+    """The file has been read again: the numbers of members in the record are others' from here on."""
+
+
 class Gone(Exception):
     """The client has hung up."""
 
@@ -48,6 +53,8 @@ def run(loop: GroupLoop, fd: int) -> None:
     session = Session(loop, socket.socket(fileno=fd))
     try:
         session.answer(session.request())
+    except Renumbered:
+        session.say({"ok": True, "again": True})
     except Refused as refused:
         session.say({"ok": False, "error": str(refused)})
     except (Gone, OSError):
@@ -93,6 +100,18 @@ class Session:
             raise Refused("the request says not what is to be done")
         return made
 
+    def send(self, verb: int, index: int, number: int) -> tuple[int, ...]:
+        """A command to PID 1, as it will note it."""
+        words = (verb, index, number, *self.peer, self.loop.generation)
+        assert self.loop.control is not None
+        os.write(self.loop.control.writing, b"".join(word.to_bytes(4, "big") for word in words))
+        return words[:5]
+
+    def go_on(self, seconds: float) -> None:
+        """It will take a while: it is no longer one of those that keep others waiting."""
+        signal.alarm(int(seconds) + 2)
+        self.send(FOLLOW, 0, os.getpid())
+
     def say(self, answer: dict[str, Any]) -> None:
         self.connection.sendall(json.dumps(answer).encode() + b"\n")
 
@@ -136,6 +155,8 @@ class Session:
                 for event in replay.events(self.loop.record.memory, since):
                     yield event
                     since = event[0]
+                    if event[2:5] == ("turned", -1, "reloaded"):
+                        raise Renumbered
             if self.gone():
                 raise Gone
             time.sleep(LOOK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 from pidone.ctl.line import add_socket, ask
 from pidone.report.text import sentence
@@ -21,23 +22,21 @@ class Events:
 
     @staticmethod
     def run(arguments: argparse.Namespace) -> int:
-        since: int | None = -1
-        while since is not None:
-            since = Events.once(arguments, since)
-        return 0
+        since = -1
+        while True:
+            for answer in ask(arguments, {"do": "events", "follow": arguments.follow, "since": since}):
+                if "event" in answer:
+                    since = answer["event"]["n"]
+                    Events.show(arguments, answer["event"])
+            if not answer.get("again"):
+                return 0
 
     @staticmethod
-    def once(arguments: argparse.Namespace, since: int) -> int | None:
-        """Until the answer is over; the number of the last event where following has to be asked for anew."""
-        for answer in ask(arguments, {"do": "events", "follow": arguments.follow, "since": since}):
-            event = answer.get("event")
-            if event is None:
-                return answer.get("since")
-            if arguments.json or arguments.follow:
-                print(json.dumps(event), flush=arguments.follow)
-            else:
-                print(f"{event['at']:12.3f}  {event['what']:9}  {sentence(event)}")
-        return None
+    def show(arguments: argparse.Namespace, event: dict[str, Any]) -> None:
+        if arguments.json or arguments.follow:
+            print(json.dumps(event), flush=arguments.follow)
+        else:
+            print(f"{event['at']:12.3f}  {event['what']:9}  {sentence(event)}")
 
 
 class Logs:
@@ -54,13 +53,19 @@ class Logs:
     @staticmethod
     def run(arguments: argparse.Namespace) -> int:
         request = {"do": "logs", "name": arguments.name, "lines": max(0, arguments.lines), "follow": arguments.follow}
-        for answer in ask(arguments, request):
-            if "data" not in answer:
-                continue
-            if arguments.json:
-                print(json.dumps(answer), flush=True)
-                continue
-            for line in answer["data"].splitlines():
-                sys.stdout.write(f"{line}\n" if arguments.name else f"{answer['name']}: {line}\n")
-            sys.stdout.flush()
-        return 0
+        while True:
+            for answer in ask(arguments, request):
+                if "data" in answer:
+                    Logs.show(arguments, answer)
+            if not answer.get("again"):
+                return 0
+            request["lines"] = 0  # the file was read again; what came before it has been shown
+
+    @staticmethod
+    def show(arguments: argparse.Namespace, answer: dict[str, Any]) -> None:
+        if arguments.json:
+            print(json.dumps(answer), flush=True)
+            return
+        for line in answer["data"].splitlines():
+            sys.stdout.write(f"{line}\n" if arguments.name else f"{answer['name']}: {line}\n")
+        sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 
 from pidone.ctl.line import add_socket, ask_once
 from pidone.ctl.tell import tell
@@ -33,7 +34,11 @@ class Wait:
     @staticmethod
     def run(arguments: argparse.Namespace) -> int:
         request = {"do": "wait", "name": arguments.name, "until": arguments.until, "timeout": arguments.timeout}
-        if ask_once(arguments, request)["reached"]:
+        end = time.monotonic() + arguments.timeout
+        answer = ask_once(arguments, request)
+        while answer.get("again"):  # the file was read again meanwhile
+            answer = ask_once(arguments, {**request, "timeout": max(0.0, end - time.monotonic())})
+        if answer["reached"]:
             return 0
         tell(f"pidonectl: {arguments.name} was not {arguments.until} within {arguments.timeout:g} s")
         return TIMED_OUT

@@ -8,6 +8,7 @@ command of a fixed size. At most SESSIONS children answer at a time; others wait
 import _signal
 import _socket
 import posix
+from errno import EADDRINUSE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ QUEUE = 128
 COMMAND_SIZE = 24
 
 #: Verbs that are the loop's own business, beside those of pod/steer.py.
-EXEC, RELOAD = 16, 17
+EXEC, RELOAD, FOLLOW = 16, 17, 18
 
 #: sockaddr_un's path, with its end (unix(7)).
 LONGEST = 107
@@ -52,15 +53,19 @@ def is_own(place: bytes, uid: int) -> bool:
 
 
 class Control:
-    """sessions: pids of those that answer. guests: {pid: member} of commands that run beside a process."""
+    """sessions: pids of those that answer. followers: of those that go on telling what comes; as many again.
 
-    __slots__ = ("socket", "path", "sessions", "guests", "reading", "writing")
+    guests: {pid: member} of commands that run beside a process.
+    """
+
+    __slots__ = ("socket", "path", "sessions", "followers", "guests", "reading", "writing")
 
     def __init__(self, path: bytes) -> None:
         """Raises OSError; FileExistsError where another pidone answers at this path."""
         self.socket = listen(path)
         self.path = path
         self.sessions: "set[int]" = set()
+        self.followers: "set[int]" = set()
         self.guests: "dict[int, int]" = {}
         self.reading, self.writing = answer_pipe(awaited=True)
 
@@ -125,7 +130,9 @@ def listen(path: bytes) -> "_socket.socket":
         try:
             socket.bind(path)
         except OSError as error:
-            if error.errno != 98 or answers(path):  # EADDRINUSE
+            if error.errno == EADDRINUSE and posix.lstat(path).st_mode & 0o170000 != 0o140000:
+                raise FileExistsError(EADDRINUSE, "there is something that is no socket") from None
+            if error.errno != EADDRINUSE or answers(path):
                 raise
             posix.unlink(path)  # of one that was killed
             socket.bind(path)
@@ -148,7 +155,7 @@ def answers(path: bytes) -> bool:
         return False
     finally:
         probe.close()
-    raise FileExistsError(98, "another pidone answers there")
+    raise FileExistsError(EADDRINUSE, "another pidone answers there")
 
 
 def open_at(path: "bytes | None", uid: int) -> "tuple[Control | None, str]":

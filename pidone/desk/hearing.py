@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 from pidone.init.events import DEAD, LISTENING, NOTED, READY, UNREADY
 from pidone.init.loop import Loop
 
-#: Bytes of what the listener says at a time: member, what, and two pids of the sender (aside/notify.py).
+#: Bytes of what the listener says at a time: which socket, what, and two pids of the sender (aside/notify.py).
 NOTE = 16
 
 #: Bytes that are read of a line at once: sixteen notes.
@@ -26,10 +26,11 @@ class Hearing(Loop):
     """lines: descriptor -> member, of those that say themselves that they are ready; -1 for the listener's.
 
     unheard: bytes without a newline, of each line. strangers: members of whom others have spoken. early: notes of
-    daemons that are not found yet. tasks: (member, what goes on beside it) -> pid.
+    daemons that are not found yet. tasks: (member, what goes on beside it) -> pid. ears: whom the listener means by its
+    first, second ... socket.
     """
 
-    __slots__ = ("lines", "unheard", "strangers", "early", "tasks")
+    __slots__ = ("lines", "unheard", "strangers", "early", "tasks", "ears")
 
     def __init__(
         self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
@@ -40,6 +41,7 @@ class Hearing(Loop):
         self.strangers: "set[int]" = set()
         self.early: "dict[int, list[bytes]]" = {}
         self.tasks: "dict[tuple[int, str], int]" = {}
+        self.ears: "list[int]" = []
 
     def hear(self) -> None:
         """One read of each: who writes for ever must not keep us from signals, the dead and the time."""
@@ -68,9 +70,12 @@ class Hearing(Loop):
     def take_notes(self, data: bytes) -> None:
         """What the listener passes on is the member's own word only if a process of the member has said it."""
         for start in range(0, len(data) - NOTE + 1, NOTE):
-            member, what, top, session = [int.from_bytes(data[i : i + 4], "big") for i in range(start, start + NOTE, 4)]
+            place, what, top, session = [int.from_bytes(data[i : i + 4], "big") for i in range(start, start + NOTE, 4)]
+            member = self.ears[place] if place < len(self.ears) else -1
             if what == LISTENING:
                 self.feed((NOTED, -1, LISTENING))
+            elif member < 0:
+                continue  # another plan has it no more
             elif self.pids.get(member) in (top, session):
                 if what in (READY, UNREADY, DEAD):
                     self.note("noted", member, what)

@@ -53,7 +53,7 @@ class GroupLoop(Steered):
         self.kills = count_kills(self.plan.oom)
 
     def run(self, early: "list[int]") -> "NoReturn":
-        logged = [index for index, member in enumerate(self.group.members) if member.care.log is not None]
+        logged = self.logged()
         try:
             self.output = Output(logged) if logged else None
         except OSError as error:
@@ -93,7 +93,8 @@ class GroupLoop(Steered):
             Loop.undeclared(self, pid, code, number, core)
             return
         member, what, fd = task
-        del self.tasks[member, what]
+        if self.tasks.get((member, what)) == pid:
+            del self.tasks[member, what]
         if what == "plan":
             self.planned(128 + number if number else code)
             return
@@ -113,6 +114,8 @@ class GroupLoop(Steered):
             verdict, text = self.follow(member, pid, *[int(word) for word in text.split()])
         if what in PROBES:
             self.tally.answered(pid, member, what, VERDICTS[verdict])
+        if what == "pump" and self.output is not None and not self.output.given:
+            verdict = NO  # it has come to an end, but of what another plan had carried
         if what in TOLD:
             self.note("ended", member, what, verdict, text[:80])
         self.feed((ENDED, member, what, verdict, text))
@@ -137,7 +140,8 @@ class GroupLoop(Steered):
     def ending(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
         event = Loop.ending(self, member, pid, code, number, core)
         self.tally.exited(member, 128 + number if number else code)
-        if number == SIGKILL and not event[4] and SIGKILL not in self.group.members[member].sent:
+        unknown = number == SIGKILL and not event[4] and SIGKILL not in self.group.members[member].sent
+        if unknown and (member, "suspects") not in self.tasks:
             self.aside(member, "suspects")
         return event
 
@@ -193,6 +197,7 @@ class GroupLoop(Steered):
     def spec(self, member: int, what: str) -> "tuple[str, Any]":
         """(handler, argument) of what goes on beside a member."""
         if what == "notify":
+            self.ears = [index for index, _ in self.plan.notify]
             return what, (self.plan.notify, [p.name for p in self.plan.processes] if self.verbose else [])
         if what == "pump":
             output = self.output
@@ -201,8 +206,6 @@ class GroupLoop(Steered):
                 (place, fd, self.plan.processes[index].name, self.group.members[index].care.log)
                 for place, (index, fd) in enumerate(output.streams())
             ] + output.retired
-            for _, fd, name, log in declared:
-                output.named[fd] = name, log
             writing = [ends[1] for ends in self.output.pipes.values()] if self.output is not None else []
             return what, (declared, self.output and self.output.tails, [fd for fd in writing if fd >= 0])
         if what == "metrics":
@@ -246,6 +249,8 @@ class GroupLoop(Steered):
         if what == "notify":
             self.lines[fd] = member
             fd = -1
+        if what == "pump" and self.output is not None:
+            self.output.given = True
         if what in HOOKS:
             self.note("begun", member, what)
         if what in PROBES:

@@ -22,45 +22,54 @@ HEAD, TAIL = 8, 16384
 class Output:
     """pipes: {member: (reading end, writing end)} of those whose output is carried. tails: the shared memory.
 
-    named: (name, LogSpec) by reading end, as the latest pump has them. retired: (place, reading end, name, LogSpec) of
-    those that another plan has no more; a pump reads them to their end.
+    named: (name, LogSpec) by reading end. retired: (place, reading end, name, LogSpec) of those that another plan has
+    no more; a pump reads them to their end. given: a pump has been forked for just these.
     """
 
-    __slots__ = ("pipes", "tails", "named", "retired")
+    __slots__ = ("pipes", "tails", "named", "retired", "given")
 
     def __init__(
-        self, members: "list[int]", before: "Output | None" = None, kept: "dict[int, int] | None" = None
+        self,
+        members: "dict[int, tuple[str, Any]]",
+        before: "Output | None" = None,
+        kept: "dict[int, int] | None" = None,
     ) -> None:
-        """before, kept: what another plan takes over, {its member: that of before}. Raises OSError."""
+        """members: {member: (name, LogSpec)}. before, kept: what another plan takes over, {its member: that of before}.
+
+        Raises OSError.
+        """
         self.pipes: "dict[int, tuple[int, int]]" = {}
-        self.named: "dict[int, tuple[str, Any]]" = {}
+        self.given = False
         self.retired: "list[tuple[int, int, str, Any]]" = []
         new = {member: posix.pipe2(posix.O_CLOEXEC) for member in members if member not in (kept or {})}
-        many = len(members) + (len(before.pipes) if before is not None else 0)
+        many = len(members) + (len(before.pipes) + len(before.retired) if before is not None else 0)
         self.tails = mmap(-1, max(1, many) * (HEAD + TAIL))
         for member in members:
             if before is None or member in new:
                 self.pipes[member] = new[member]
             else:
                 self.pipes[member] = before.pipes[(kept or {})[member]]
+        self.named = {self.pipes[member][0]: named for member, named in members.items()}
         if before is not None:
             self.take_over(before, kept or {})
 
     def take_over(self, before: "Output", kept: "dict[int, int]") -> None:
-        """The tails of those that are kept; the others' pipes are closed, their reading ends a plan later."""
-        for _, fd, _, _ in before.retired:
-            posix.close(fd)
+        """The tails of those that are kept; the others' pipes are closed once they are over."""
         places = {member: place for place, member in enumerate(before.pipes)}
         for place, member in enumerate(self.pipes):
             if member in kept:
                 start, old = place * (HEAD + TAIL), places[kept[member]] * (HEAD + TAIL)
                 self.tails[start : start + HEAD + TAIL] = before.tails[old : old + HEAD + TAIL]
-        place = len(self.pipes)
+        gone = [(fd, name, log) for _, fd, name, log in before.retired]
         for member, (reading, writing) in before.pipes.items():
             if member not in kept.values():
                 posix.close(writing)
-                self.retired.append((place, reading, *before.named[reading]))
-                place += 1
+                gone.append((reading, *before.named[reading]))
+        for fd, name, log in gone:
+            if is_over(fd):
+                posix.close(fd)
+            else:
+                self.retired.append((len(self.pipes) + len(self.retired), fd, name, log))
 
     def renumber(self, numbers: "dict[int, int]") -> None:
         self.pipes = {numbers[member]: ends for member, ends in self.pipes.items()}
@@ -78,6 +87,15 @@ class Output:
             if writing >= 0:
                 posix.close(writing)
                 self.pipes[member] = reading, -1
+
+
+def is_over(fd: int) -> bool:
+    """Has a pipe been read to its end, and has nobody who could write?"""
+    import select
+
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(events & select.POLLHUP and not events & select.POLLIN for _, events in poll.poll(0))
 
 
 def tail(tails: "mmap", place: int) -> "tuple[int, bytes]":

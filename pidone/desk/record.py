@@ -72,12 +72,13 @@ class Record:
         self.missed = [0, 0, 0]
 
     def note(self, kind: str, *fields: "Any") -> None:
-        """One that is too long loses its last field: texts come last."""
+        """One that is too long loses of its last field: texts come last."""
         ring = 1 if kind in CROWD else 0
         at = int((monotonic() - self.began) * 1e6)
         data = marshal.dumps((self.number, at, kind, *fields), 2)
         while len(data) > SLOT:
-            fields = fields[:-1]
+            last = fields[-1]
+            fields = (*fields[:-1], last[: len(last) // 2]) if isinstance(last, str) and last else fields[:-1]
             data = marshal.dumps((self.number, at, kind, *fields), 2)
         self.number += 1
         start = HEAD + SLOT * (SLOTS[0] * ring + self.counts[ring] % SLOTS[ring])

@@ -1,6 +1,7 @@
 """What people command reaches the group here, and the plan of a file that has been read again."""
 
 import posix
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pidone.pod.group import Group
 
 from pidone.desk import planner
-from pidone.desk.control import EXEC, RELOAD
+from pidone.desk.control import EXEC, FOLLOW, RELOAD, SESSIONS
 from pidone.desk.hearing import Hearing
 from pidone.desk.output import Output
 from pidone.desk.record import Record
@@ -40,6 +41,9 @@ class Steered(Hearing):
     )  # fmt: skip
     group: "Group"
 
+    def drop(self, member: int, what: str) -> None:
+        raise NotImplementedError
+
     def __init__(
         self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
     ) -> None:
@@ -61,21 +65,27 @@ class Steered(Hearing):
         """One command of a session's. A member of an earlier plan is nobody now."""
         if generation != self.generation or member >= len(self.group.members) or self.control is None:
             return
+        if verb == FOLLOW:
+            if number in self.control.sessions and len(self.control.followers) < SESSIONS:
+                self.control.sessions.discard(number)
+                self.control.followers.add(number)
+                self.unread = True  # one more may be waiting for its turn
+            return
         self.note("command", verb, member, number, pid, uid)
         if verb == EXEC and number in self.control.sessions:
             self.control.sessions.discard(number)
             self.control.guests[number] = member
             self.note("beside", member, number)
         elif verb == RELOAD:
-            self.plan_again()
+            self.plan_again(pid)
         elif verb < EXEC:
             self.feed((COMMAND, verb, member, number))
 
-    def plan_again(self) -> None:
-        """Fork the child that reads the file; its plan is read as it comes."""
+    def plan_again(self, by: int) -> None:
+        """Fork the child that reads the file; its plan is read as it comes. by: whose command it is."""
         wanted = self.wanted
-        if self.planning is not None or wanted.config is None:
-            self.note("turned", -1, "not reloaded")
+        if self.planning is not None or self.group.coming is not None or wanted.config is None:
+            self.note("turned", -1, "not reloaded", by)
             return
         token = self.plan.notify[0][1].split(b"/")[1] if self.plan.notify else b""
         try:
@@ -116,8 +126,9 @@ class Steered(Hearing):
         """A session of the control line has ended, or somebody's command. False if it was none."""
         if self.control is None:
             return False
-        if pid in self.control.sessions:
+        if pid in self.control.sessions or pid in self.control.followers:
             self.control.sessions.discard(pid)
+            self.control.followers.discard(pid)
             self.unread = True  # one more may be waiting for its turn
             return True
         member = self.control.guests.pop(pid, None)
@@ -146,26 +157,41 @@ class Steered(Hearing):
             new(self.early),
         )
         self.members = {pid: member for member, pid in self.pids.items()}
+        for fd in [fd for fd, index in self.answers.items() if index not in numbers]:
+            posix.close(fd)
         self.answers = {fd: numbers[index] for fd, index in self.answers.items() if index in numbers}
         for fd in [fd for fd, index in self.lines.items() if index >= 0 and index not in numbers]:
             self.close_line(fd)
         self.lines = {fd: numbers.get(index, index) for fd, index in self.lines.items()}
+        for index, what in [key for key in self.tasks if key[0] >= 0 and key[0] not in numbers]:
+            self.drop(index, what)
         self.asides = {pid: (numbers.get(index, index), what, fd) for pid, (index, what, fd) in self.asides.items()}
         self.tasks = {(index, what): pid for pid, (index, what, _) in self.asides.items()}
+        self.ears = [numbers.get(index, -1) for index in self.ears]
+        if "pidone.desk.words" in sys.modules:
+            self.talk("renumber", (numbers,))
         self.strangers = {numbers[index] for index in self.strangers if index in numbers}
         self.tally.renumber(numbers)
         if self.control is not None:
             self.control.guests = {pid: numbers.get(index, 0) for pid, index in self.control.guests.items()}
         self.carry_others(numbers)
 
+    def logged(self) -> "dict[int, tuple[str, Any]]":
+        """{member: (name, LogSpec)} of those whose output is carried."""
+        return {
+            index: (self.plan.processes[index].name, member.care.log)
+            for index, member in enumerate(self.group.members)
+            if member.care.log is not None
+        }
+
     def carry_others(self, numbers: "dict[int, int]") -> None:
         """Have the pump hand over where there are others to be carried."""
-        logged = [index for index, member in enumerate(self.group.members) if member.care.log is not None]
+        logged = self.logged()
         before = self.output
         kept = {numbers[index]: index for index in (before.pipes if before is not None else ()) if index in numbers}
         if before is None and not logged:
             return
-        if before is not None and sorted(kept) == logged and len(kept) == len(before.pipes):
+        if before is not None and sorted(kept) == sorted(logged) and len(kept) == len(before.pipes):
             before.renumber(numbers)
             return
         try:

@@ -162,6 +162,20 @@ _NOTES = ("listening", "READY", "not ready", "WATCHDOG", "WATCHDOG=trigger")
 _said: "dict[int, str]" = {}
 
 
+def renumber(plan: "Plan", pids: "Pids", details: "tuple[Any, ...]") -> None:
+    """Another plan has taken over: what is remembered by a member's number is so by its new one."""
+    numbers = details[0]
+    for kept in (_unready_at, _said):
+        before = dict(kept)
+        kept.clear()
+        kept.update(
+            {numbers.get(index, index): value for index, value in before.items() if index < 0 or index in numbers}
+        )
+    gone = set(_unready)
+    _unready.clear()
+    _unready.update(numbers[index] for index in gone if index in numbers)
+
+
 def trace(plan: "Plan", pids: "Pids", details: "tuple[Any, ...]") -> None:
     """A line for `--verbose`: what the group is told."""
     rest = details[1:]

@@ -74,6 +74,8 @@ class Group(Renew):
 
     def advance(self, now: float) -> None:
         """Start whoever may start now (S2, S3, S16)."""
+        if self.holding:
+            return
         for index in self.order.ready():
             if index not in self.doomed:
                 self.spawn(now, index)
@@ -107,6 +109,8 @@ class Group(Renew):
             self.renewed(now)
         elif index in self.doomed:
             self.doom(now)
+        elif member.parked and member.passed:
+            pass  # it is to stay down
         elif member.care.restart != NEVER and (member.passed or member.restarts or member.role == INIT):
             self.retry(now, index, code)
         else:
@@ -264,6 +268,9 @@ class Group(Renew):
             Life.noted(self, now, index, what)
         elif what == LISTENING:
             self.hear_again(now)
+            if self.holding:
+                self.holding = False
+                self.advance(now)
             if not self.heard:
                 self.heard = True
                 if self.phase == START:
@@ -290,6 +297,7 @@ class Group(Renew):
 
     def pumped(self, now: float, verdict: int, text: str) -> None:
         """The pump has ended: well when nobody is left who could write; any other is replaced (nothing is lost)."""
+        self.pumping = False
         if verdict == YES:
             return
         if verdict == NO:  # it has handed over, for there are others to be carried

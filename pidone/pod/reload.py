@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan, Process
 
-from pidone.init.events import DROP, NOTE, RENUMBER
+from pidone.init.events import ASIDE, DROP, NOTE, RENUMBER
 from pidone.init.machine import RUN, START, STOP
 from pidone.init.plan import Process as Declared
 from pidone.pod.care import Care
@@ -24,15 +24,19 @@ LISTEN_AGAIN = 0.1
 
 
 class Reload(Steer):
-    """coming: the plan that is to take over. kept: {its index of one: the index of now}. doomed: indices of now."""
+    """coming: the plan that is to take over. kept: {its index of one: the index of now}. doomed: indices of now.
 
-    __slots__ = ("coming", "kept", "doomed")
+    holding: nobody is started until there is a listener of sd_notify again.
+    """
+
+    __slots__ = ("coming", "kept", "doomed", "holding")
 
     def __init__(self, plan: "Plan", terminal: bool) -> None:
         Steer.__init__(self, plan, terminal)
         self.coming: "Plan | None" = None
         self.kept: "dict[int, int]" = {}
         self.doomed: "list[int]" = []
+        self.holding = False
 
     def reload(self, now: float, plan: "Plan") -> None:
         if self.phase >= STOP or self.renewing or self.coming is not None:
@@ -55,6 +59,7 @@ class Reload(Steer):
     def call_off(self) -> None:
         if self.coming is not None:
             self.coming, self.doomed = None, []
+            self.timers.pop((ALL_OF_IT, "take over"), None)
             self.do(NOTE, ALL_OF_IT, "not reloaded")
 
     def doom(self, now: float) -> None:
@@ -62,11 +67,13 @@ class Reload(Steer):
         alive = [index for index in self.doomed if self.members[index].alive]
         for index in self.order.free(alive):
             self.end(now, index, COMMANDED, self.grace_of(self.members[index]))
-        if not alive and not any(self.members[index].busy for index in self.doomed) and self.coming is not None:
-            self.take_over(now, self.coming)
+        if not alive and not any(self.members[index].busy for index in self.doomed):
+            self.timers[ALL_OF_IT, "take over"] = now  # as an event of its own: the one of now has the old numbers
 
-    def take_over(self, now: float, plan: "Plan") -> None:
-        old, before = self.members, self.plan
+    def take_over(self, now: float) -> None:
+        plan, old, before = self.coming, self.members, self.plan
+        if plan is None or any(old[index].alive or old[index].busy for index in self.doomed):
+            return
         numbers = {index: new for new, index in self.kept.items()}
         self.members = []
         for new, process in enumerate(plan.processes):
@@ -80,7 +87,7 @@ class Reload(Steer):
         self.plan, self.primary = plan, len(plan.processes) - 1
         self.coming, self.doomed = None, []
         self.do(RENUMBER, numbers)
-        if before.notify != plan.notify:
+        if not {name for _, name in plan.notify} <= {name for _, name in before.notify}:
             self.listen_anew(now, bool(before.notify))
         self.order = Order(self.members)
         self.order.resume()
@@ -92,13 +99,12 @@ class Reload(Steer):
         self.advance(now)
 
     def listen_anew(self, now: float, listened: bool) -> None:
-        """Another listener, for other sockets; until it is there, nobody is late with a word."""
+        """Another listener, for there are other sockets; until it is there nobody is late with a word, or started."""
         if listened:
             self.do(DROP, ALL_OF_IT, "notify")
         self.timers.pop((ALL_OF_IT, "notify"), None)
-        if self.plan.notify:
-            self.deaf = True
-            self.timers[ALL_OF_IT, "notify"] = now + LISTEN_AGAIN
+        self.deaf = self.holding = True
+        self.do(ASIDE, ALL_OF_IT, "notify")
 
     def advance(self, now: float) -> None:
         raise NotImplementedError

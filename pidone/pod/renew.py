@@ -26,11 +26,12 @@ class Renew(Reload):
     def renew(self, now: float, index: int) -> None:
         """Kill all, in no order, without grace or pre_stop; then begin from the list's head."""
         self.do(SAY, "restart all", index, *(self.members[index].last or ()))
+        self.call_off()
         self.renewing = True
         self.held = []
         self.rounds = restart.level_after(self.members[index].care, self.rounds, now - self.members[index].born)
         for other, member in enumerate(self.members):
-            member.again = False
+            member.again = member.parked = False
             for what in (*PROBES, "post_start", "pre_stop", "leftovers"):
                 self.drop(other, what)
             for what in ("kill", "restart"):

@@ -30,10 +30,9 @@ class Steer(Stop):
 
     def commanded(self, now: float, verb: int, index: int, number: int) -> None:
         """What makes no sense in this state has no effect: who commands has looked at a state that may be over."""
-        if self.phase >= STOP or self.renewing:
-            return
-        if verb == STOP_ALL:
+        if verb == STOP_ALL and self.phase < STOP:
             self.stop_by_command(now)
+        if self.phase >= STOP or self.renewing or verb == STOP_ALL:
             return
         member = self.members[index]
         if verb == SIGNAL_ONE:

@@ -26,17 +26,18 @@ LOST = (137, 0, "ContainerStatusUnknown")
 #: The method that is called when a time of the group itself has come.
 GROUP_DUE = {
     "start timeout": "start_over", "deadline": "deadline_over", "renew": "begin_anew", "notify": "listen",
-    "pump": "pump", "metrics": "measure", "hint": "hint_due", "grace": "expire", "limit": "limit_over",
+    "pump": "pump", "metrics": "measure", "take over": "take_over",
+    "hint": "hint_due", "grace": "expire", "limit": "limit_over",
 }  # fmt: skip
 
 
 class Stop(Life):
     """order: who may be told. blame: the exit code of what began the stop, where that is not the primary's own end.
 
-    expired: the grace. asked: stop signals so far.
+    expired: the grace. asked: stop signals so far. pumping: there is a pump.
     """
 
-    __slots__ = ("order", "blame", "expired", "asked")
+    __slots__ = ("order", "blame", "expired", "asked", "pumping")
 
     def __init__(self, plan: "Plan", terminal: bool) -> None:
         Life.__init__(self, plan, terminal)
@@ -44,6 +45,7 @@ class Stop(Life):
         self.blame: "int | None" = None
         self.expired = False
         self.asked = 0
+        self.pumping = False
 
     def stop(self, now: float, blame: "int | None" = None) -> None:
         """Begin the stop. blame: the exit code of what began it, where that is not the primary."""
@@ -138,7 +140,11 @@ class Stop(Life):
         self.progress(now)
 
     def pump(self, now: float) -> None:
-        self.do(ASIDE, ALL_OF_IT, "pump")
+        """Never two: they would read the same pipes."""
+        self.timers.pop((ALL_OF_IT, "pump"), None)
+        if not self.pumping:
+            self.pumping = True
+            self.do(ASIDE, ALL_OF_IT, "pump")
 
     def measure(self, now: float) -> None:
         self.do(ASIDE, ALL_OF_IT, "metrics")

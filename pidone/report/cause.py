@@ -45,7 +45,7 @@ def explain(document: Document) -> dict[str, Any]:
     at = stop_at(document)
     before = events[: at + 1] if at is not None else events
     trigger = begun_by(document, before)
-    stop_was_asked = trigger is not None and trigger["what"] == "signal"
+    stop_was_asked = trigger is not None and trigger["what"] in ("signal", "command")
     culprit = victim_of_grace(events, at) if stop_was_asked else trigger
     found: dict[str, Any] = {
         "began": None if trigger is None else trigger["what"] if trigger["what"] != "said" else trigger["line"],
@@ -53,9 +53,8 @@ def explain(document: Document) -> dict[str, Any]:
     }
     lines = []
     if stop_was_asked and trigger is not None:
-        lines.append(
-            f"asked to stop by {trigger['signal']} from {sender(trigger)}, {span(trigger['at'])} after the start"
-        )
+        by = "pidonectl" if trigger["what"] == "command" else f"{trigger['signal']} from {sender(trigger)}"
+        lines.append(f"asked to stop by {by}, {span(trigger['at'])} after the start")
     if culprit is not None:
         lines.append(of_what(document, culprit, events))
     elif trigger is not None and trigger["what"] == "said":
@@ -96,6 +95,8 @@ def begun_by(document: Document, before: list[Event]) -> Event | None:
         if kind in ("exited", "failed") and event.get("process") == primary:
             return event
         if kind == "signal" and event["signal"] in stops:
+            return event
+        if kind == "command" and event["verb"] == "stop all":
             return event
     return None
 

@@ -73,7 +73,7 @@ def test_lines_stay_whole_and_in_order_although_ten_write_at_once_and_in_pieces(
     sides = "".join(
         process(f"w{n}", "init" if n > 9 else "sidecar", script, str(n), more="restart = 'never'") for n in range(10)
     )
-    done = process("main", "primary", "sh", "-c", "while pgrep -f w.sh >/dev/null; do sleep 0.05; done")
+    done = process("main", "primary", "sh", "-c", "while pgrep -f [w][.]sh >/dev/null; do sleep 0.05; done")
     result = pidone.run("-c", write("g.toml", "[group]\nlog = 'prefix'\n" + sides + done))
     for n in range(10):
         mine = [line for line in result.lines if line.startswith(f"w{n}: ")]
@@ -211,6 +211,18 @@ class TestFiles:
         assert (
             result.code == 4 and "/no/such/dir/x.log: no such file or directory: it is lost until it can" in result.err
         ), result
+
+    def test_a_link_or_a_pipe_in_its_place_is_not_followed_or_waited_for(
+        self, pidone: Pidone, write: Write, tmp_path: Path
+    ) -> None:
+        """The directory may be the app's own, and pidone root."""
+        (tmp_path / "secret").write_text("secret")
+        (tmp_path / "link").symlink_to(tmp_path / "secret")
+        os.mkfifo(tmp_path / "fifo")
+        for name in ("link", "fifo"):
+            result = pidone.run("-c", one(write, "echo evil; exit 4", f"{{ file = '{tmp_path}/{name}' }}"))
+            assert result.code == 4 and f"cannot be written to {tmp_path}/{name}: " in result.err, result
+        assert (tmp_path / "secret").read_text() == "secret"
 
     def test_a_rotation_that_fails_cuts_the_file(self, pidone: Pidone, write: Write, tmp_path: Path) -> None:
         (tmp_path / "web.log.1" / "in").mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -224,7 +225,8 @@ def test_what_happened_before_keeps_its_names(line: Line, group: Group) -> None:
         assert "old " in text and "the group stops" not in text, text
 
 
-def test_a_hundred_reloads_cost_no_descriptor_and_no_memory(line: Line, group: Group) -> None:
+@pytest.mark.once
+def test_forty_reloads_cost_no_descriptor_and_no_memory(line: Line, group: Group) -> None:
     main = group.app("main", "primary")
     with line.start(group.app("a", more="log = 'prefix'"), main) as run:
         run.line("main started")
@@ -241,3 +243,105 @@ def test_a_hundred_reloads_cost_no_descriptor_and_no_memory(line: Line, group: G
         assert resident(run) < before + 200
         run.kill(signal.SIGTERM)
         assert run.end().code == 0
+
+
+def test_one_whose_leftovers_are_kept_is_reloaded_as_well(line: Line, group: Group) -> None:
+    main = group.app("main", "primary")
+    with line.start(group.app("a", more="leftovers = 'keep'"), main) as run:
+        run.line("main started")
+        group.reload(group.app("a", more="leftovers = 'keep'\nenv = { N = '2' }"), main)
+        run.line("a started", count=2)
+        group.reload(main)
+        assert list(pids(line)) == ["main"]
+
+
+def test_a_reader_that_has_stopped_stops_no_reload(line: Line, group: Group, tmp_path: Path) -> None:
+    """The pump is waiting, and cannot hand over: the pipes go from plan to plan until one can read them."""
+    reading, writing = os.pipe()
+    main = group.app("main", "primary")
+    flood = process(
+        "flood", "sidecar", "sh", "-c", "while :; do echo aaaaaaaaaaaaaaaaaaaa; done", more="log = 'prefix'"
+    )
+
+    def talker(name: str) -> str:
+        script = f"echo it was {name}; touch {tmp_path}/{name}; exec sleep 60"
+        return process(name, "sidecar", "sh", "-c", script, more="log = 'prefix'")
+
+    with line.start(flood, main, stdout=writing) as run:
+        until(lambda: line.path.exists() and line.ctl("wait", "main").returncode == 0, "it is up")
+        for name in ("one", "two", "three"):
+            group.reload(flood, talker(name), main)
+            until((tmp_path / name).exists, f"{name} has written")
+        group.reload(main)
+        os.close(writing)
+        data = b""
+        while b"it was three" not in data and (part := os.read(reading, 65536)):
+            data += part
+        os.set_blocking(reading, False)
+        run.kill(signal.SIGTERM)
+        assert run.end().code == 0
+    os.close(reading)
+    assert all(f"{name}: it was {name}".encode() in data for name in ("one", "two", "three"))
+
+
+def test_a_restart_of_all_calls_a_reload_off_and_the_group_goes_on(line: Line, group: Group, write: Write) -> None:
+    script = write("slow.sh", "#!/bin/sh\ntrap 'sleep 1; exit 0' TERM; echo up; while :; do sleep 0.05; done\n")
+    slow = process("slow", "sidecar", script)
+    again = "restart = 'always'\nrestart_rules = [{ in = [42], action = 'restart-all' }]"
+    ra = group.app("ra", "sidecar", "ends=10", "code=42", more=again)
+    main = group.app("main", "primary")
+    with line.start(slow, ra, main) as run:
+        run.line("up")
+        run.line("main started")
+        group.write(process("slow", "sidecar", script, "changed"), ra, main)
+        client = line.client("reload", stderr=subprocess.PIPE)
+        until(lambda: '"verb": "reload"' in line.good("events", "--json"), "it is under way")
+        line.good("signal", "ra", "USR1")
+        run.line("main started", count=2)
+        assert client.wait(20) == 1 and client.stderr is not None
+        client.stderr.close()
+        assert line.good("health") == "healthy\n"
+        assert line.good("reload") == ""
+        run.kill(signal.SIGTERM)
+        run.end()
+
+
+def test_who_waits_or_follows_asks_anew_under_the_new_plan(line: Line, group: Group, tmp_path: Path) -> None:
+    ready = f"readiness = {{ file = '{tmp_path}/ready', period = '20ms' }}"
+    script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done"
+    counting = process("count", "sidecar", "sh", "-c", script, more="log = 'prefix'")
+    main = group.app("main", "primary", more=ready)
+    with line.start(group.app("old"), counting, main) as run:
+        run.line("main started")
+        waiting = line.client("wait", "main")
+        follow = line.client("logs", "-f", "count", stdout=subprocess.PIPE)
+        assert follow.stdout is not None
+        follow.stdout.readline()
+        group.reload(group.app("x", more="log = 'prefix'"), counting, main)
+        run.line("x started")
+        seen = int(line.good("logs", "-n", "1", "count"))
+        while int(follow.stdout.readline()) < seen + 20:
+            pass
+        (tmp_path / "ready").touch()
+        assert waiting.wait(20) == 0
+        follow.kill()
+        follow.wait()
+        follow.stdout.close()
+
+
+def test_a_process_that_says_ready_once_is_heard_although_it_is_new(line: Line, group: Group, write: Write) -> None:
+    say = "import os, socket, time\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+    say += "s.sendto(b'READY=1', '\\0' + os.environ['NOTIFY_SOCKET'][1:])\ntime.sleep(60)\n"
+    script = write("once.py", say)
+    main = group.app("main", "primary")
+
+    def once(name: str) -> str:
+        return process(name, "sidecar", "/usr/bin/python3", script, more="startup = { notify = true, period = '60s' }")
+
+    with line.start(group.app("a"), main) as run:
+        run.line("main started")
+        group.reload(group.app("a"), once("b"), main)
+        line.good("wait", "b", "--until", "started", "--timeout", "20s")
+        group.reload(once("b"), once("c"), group.app("a"), main)
+        line.good("wait", "c", "--until", "started", "--timeout", "20s")
+        assert line.status()["b"]["started"] and line.status()["b"]["restarts"] == 0

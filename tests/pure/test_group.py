@@ -16,6 +16,7 @@ from pidone.pod import restart
 from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE, Care
 from pidone.pod.group import Group
 from pidone.pod.order import Order
+from pidone.pod.steer import STOP_ALL
 from tests.explorer import GRACE, KILL, TERM, Found, Kind, World, begun, explore, kinds_of, make, show, small_groups
 
 PLAIN = {INIT: (INIT, NEVER, "plain"), SIDECAR: (SIDECAR, NEVER, "plain"), PRIMARY: (PRIMARY, NEVER, "plain")}
@@ -362,3 +363,21 @@ def test_the_third_stop_signal_ends_the_grace_of_what_was_left_behind_too() -> N
     machine.take((e.SIGNAL, TERM), 0.5)
     machine.take((e.SIGNAL, TERM), 0.5)
     assert machine.deadline == WINDOW  # of the leftovers, who have been told at 0
+
+
+def test_a_stop_by_command_counts_while_all_begin_anew() -> None:
+    world = begun(((1, 1, "all anew"), (2, 1, "steered")))
+    for event in ((e.EXECED, 0), (e.EXITED, 0, 3, 0, False)):
+        world.apply(event)
+    assert world.group.renewing
+    world.apply((e.COMMAND, STOP_ALL, 1, 0))
+    assert world.group.phase >= STOP
+
+
+def test_there_are_never_two_pumps() -> None:
+    machine = Group(make([(2, 0, "logged")]))
+    pumps = [a for a in machine.take((e.BEGIN,), 0.0) if a == (e.ASIDE, -1, "pump")]
+    machine.take((e.ENDED, -1, "pump", e.UNKNOWN, ""), 1.0)
+    pumps += machine.take((e.ENDED, -1, "pump", e.NO, ""), 1.01)  # a reload asks for one
+    pumps += [a for a in machine.take((e.DEADLINE,), 2.0) if a[0] == e.ASIDE]
+    assert pumps == [(e.ASIDE, -1, "pump")] * 2

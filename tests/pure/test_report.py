@@ -61,7 +61,9 @@ def test_an_event_of_any_size_fits_its_slot_and_harms_no_other(fields: list[Any]
     made.note("forked", 1, 2)
     found = replay.events(made.memory)
     assert [event[2] for event in found] == ["forked", "said", "forked"]
-    assert found[1][3:] == tuple(fields)[: len(found[1]) - 3] and found[2][3:] == (1, 2)
+    for kept, field in zip(found[1][3:], fields):
+        assert field.startswith(kept) if isinstance(field, str) else kept == field
+    assert found[2][3:] == (1, 2)
 
 
 def test_a_slot_that_is_being_written_is_left_out() -> None:
