@@ -270,10 +270,11 @@ class World:
         before = self.group.phase
         actions = self.group.take(event, self.now)
         if self.stop_at is None and self.group.phase >= STOP:
-            self.stop_at = self.now
             assert self.group.blame in blames, f"the stop's exit code is {self.group.blame}, not one of {blames}"
         assert self.group.phase >= before or before < STOP, "a phase went back"
         for action in actions:
+            if action == (e.NOTE, -1, "stop"):
+                self.stop_at = self.now  # what was done before, at the same time, was not after it
             check = CHECKS.get(action[0])
             if check:
                 check(self, *action[1:])
