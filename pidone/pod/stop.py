@@ -137,6 +137,8 @@ class Stop(Life):
                 self.hook_due(now, index, "pre_stop")
             if "follow" in member.busy:
                 self.terminated(index, *LOST)  # whom we have not found, the sweep will
+                if index == self.primary:
+                    self.code = self.code or LOST[0]
         self.progress(now)
 
     def pump(self, now: float) -> None:

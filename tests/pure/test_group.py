@@ -381,3 +381,13 @@ def test_there_are_never_two_pumps() -> None:
     pumps += machine.take((e.ENDED, -1, "pump", e.NO, ""), 1.01)  # a reload asks for one
     pumps += [a for a in machine.take((e.DEADLINE,), 2.0) if a[0] == e.ASIDE]
     assert pumps == [(e.ASIDE, -1, "pump")] * 2
+
+
+def test_a_primary_whose_daemon_is_not_found_before_the_grace_is_over_has_not_succeeded() -> None:
+    """Found by a random walk: an essential sidecar that ends with 0 is no one's blame, and nobody gave a code."""
+    world = begun(((1, 0, "essential"), (2, 0, "daemon")))
+    for event in ((e.EXECED, 0), (e.EXITED, 0, 0, 0, False), (e.EXECED, 1), (e.EXITED, 1, 0, 0, False)):
+        world.apply(event)
+    while world.exit is None and world.group.phase < OVER:
+        world.apply((e.DEADLINE,) if world.group.deadline is not None else (e.ALONE,))
+    assert world.exit == 137
