@@ -4,8 +4,7 @@
 #   ./do hello         the helloworld group, as a real PID 1, in a sandbox
 #   ./do test [...]    every tier of tests; words after it are pytest's
 #   ./do pythons       the pure and namespace tiers on every Python 3.9 to 3.14 that is here, but that of ./do test,
-#                      without what is marked `once`;
-#                      the Pod's statements on the oldest and the newest
+#                      without what is marked `once`; the Pod's statements on the oldest
 #   ./do explore [S]   the group's machine on every order of events, for S seconds
 #   ./do lint          ruff and mypy
 #   ./do bench [...]   benchmarks/run, with its peers installed
@@ -86,11 +85,11 @@ pythons)
     environment test
     ours=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     here=$(pythons_here | sort -V)
-    ends=$(printf '%s\n' "$here" | sed -n '1p;$p' | cut -d' ' -f1 | tr '\n' ' ')
+    oldest=$(printf '%s\n' "$here" | sed -n '1s/ .*//p')
     printf '%s\n' "$here" | while read -r version python; do
         [ "$version" != "$ours" ] || continue
         tiers="tests/pure tests/namespace"
-        case " $ends" in *" $version "*) tiers="$tiers tests/pod" ;; esac
+        [ "$version" != "$oldest" ] || tiers="$tiers tests/pod"
         echo "== Python $version"
         venv=.venv-$version
         [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"

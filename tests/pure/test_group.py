@@ -34,11 +34,13 @@ def single() -> Single:
     return Single(Plan([Process("app", PRIMARY, [b"x"])], GRACE))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kinds", list(small_groups(1, True)), ids=show)
 def test_every_order_of_events_of_a_primary_alone_keeps_the_rules(kinds: tuple[Kind, ...]) -> None:
     assert explore(kinds, 2500, ticks=True)[0] > 2000
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("role", [INIT, SIDECAR])
 def test_every_order_of_events_of_two_processes_keeps_the_rules(role: int) -> None:
     """Shallow here, for the five Pythons; `./do explore` goes as deep as a minute allows."""
