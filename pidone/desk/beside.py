@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 from pidone.init.events import UNKNOWN
 from pidone.init.plan import SIDECAR, Process
 from pidone.init.signals import ALL
-from pidone.init.spawn import Refused, answer_pipe, execute, prepare
+from pidone.init.spawn import Refused, execute, fork_with_pipe, prepare
 
 #: Helpers that are to outlast the sweep: they end by themselves.
 LASTING = ("suspects", "pump")
@@ -26,13 +26,7 @@ LASTING = ("suspects", "pump")
 
 def start(process: Process, inherited: "Inherited", handler: str, argument: "Any", awaited: bool) -> "tuple[int, int]":
     """Returns (pid, descriptor of its answer). Raises OSError where there is no pipe or no fork."""
-    reading, writing = answer_pipe(awaited)
-    try:
-        pid = posix.fork()
-    except OSError:
-        posix.close(reading)
-        posix.close(writing)
-        raise
+    pid, reading, writing = fork_with_pipe(awaited)
     if pid == 0:
         code = UNKNOWN
         try:

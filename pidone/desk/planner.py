@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 from pidone.init import plan as plans
 from pidone.init import signals
-from pidone.init.spawn import answer_pipe
+from pidone.init.spawn import fork_with_pipe
 
 STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
 
@@ -55,13 +55,7 @@ def ask(
 
 def begin(path: bytes, command: "list[bytes]", cwd: "bytes | None", token: bytes = b"") -> "tuple[int, int]":
     """Fork the child. (pid, pipe from which its plan comes). token: of the sockets for sd_notify that are there."""
-    reading, writing = answer_pipe(awaited=True)
-    try:
-        pid = posix.fork()
-    except OSError:
-        posix.close(reading)
-        posix.close(writing)
-        raise
+    pid, reading, writing = fork_with_pipe(awaited=True)
     if pid == 0:
         _answer(path, command, cwd, writing, token)
     posix.close(writing)

@@ -34,21 +34,22 @@ def answer_pipe(awaited: bool) -> "tuple[int, int]":
     return reading, writing
 
 
-def spawn(
-    process: "Process",
-    inherited: "Inherited",
-    terminal: "Terminal | None",
-    awaited: bool,
-    extras: "Any" = None,
-) -> "tuple[int, int]":
-    """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
+def fork_with_pipe(awaited: bool) -> "tuple[int, int, int]":
+    """(pid, reading end, writing end) of an answer pipe; pid 0 in the child. Raises OSError, and leaves no pipe."""
     reading, writing = answer_pipe(awaited)
     try:
-        pid = posix.fork()
+        return posix.fork(), reading, writing
     except OSError:
         posix.close(reading)
         posix.close(writing)
         raise
+
+
+def spawn(
+    process: "Process", inherited: "Inherited", terminal: "Terminal | None", awaited: bool, extras: "Any" = None
+) -> "tuple[int, int]":
+    """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
+    pid, reading, writing = fork_with_pipe(awaited)
     if pid == 0:
         become(process, inherited, terminal if process.role == PRIMARY else None, writing, extras)
     posix.close(writing)
