@@ -51,14 +51,12 @@ SIZE = HEAD + SLOT * sum(SLOTS)
 #: Of what may come in thousands, so many a second are noted.
 MOST = 100
 
-#: A text has at most so many characters.
-TEXT = 80
-
-SIGNALS, ORPHANS, SENT = range(3)
-
 
 class Record:
-    """began: of the monotonic clock, in seconds. missed: not noted one by one, since the last "missed"."""
+    """began: of the monotonic clock, in seconds.
+
+    missed: signals, orphans and sent signals that were not noted one by one, since the last "missed".
+    """
 
     __slots__ = ("memory", "began", "number", "counts", "second", "left", "missed")
 
