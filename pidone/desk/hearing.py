@@ -26,8 +26,8 @@ class Hearing(Loop):
     """lines: descriptor -> member, of those that say themselves that they are ready; -1 for the listener's.
 
     unheard: bytes without a newline, of each line. strangers: members of whom others have spoken. early: notes of
-    daemons that are not found yet. tasks: (member, what goes on beside it) -> pid. ears: whom the listener means by its
-    first, second ... socket.
+    daemons that are not found yet, from the launch on: their launcher may have ended and be not yet reaped. tasks:
+    (member, what goes on beside it) -> pid. ears: whom the listener means by its first, second ... socket.
     """
 
     __slots__ = ("lines", "unheard", "strangers", "early", "tasks", "ears")
@@ -80,8 +80,8 @@ class Hearing(Loop):
                 if what in (READY, UNREADY, DEAD):
                     self.note("noted", member, what)
                 self.feed((NOTED, member, what))
-            elif (member, "follow") in self.tasks:
-                self.early[member] = [*self.early.get(member, []), data[start : start + NOTE]][-16:]
+            elif member in self.early:
+                self.early[member] = [*self.early[member], data[start : start + NOTE]][-16:]
             elif member in self.pids and member not in self.strangers:  # or it is the last word of one that has ended
                 self.strangers.add(member)
                 self.say("stranger", member, top)

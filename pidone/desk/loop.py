@@ -180,6 +180,7 @@ class GroupLoop(Steered):
             self.close_line(fd)  # the instance before
         if care.pid_file is not None:
             self.born[member] = monotonic()
+            self.early[member] = []
         if self.group.members[member].role == INIT:
             self.kills = count_kills(self.plan.oom)  # what counts is what happens in its time
         extras = Extras(care.message)

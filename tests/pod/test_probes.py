@@ -531,11 +531,21 @@ def test_the_listener_s_death_is_nobody_else_s(pod: Pod, write: Any) -> None:
     assert "it is stopped" not in result.text, result
 
 
-def test_a_daemon_may_say_that_it_is_ready_before_it_is_found(pod: Pod, write: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", ["ends at once", "waits until it has been said"])
+def test_a_daemon_may_say_that_it_is_ready_before_it_is_found(
+    pod: Pod, write: Any, tmp_path: Path, launcher: str
+) -> None:
+    """Said while its launcher is there or a zombie, it is an orphan's word, of a session of its own."""
+    wait = "os.read(said[0], 1)" if launcher != "ends at once" else "0"
     script = f"""
+said = os.pipe()
+if os.fork(): os.close(said[1]), {wait}, os._exit(0)
+os.setsid()
 if os.fork(): os._exit(0)
+while os.getppid() != 1: time.sleep(0.001)
 os.setsid()
 say("READY=1")
+os.close(said[1])
 time.sleep(0.3)
 open("{tmp_path}/d.pid", "w").write(str(os.getpid()))
 time.sleep(60)"""
