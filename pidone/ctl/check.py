@@ -92,7 +92,7 @@ def step(declaration: dict[str, Any], index: int) -> dict[str, Any]:
 
 
 def words(process: dict[str, Any]) -> list[str]:
-    return process.get("command") or list(process["shell"])
+    return ["(pauses)"] if "pause" in process else process.get("command") or list(process["shell"])
 
 
 def stop_order(processes: list[dict[str, Any]]) -> list[dict[str, Any]]:

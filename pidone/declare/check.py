@@ -123,8 +123,9 @@ class Checker:
         for index, process in enumerate(processes):
             given = raw[index]
             label = process["label"]
-            if ("command" in given) == ("shell" in given):
-                said = "both command and shell; one of them" if "command" in given else "no command"
+            ways = [key for key in ("command", "shell", "pause") if key in given]
+            if len(ways) != 1:
+                said = f"both {' and '.join(ways)}; one of them" if ways else "no command"
                 self.wrong(("process", index), f'{label}: {said}; give command = ["program", "argument"]')
             if "role" not in given:
                 self.wrong(("process", index), f'{label}: no role; it is one of "init", "sidecar", "primary"')

@@ -8,6 +8,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import sys
 
 from pidone.declare import care, memory
 from pidone.declare.read import MOST, Wrong
@@ -85,7 +86,7 @@ class Resolver:
         return Process(
             name=entry["name"],
             role=entry["role"],
-            argv=[word.encode() for word in entry.get("command") or entry["shell"]],
+            argv=command(entry),
             env=tuple((key.encode(), value.encode()) for key, value in env.items()),
             cwd=entry["cwd"].encode() if "cwd" in entry else None,
             user=self.user(entry, "user") if "user" in entry else None,
@@ -160,6 +161,14 @@ class Resolver:
             line = next(p["line"]["requests"] for p in self.declaration["processes"] if "requests" in p)
             text = f"memory requests do not fit: {parts} = {memory.show(total)}, and the container may use"
             self.errors.append((line, f"{text} {memory.show(allowed)}; ask for less, or give it more (docker run -m)"))
+
+
+def command(entry: Entry) -> list[bytes]:
+    """Of this interpreter, where it pauses: the one that is here at this start."""
+    if "pause" in entry:
+        program = os.path.join(os.path.dirname(os.path.dirname(__file__)), "aside", "pause.py")
+        return [os.fsencode(word) for word in (sys.executable, "-I", "-S", program)]
+    return [word.encode() for word in entry.get("command") or entry["shell"]]
 
 
 def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:

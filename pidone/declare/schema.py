@@ -62,6 +62,12 @@ def shell(value: Any) -> list[str]:
     return ["/bin/sh", "-c", text(value)]
 
 
+def pause(value: Any) -> bool:
+    if value is not True:
+        raise ValueError("true: it waits, and does nothing else; otherwise a command")
+    return True
+
+
 def environment(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ValueError('a table of strings, such as { PORT = "8080" }; numbers in quotes')
@@ -204,6 +210,7 @@ PROCESS: dict[str, Reader] = {
     "role": role,
     "command": command,
     "shell": shell,
+    "pause": pause,
     "env": environment,
     "env_file": text,
     "cwd": absolute,

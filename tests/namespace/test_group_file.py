@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from tests.conftest import Write
 from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, Pidone, Running
+from tests.pid1 import PYTHON, Pidone, Running, until
 
 LOOK = "import os, resource, json; print(json.dumps({'cwd': os.getcwd(), 'ids': [os.getresuid(), os.getresgid()], "
 LOOK += "'groups': os.getgroups(), 'umask': os.umask(0), 'nice': os.nice(0), 'env': dict(os.environ), "
@@ -107,6 +108,35 @@ def test_shell_is_a_line_for_sh(pidone: Pidone, write: Write) -> None:
     file = write("g.toml", '[[process]]\nname = "m"\nrole = "primary"\nshell = "echo $((1 + 1)) | cat; exit 3"\n')
     result = pidone.run("-c", file)
     assert (result.text, result.code) == ("2\n", 3), result
+
+
+def test_a_primary_that_pauses_holds_the_group_while_its_members_come_and_go(
+    pidone: Pidone, write: Write, helper: str
+) -> None:
+    pause = "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
+    side = process("side", "sidecar", helper, "app", "side", more="backoff = { initial = '10ms' }")
+    with pidone.start("-v", "-c", write("pidone.toml", side + pause), stderr=subprocess.STDOUT) as run:
+        run.line("side started")
+        run.line("started infra")
+        for count in (2, 3, 4):
+            os.kill(run.child("side"), signal.SIGKILL)
+            run.line("side started", count=count)
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 0 and "infra (pid" in result.text, result
+
+
+def test_a_pause_heeds_nothing_but_being_told_to_end(pidone: Pidone, write: Write) -> None:
+    pause = "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
+    with pidone.start("-v", "-c", write("pidone.toml", pause), stderr=subprocess.STDOUT) as run:
+        run.line("started infra")
+        status = Path(f"/proc/{run.child('-S')}/status")
+        until(lambda: "SigBlk:\tfffffffe7ffbbefd" in status.read_text(), "it waits for SIGINT and SIGTERM alone")
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM, signal.SIGRTMIN):
+            run.kill(number)
+        run.kill(signal.SIGINT)
+        result = run.end()
+    assert result.code == 0 and "infra (pid 3) ended with exit code 0" in result.text, result
 
 
 def test_stdin_is_the_primary_s_and_dev_null_everyone_else_s(pidone: Pidone, write: Write) -> None:
