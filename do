@@ -8,6 +8,7 @@
 #   ./do explore [S]   the group's machine on every order of events, for S seconds
 #   ./do lint          ruff and mypy
 #   ./do bench [...]   benchmarks/run, with its peers installed
+#   ./do compare [...] demos/compare, with an engine installed
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -115,6 +116,13 @@ bench)
     [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
     environment bench
     exec .venv/bin/python benchmarks/run "$@"
+    ;;
+compare)
+    shift
+    packages cc:gcc dockerd:docker.io docker:docker.io debootstrap:debootstrap
+    [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
+    environment compare
+    exec .venv/bin/python demos/compare "$@"
     ;;
 *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0"

@@ -2,7 +2,7 @@
 
 The engine is always ours, on a socket and in directories of its own: a developer's images and containers stay as they
 are. The base is Debian by debootstrap, kept in .cache/ for the next run, under the name that Dockerfile.example and
-those in config/ ask for and with the packages that they install, so that they build without a network.
+those in config/ and demos/ ask for and with the packages that they install, so that they build without a network.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NEEDS = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootst
 def packages() -> list[str]:
     """What all of our Dockerfiles install: the lines after apt-get install."""
     found: list[str] = []
-    for file in [DOCKERFILE, *sorted(ROOT.glob("config/*/Dockerfile"))]:
+    for file in [DOCKERFILE, *sorted(ROOT.glob("config/*/Dockerfile")), *sorted(ROOT.glob("demos/*/Dockerfile"))]:
         match = re.search(r"apt-get install -y --no-install-recommends((?:\s*\\\n[^&]*)+)", file.read_text())
         assert match, f"{file} installs nothing that this can read"
         found += [name for name in match[1].replace("\\\n", " ").split() if name not in found]

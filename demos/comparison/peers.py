@@ -1,0 +1,191 @@
+"""The peers, and how each runs the programs of a day, as its own documentation has it for a container.
+
+Nothing is taught to a peer that it does not do by itself: s6 and runit can be given `finish` scripts, supervisord an
+event listener, tini a start script that waits; what one has then is what one has written, and not the peer.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+#: What the one image of all of them is made of, by debootstrap, as the tests' images are.
+PACKAGES = ["python3", "tini", "dumb-init", "s6", "runit", "supervisor", "systemd-sysv", "dbus"]
+
+#: Where the compiled app.c and a run's files are seen inside.
+APP = "/t/app"
+OUT = "/out"
+
+
+class Day:
+    """The programs of a scenario: words after `app`. helpers: name -> the rest. init: an init step's words, or none.
+
+    watched: the app answers on that port, and a supervisor that can ask by itself is told to.
+    """
+
+    def __init__(
+        self, *app: str, helpers: dict[str, Sequence[str]] | None = None, init: Sequence[str] = (), watched: int = 0
+    ) -> None:
+        self.app = ["main", *app]
+        self.helpers = {name: [name, *words] for name, words in (helpers or {}).items()}
+        self.init, self.watched = list(init), watched
+
+    def commands(self) -> dict[str, list[str]]:
+        """name -> command line, helpers first."""
+        return {name: [APP, *words] for name, words in [*self.helpers.items(), ("main", self.app)]}
+
+
+#: What docker run is told, its image aside, and the command.
+Words = tuple["list[str]", "list[str]"]
+
+
+class Peer:
+    """program: what has to be in the image. configure: (directory that is OUT inside, day) -> Words.
+
+    needs: what docker run has to grant it, left out where a scenario grants nothing.
+    """
+
+    def __init__(
+        self, program: str, configure: Callable[[Path, Day], Words], what: str, needs: Sequence[str] = ()
+    ) -> None:
+        self.program, self.configure, self.what, self.needs = program, configure, what, needs
+
+
+def script(directory: Path, day: Day, name: str = "start.sh") -> str:
+    """The start script that images have: helpers into the background, and exec of the app."""
+    lines = ["#!/bin/sh", "set -e"]
+    lines += [shlex.join([APP, *day.init])] if day.init else []
+    lines += [f"{shlex.join(command)} &" for name, command in day.commands().items() if name != "main"]
+    lines += [f"exec {shlex.join(day.commands()['main'])}"]
+    return write(directory / name, "\n".join(lines) + "\n")
+
+
+def write(path: Path, text: str) -> str:
+    """Executable; its path inside."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return f"{OUT}/{path.name}"
+
+
+def bare(directory: Path, day: Day) -> Words:
+    if not (day.helpers or day.init):
+        return [], day.commands()["main"]
+    return [], [script(directory, day)]
+
+
+def tini(directory: Path, day: Day) -> Words:
+    return [], ["tini", "--", *bare(directory, day)[1]]
+
+
+def dumb_init(directory: Path, day: Day) -> Words:
+    return [], ["dumb-init", "--", *bare(directory, day)[1]]
+
+
+SUPERVISORD = """\
+[supervisord]
+nodaemon=true
+user=root
+logfile=/dev/null
+logfile_maxbytes=0
+pidfile=/tmp/supervisord.pid
+"""
+
+PROGRAM = """\
+[program:{name}]
+command={command}
+priority={priority}
+redirect_stderr=true
+stdout_logfile=/dev/stdout
+stdout_logfile_maxbytes=0
+"""
+
+
+def supervisord(directory: Path, day: Day) -> Words:
+    """An init step is one more program: supervisord knows no other kind, and starts all of them."""
+    text = SUPERVISORD
+    if day.init:
+        text += PROGRAM.format(name="step", command=shlex.join([APP, *day.init]), priority=1)
+        text += "autorestart=false\nstartsecs=0\n"
+    for place, (name, command) in enumerate(day.commands().items()):
+        text += PROGRAM.format(name=name, command=shlex.join(command), priority=10 + place)
+    write(directory / "supervisord.conf", text)
+    return [], ["supervisord", "-c", f"{OUT}/supervisord.conf"]
+
+
+def services(directory: Path, day: Day) -> str:
+    """The shell's words that put NAME/run of each into /services; the step, as the core of both has it, in main's."""
+    for name, command in day.commands().items():
+        step = f"{shlex.join([APP, *day.init])} || exit 1\n" if day.init and name == "main" else ""
+        write(directory / "services" / name / "run", f"#!/bin/sh\n{step}exec {shlex.join(command)}\n")
+    return f"cp -r {OUT}/services/* /services"
+
+
+def s6(directory: Path, day: Day) -> Words:
+    return ["--tmpfs", "/services:exec"], ["sh", "-c", f"{services(directory, day)}; exec s6-svscan /services"]
+
+
+def runit(directory: Path, day: Day) -> Words:
+    """runsvdir(8) ends its services on SIGHUP, and not on SIGTERM."""
+    start = f"{services(directory, day)}; exec runsvdir -P /services"
+    return ["--tmpfs", "/services:exec", "--stop-signal", "HUP"], ["sh", "-c", start]
+
+
+#: What systemd needs to run at all in a container, and the signal that stops it (systemd(1)).
+SYSTEMD = [
+    "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+    "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", "-e", "container=docker", "--stop-signal", "RTMIN+3",
+]  # fmt: skip
+
+
+def systemd(directory: Path, day: Day) -> Words:
+    units = directory / "units"
+    needs = "[Unit]\n"
+    if day.init:
+        step = shlex.join([APP, *day.init])
+        write(units / "step.service", f"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={step}\n")
+        needs += "Requires=step.service\nAfter=step.service\n"
+    for name in day.helpers:
+        needs += f"Wants={name}.service\nAfter={name}.service\n"
+    for name, command in day.commands().items():
+        restart = "" if name == "main" else "Restart=always\n"
+        head = needs if name == "main" else ""
+        write(units / f"{name}.service", f"{head}[Service]\nType=exec\n{restart}ExecStart={shlex.join(command)}\n")
+    write(units / "wants.conf", "[Unit]\nWants=main.service\n")
+    mounts = []
+    for unit in units.iterdir():
+        place = "multi-user.target.d/main.conf" if unit.name == "wants.conf" else unit.name
+        mounts += ["-v", f"{unit}:/etc/systemd/system/{place}:ro"]
+    return mounts, ["/sbin/init"]
+
+
+def pidone(directory: Path, day: Day) -> Words:
+    if not (day.helpers or day.init or day.watched):
+        return [], ["pidone", "--", *day.commands()["main"]]
+    text = ""
+    if day.init:
+        text += entry("step", "init", [APP, *day.init])
+    for name, command in day.commands().items():
+        text += entry(name, "primary" if name == "main" else "sidecar", command)
+    if day.watched:
+        text += f'liveness = {{ http = "http://127.0.0.1:{day.watched}/", period = "1s" }}\n'
+    write(directory / "pidone.toml", text)
+    return [], ["pidone", "-c", f"{OUT}/pidone.toml"]
+
+
+def entry(name: str, role: str, command: list[str]) -> str:
+    return f'[[process]]\nname = "{name}"\nrole = "{role}"\ncommand = {json.dumps(command)}\n'
+
+
+PEERS = {
+    "bare": Peer("sh", bare, "no init: the app, or a start script that becomes it"),
+    "tini": Peer("tini", tini, "the same start script under `tini --`"),
+    "dumb-init": Peer("dumb-init", dumb_init, "the same under `dumb-init --`"),
+    "supervisord": Peer("supervisord", supervisord, "a program each, options as they are by default"),
+    "s6": Peer("s6-svscan", s6, "`s6-svscan` as PID 1, a `run` script each (the core that s6-overlay is made of)"),
+    "runit": Peer("runsvdir", runit, "`runsvdir -P` as PID 1, a `run` script each, stopped by SIGHUP"),
+    "systemd": Peer("/sbin/init", systemd, "`/sbin/init` with SYS_ADMIN and no seccomp profile, a unit each", SYSTEMD),
+    "pidone": Peer("pidone", pidone, "the app by `pidone --`; with helpers, an init step or a probe, a group's file"),
+}

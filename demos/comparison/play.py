@@ -1,0 +1,135 @@
+"""Scenarios x peers -> results.
+
+Whatever hangs, fails or is missing is a cell that says so, the rest goes on, and all that was started is removed.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+from demos.comparison.peers import PACKAGES, PEERS
+from demos.comparison.stage import Stage
+from tests.docker.engine import Engine
+from tests.pid1 import ROOT
+
+IMAGE = "compared"
+
+#: pidone as an image has it, beside the others.
+DOCKERFILE = """\
+FROM peers
+COPY pidone /usr/lib/python3/dist-packages/pidone
+RUN python3 -m compileall -q /usr/lib/python3/dist-packages/pidone \\
+ && python3 -m pidone.ctl.main launcher /usr/bin/pidone
+"""
+
+#: Seconds after which a scenario under one peer is ended.
+LIMIT = 180.0
+
+#: {peer: a value for each column, or {"error": words}}
+Cells = dict[str, dict[str, Any]]
+
+
+class TooLong(Exception):
+    pass
+
+
+@contextmanager
+def compared() -> Iterator[tuple[Engine, Path]]:
+    """An engine with the image, and a directory with the compiled app. Raises AssertionError with what is missing."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    assert compiler, "a C compiler is needed: apt-get install gcc libc6-dev"
+    with tempfile.TemporaryDirectory(prefix="pidone-compare-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        tools = directory / "tools"
+        tools.mkdir()
+        source = Path(__file__).with_name("app.c")
+        subprocess.run([compiler, "-O1", "-static", "-o", str(tools / "app"), str(source)], check=True)
+        engine = Engine()
+        try:
+            make_image(engine, directory / "image")
+            yield engine, directory
+        finally:
+            engine.stop()
+
+
+def make_image(engine: Engine, directory: Path) -> None:
+    engine.import_base("peers", PACKAGES)
+    shutil.copytree(ROOT / "pidone", directory / "pidone", ignore=shutil.ignore_patterns("__pycache__", "*.room"))
+    (directory / "Dockerfile").write_text(DOCKERFILE)
+    engine.build(IMAGE, file=directory / "Dockerfile", directory=directory)
+
+
+def missing(engine: Engine, image: str, peers: Sequence[str]) -> set[str]:
+    """The peers whose program the image does not have."""
+    programs = " ".join(PEERS[peer].program for peer in peers)
+    script = f"for p in {programs}; do command -v $p >/dev/null || echo $p; done"
+    run = ["run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", script]
+    absent = engine.docker(*run).text.split()
+    return {peer for peer in peers if PEERS[peer].program in absent}
+
+
+def play(
+    engine: Engine, image: str, directory: Path, scenarios: dict[str, ModuleType], peers: Sequence[str],
+    tell: Callable[[str], None], limit: float = LIMIT,
+) -> dict[str, Cells]:  # fmt: skip
+    """{scenario: Cells}. directory: of a run's files, its tools/app the programs of the day."""
+    absent = missing(engine, image, peers)
+    results: dict[str, Cells] = {}
+    for name, module in scenarios.items():
+        tell(name)
+        results[name] = {}
+        for peer in peers:
+            if peer in absent:
+                cell: dict[str, Any] = {"error": f"{PEERS[peer].program} is not installed"}
+            else:
+                with tempfile.TemporaryDirectory(prefix=f"{name}-{peer}-", dir=directory) as home:
+                    cell = one(module, Stage(engine, image, peer, Path(home), directory / "tools"), limit)
+            results[name][peer] = cell
+            if "error" in cell:
+                tell(f"  {peer}: {cell['error']}")
+    return results
+
+
+def one(module: ModuleType, stage: Stage, limit: float) -> dict[str, Any]:
+    """A scenario under one peer, within its time, and nothing of it left."""
+
+    def too_long(number: int, frame: FrameType | None) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        values: dict[str, Any] = module.play(stage)
+    except TooLong:
+        values = {"error": f"not over after {limit:g} s"}
+    except (RuntimeError, AssertionError, OSError, subprocess.SubprocessError) as error:
+        values = {"error": " ".join(str(error).split())[:300]}
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        stage.close()
+    return values
+
+
+def facts(engine: Engine) -> dict[str, Any]:
+    """What the results depend on."""
+    script = "dpkg-query -W -f '${Package} ${Version}\\n' tini dumb-init s6 runit supervisor systemd python3"
+    versions = engine.docker("run", "--rm", "--network", "none", IMAGE, "sh", "-c", script).text.split("\n")
+    server = engine.docker("version", "--format", "{{.Server.Version}}").text.strip()
+    return {
+        "versions": dict(sorted(line.split(" ") for line in versions if line)),
+        "docker": server,
+        "kernel": platform.release(),
+        "processors": os.cpu_count(),
+    }

@@ -1,0 +1,42 @@
+"""A `docker exec` breaks off.
+
+Somebody looks into the container with a shell that starts a program in the background, and the connection is cut (the
+client is killed). What runs on there is nobody's: it belongs to PID 1.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+from demos.comparison.peers import Day
+from demos.comparison.stage import Stage
+
+COLUMNS = {
+    "runs on after 1 s": "less",
+    "zombies when it has ended": "less",
+    "is told at docker stop": "yes",
+    "the log names it": "yes",
+}
+
+
+def play(stage: Stage) -> dict[str, object]:
+    stage.start(Day())
+    line = "/t/app lost flush=100 & /t/app brief after=1 & exec sleep 1"
+    command = ["docker", "exec", stage.container.id, "sh", "-c", line]
+    client = subprocess.Popen(command, env=stage.engine.environment, stdin=subprocess.DEVNULL)
+    try:
+        stage.happens(lambda: stage.said("lost started") and stage.said("brief ends"))
+    finally:
+        client.kill()
+        client.wait()
+    stage.happens(lambda: not [one for one in stage.processes() if one.name == "sleep" and one.state != "Z"])
+    time.sleep(1)  # what is asked is what there is after one second
+    left, zombies = stage.find("lost") is not None, stage.zombies()
+    stage.stop()
+    return {
+        "runs on after 1 s": int(left),
+        "zombies when it has ended": zombies,
+        "is told at docker stop": stage.said("lost got 15"),
+        "the log names it": " lost" in stage.output or "app (pid" in stage.output,
+    }

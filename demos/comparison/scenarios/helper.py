@@ -1,0 +1,28 @@
+"""A helper crashes.
+
+It is killed from outside. Whoever supervises it starts it again, and the app runs on. (s6 and runit wait a second
+after a start before the next one; pidone starts the first time at once, and waits longer each time after that, as a
+Pod does.)
+"""
+
+from __future__ import annotations
+
+from demos.comparison.peers import Day
+from demos.comparison.stage import Stage
+
+COLUMNS = {"it is back": "yes", "after (ms)": "less", "the app runs on": "yes", "and was told nothing": "yes"}
+
+
+def play(stage: Stage) -> dict[str, object]:
+    stage.start(Day(helpers={"helper": []}))
+    stage.happens(lambda: stage.said("helper started"))
+    before = stage.find("main")
+    died = stage.kill("helper")
+    back = stage.happens(lambda: stage.when("helper started", 2), 5)
+    after = stage.find("main")
+    return {
+        "it is back": back,
+        "after (ms)": round((stage.when("helper started", 2) or 0) - died) if back else None,
+        "the app runs on": before is not None and after is not None and before.pid == after.pid,
+        "and was told nothing": not any(words.startswith("main got") for _, words in stage.log()),
+    }

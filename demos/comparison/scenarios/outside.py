@@ -1,0 +1,42 @@
+"""What the platform sees of an app that has failed.
+
+The app, with a helper beside it, fails for good: it exits with 3 every time it is started. Seen is what `docker
+inspect` says eight seconds later, without a policy; whether Docker's own `--restart on-failure` gets its turn; and
+what a HEALTHCHECK that asks the app says.
+"""
+
+from __future__ import annotations
+
+from demos.comparison.peers import Day
+from demos.comparison.stage import ASKED, Stage
+
+COLUMNS = {
+    "docker inspect": "",
+    "exit code": "",
+    "times started inside": "",
+    "on-failure starts the container again": "yes",
+    "a HEALTHCHECK says unhealthy": "",
+    "the failure can be told from outside": "yes",
+}
+
+
+def play(stage: Stage) -> dict[str, object]:
+    day = Day("serve=8080", "after=700", "exit=3", helpers={"helper": []})
+    stage.start(day, *ASKED)
+    unhealthy = stage.happens(
+        lambda: not stage.running() or stage.container.inspect()["State"]["Health"]["Status"] == "unhealthy"
+    )
+    over = stage.ended(1)
+    code = stage.code if over else None
+    started = sum(words == "main started" for _, words in stage.log())
+    stage.engine.docker("rm", "-f", stage.container.id, check=False)
+    stage.start(day, "--restart", "on-failure:1")
+    again = stage.happens(lambda: stage.container.inspect()["RestartCount"] == 1, 5)
+    return {
+        "docker inspect": "exited" if over else "running",
+        "exit code": code,
+        "times started inside": started,
+        "on-failure starts the container again": again,
+        "a HEALTHCHECK says unhealthy": None if over else unhealthy,
+        "the failure can be told from outside": bool(code) or (unhealthy and not over),
+    }

@@ -1,0 +1,34 @@
+"""`docker stop`.
+
+The app and its helper each have a buffer that needs 300 ms to be written. Docker gives ten seconds, then it kills; a
+helper that the app still writes to should be told after the app has ended, and not before.
+"""
+
+from __future__ import annotations
+
+from demos.comparison.peers import Day
+from demos.comparison.stage import Stage
+
+COLUMNS = {
+    "seconds": "less",
+    "the app is told": "yes",
+    "the helper is told": "yes",
+    "after the app has ended": "yes",
+    "buffers lost": "less",
+    "exit code": "",
+}
+
+
+def play(stage: Stage) -> dict[str, object]:
+    stage.start(Day("flush=300", helpers={"helper": ["flush=300"]}))
+    stage.happens(lambda: stage.said("helper started"))
+    seconds = stage.stop()
+    told, flushed = stage.when("helper got 15"), stage.when("main flushed")
+    return {
+        "seconds": round(seconds, 1),
+        "the app is told": stage.said("main got 15"),
+        "the helper is told": told is not None,
+        "after the app has ended": told > flushed if told and flushed else None,
+        "buffers lost": 2 - stage.said("main flushed") - stage.said("helper flushed"),
+        "exit code": stage.code,
+    }

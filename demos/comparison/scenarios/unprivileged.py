@@ -1,0 +1,21 @@
+"""Without privileges.
+
+All capabilities dropped, a read-only root with a `/run` and a `/tmp`, Docker's own seccomp profile, no cgroups to
+write to: what a container of a cautious platform has.
+"""
+
+from __future__ import annotations
+
+from demos.comparison.peers import Day
+from demos.comparison.stage import Stage
+
+COLUMNS = {"the app starts": "yes"}
+
+
+def play(stage: Stage) -> dict[str, object]:
+    careful = ["--cap-drop", "ALL", "--read-only", "--tmpfs", "/run", "--tmpfs", "/tmp", "-e", "container=docker"]
+    try:
+        stage.start(Day(), *careful, granted=False)
+    except RuntimeError:
+        return {"the app starts": False}
+    return {"the app starts": True}

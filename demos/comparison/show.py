@@ -1,0 +1,137 @@
+"""Results -> a table as text or Markdown, a chart a scenario, and docs/comparison.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from demos.comparison.peers import PEERS
+from demos.comparison.scenarios import SCENARIOS, text, title
+
+#: What a run leaves: {"facts": ..., "results": {scenario: {peer: {column: value}}}}
+Document = dict[str, Any]
+
+GOOD, BAD, PLAIN = "#d4efdf", "#f9dcd7", "#f2f3f4"
+
+
+def word(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return f"{value:,}"
+    return str(value)
+
+
+def cell(values: dict[str, Any], column: str) -> str:
+    return "error" if "error" in values else word(values.get(column))
+
+
+def rows(name: str, results: dict[str, Any]) -> list[list[str]]:
+    """A scenario's table, its head first: columns down, peers across."""
+    cells = results[name]
+    found = [["", *cells]]
+    found += [[column, *(cell(values, column) for values in cells.values())] for column in SCENARIOS[name].COLUMNS]
+    return found
+
+
+def errors(name: str, results: dict[str, Any]) -> list[str]:
+    return [f"{peer}: {values['error']}" for peer, values in results[name].items() if "error" in values]
+
+
+def as_text(document: Document) -> str:
+    """One table, a block of rows a scenario."""
+    tables = {name: rows(name, document["results"]) for name in document["results"]}
+    every = [row for table in tables.values() for row in table]
+    widths = [max(len(row[place]) for row in every) for place in range(len(every[0]))] if every else []
+    lines: list[str] = []
+    for name, table in tables.items():
+        lines += ["", f"{name}: {title(SCENARIOS[name])}"]
+        for row in table:
+            lines.append("  ".join([row[0].ljust(widths[0]), *(w.rjust(n) for w, n in zip(row[1:], widths[1:]))]))
+        lines += [f"  {line}" for line in errors(name, document["results"])]
+    return "\n".join(lines).strip()
+
+
+def as_markdown(table: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in table]
+    return "\n".join([lines[0].replace("|  |", "| |"), "|---" * len(table[0]) + "|", *lines[1:]])
+
+
+HEAD = """\
+# The same days under eight kinds of PID 1
+
+A container manages one process. Make the app PID 1, and its helpers are nobody's when it dies; make an init of a
+whole system PID 1, and the container reports on that, and not on the app. What follows is what each does on the same
+days, in real containers, with the same small programs ([demos/comparison/app.c](../demos/comparison/app.c)), where
+it is better than pidone as well. Every figure was written here by `demos/compare --write`, and comes from one run of
+it; `./do compare` repeats that on a fresh machine in some ten minutes.
+
+"""
+
+
+def page(document: Document) -> str:
+    facts = document["facts"]
+    text_ = HEAD + "| under | |\n|---|---|\n"
+    text_ += "".join(f"| {name} | {peer.what} |\n" for name, peer in PEERS.items()) + "\n"
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    text_ += (
+        f"Debian's {versions}; Docker {facts['docker']}, Linux {facts['kernel']}, {facts['processors']} processors.\n"
+    )
+    text_ += "Nothing was taught to a peer that it does not do by itself"
+    text_ += " ([how each was configured](../demos/comparison/peers.py)).\n"
+    for number, name in enumerate(document["results"], 1):
+        text_ += f"\n## {number}. {title(SCENARIOS[name])}\n\n{text(SCENARIOS[name])}\n\n"
+        text_ += as_markdown(rows(name, document["results"])) + "\n"
+        text_ += "".join(f"\n{line}\n" for line in errors(name, document["results"]))
+        text_ += f"\n![{title(SCENARIOS[name])}](comparison/{name}.svg)\n"
+    return text_
+
+
+def colour(sense: str, value: Any, all_values: list[Any]) -> str:
+    if not sense or value is None:
+        return PLAIN
+    if sense in ("yes", "no"):
+        return GOOD if value == (sense == "yes") else BAD
+    numbers = [one for one in all_values if isinstance(one, (int, float))]
+    best = min(numbers) if sense == "less" else max(numbers)
+    return GOOD if value == best else PLAIN
+
+
+def draw(path: Path, name: str, document: Document) -> None:
+    """A panel a column, peers down: bars of what is a number, and yes, no or words as they are."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
+    from matplotlib import pyplot
+
+    cells = document["results"][name]
+    columns: dict[str, str] = SCENARIOS[name].COLUMNS
+    peers = list(reversed(cells))
+    size = (2.2 + 1.75 * len(columns), 0.7 + 0.3 * len(peers))
+    figure, panels = pyplot.subplots(1, len(columns), figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for panel, (column, sense) in zip(panels.flat, columns.items()):
+        values = [cells[peer].get(column) for peer in peers]
+        counted = any(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+        bars = counted and sense in ("less", "more")
+        for place, (peer, value) in enumerate(zip(peers, values)):
+            fill = colour(sense, value, values)
+            length = float(value or 0) if bars else 1.0
+            dark = "#1b4f72" if peer == "pidone" else "#aeb6bf"
+            panel.barh(place, length, color=dark if bars else fill, height=0.8 if bars else 0.94)
+            said = "error" if "error" in cells[peer] else word(value)
+            at = (length, place) if bars else (0.5, place)
+            panel.annotate(
+                said if len(said) < 24 else said[:22] + "…", at, xytext=(3 if bars else 0, 0), fontsize=7,
+                textcoords="offset points", va="center", ha="left" if bars else "center",
+            )  # fmt: skip
+        panel.set_title(column, fontsize=8, wrap=True)
+        panel.set_xticks([])
+        panel.set_yticks(range(len(peers)), peers, fontsize=8)
+        panel.tick_params(length=0)
+        panel.spines[:].set_visible(False)
+        panel.margins(x=0.3 if bars else 0)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)

@@ -1,0 +1,170 @@
+"""One container under one peer: what a scenario does with it, and sees of it from outside, without a program inside.
+
+The engine runs on this machine, so the container's processes are this machine's: whoever has its PID namespace.
+"""
+
+from __future__ import annotations
+
+import calendar
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from demos.comparison.peers import APP, OUT, PEERS, Day
+from tests.docker.engine import Container, Engine
+
+#: Seconds after which what has not happened is taken to never happen.
+PATIENCE = 8.0
+
+#: A HEALTHCHECK that asks the app, of docker run.
+ASKED = [
+    "--health-cmd", f"{APP} ask 8080", "--health-interval", "1s", "--health-timeout", "2s", "--health-retries", "2",
+]  # fmt: skip
+
+
+class Process:
+    """pid: this machine's. name: what it calls itself, or its program. state: a letter of proc(5)."""
+
+    def __init__(self, pid: int, inner: int, name: str, state: str) -> None:
+        self.pid, self.inner, self.name, self.state = pid, inner, name, state
+
+
+class Stage:
+    """peer: whose turn it is. directory: of this run; tools: holds app. Ended by close(), whatever has happened."""
+
+    def __init__(self, engine: Engine, image: str, peer: str, directory: Path, tools: Path) -> None:
+        self.engine, self.image, self.peer, self.directory, self.tools = engine, image, peer, directory, tools
+        self.containers: list[Container] = []
+        self.runs = 0
+
+    def start(self, day: Day, *options: str, told: bool = True, granted: bool = True) -> Container:
+        """A new container of this day, in which main has started (told=False: which has been started).
+
+        granted: with the privileges that the peer needs. Raises RuntimeError with what the container has said.
+        """
+        self.runs += 1
+        self.home = self.directory / str(self.runs)
+        self.home.mkdir()
+        self.home.chmod(0o777)
+        peer = PEERS[self.peer]
+        own, command = peer.configure(self.home, day)
+        volumes = ["-v", f"{self.tools}:/t:ro", "-v", f"{self.home}:{OUT}", *(peer.needs if granted else ())]
+        self.container = Container(self.engine, *volumes, *own, *options, self.image, APP, "stamp", *command)
+        self.containers.append(self.container)
+        if self.container.refused:
+            raise RuntimeError(f"does not start: {self.container.refused.strip()}")
+        if told and not self.happens(lambda: self.when("main started")):
+            raise RuntimeError(f"does not bring the app up: {' '.join(''.join(self.container.logs()).split())[-300:]}")
+        return self.container
+
+    def close(self) -> None:
+        for container in self.containers:
+            self.engine.docker("rm", "-f", container.id, check=False)
+
+    # -- what is looked at
+
+    def log(self) -> list[tuple[float, str]]:
+        """(milliseconds of this machine's monotonic clock, words) of all that the day's programs have said."""
+        file = self.home / "log"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [(float(at), words) for at, words in (line.split(" ", 1) for line in lines)]
+
+    def when(self, words: str, count: int = 1) -> float | None:
+        """Of the count-th line with just these words."""
+        found = [at for at, said in self.log() if said == words]
+        return found[count - 1] if len(found) >= count else None
+
+    def said(self, words: str) -> bool:
+        return self.when(words) is not None
+
+    def happens(self, what: Callable[[], object], patience: float = PATIENCE) -> bool:
+        """A container has no event for what is looked at here, so it is polled."""
+        end = time.monotonic() + patience
+        while not what():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def running(self) -> bool:
+        return bool(self.container.inspect()["State"]["Running"])
+
+    def ended(self, patience: float = PATIENCE) -> bool:
+        return self.happens(lambda: not self.running(), patience)
+
+    def when_over(self) -> float:
+        """Milliseconds of the clock when the container's PID 1 had ended, as the engine noted it."""
+        at = str(self.container.inspect()["State"]["FinishedAt"])
+        whole, _, fraction = at.rstrip("Z").partition(".")
+        noted = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{fraction or 0}")
+        return 1000 * (noted - time.time() + time.monotonic())
+
+    @property
+    def code(self) -> int:
+        return int(self.container.inspect()["State"]["ExitCode"])
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.container.logs())
+
+    def init(self) -> int:
+        """This machine's pid of the container's PID 1; 0 if it is no more."""
+        return int(self.container.inspect()["State"]["Pid"])
+
+    def processes(self) -> list[Process]:
+        """All of the container's PID namespace."""
+        init = self.init()
+        namespace = link(f"/proc/{init}/ns/pid") if init else ""
+        found: list[Process] = []
+        for entry in os.listdir("/proc"):
+            if namespace and entry.isdigit() and link(f"/proc/{entry}/ns/pid") == namespace:
+                found += filter(None, [process(int(entry))])
+        return found
+
+    def zombies(self) -> int:
+        return sum(one.state == "Z" for one in self.processes())
+
+    def find(self, name: str) -> Process | None:
+        """The program of the day with this name, if it runs."""
+        return next((one for one in self.processes() if one.name == f"app {name}" and one.state != "Z"), None)
+
+    def supervision(self) -> list[Process]:
+        """Whoever runs in the container and is no program of the day."""
+        return [one for one in self.processes() if not one.name.startswith("app ")]
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> float:
+        """Milliseconds of the clock when it was sent."""
+        one = self.find(name)
+        if one is None:
+            raise RuntimeError(f"{name} is not there to be killed")
+        at = time.monotonic() * 1000
+        os.kill(one.pid, number)
+        return at
+
+    def stop(self) -> float:
+        """`docker stop`, with its ten seconds. How long it took, in seconds."""
+        began = time.monotonic()
+        self.engine.docker("stop", self.container.id)
+        return time.monotonic() - began
+
+
+def link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def process(pid: int) -> Process | None:
+    """`app NAME` of the day's programs, the kernel's name (comm) of others."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return None
+    fields = dict(re.findall(r"^(Name|State|NSpid):\s*(.+)$", status, re.M))
+    name = f"app {words[1]}" if words[0].endswith("/app") and len(words) > 1 else fields["Name"]
+    return Process(pid, int(fields["NSpid"].split()[-1]), name, fields["State"][0])

@@ -1,0 +1,12 @@
+"""Writes the page anew ten times a second: beside it, then in its place, so that a reader never finds half of one."""
+
+import os
+import time
+
+count = 0
+while True:
+    count += 1
+    with open("/tmp/shared-volume/index.new", "w") as page:
+        page.write(f"page {count}, by the writer\n")
+    os.rename("/tmp/shared-volume/index.new", "/tmp/shared-volume/index.html")
+    time.sleep(0.1)

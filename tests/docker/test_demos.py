@@ -1,0 +1,87 @@
+"""demos/pod: each script tells its story with real programs in real containers, and fails where it does not hold."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docker.engine import Engine
+from tests.pid1 import PYTHON, ROOT, Result
+
+DEMOS = {path.parent.name: path.parent for path in sorted(ROOT.glob("demos/pod/*/run"))}
+
+#: Those that need nothing but Python, and so run in a sandbox, too: name -> a line that they say there.
+IN_A_SANDBOX = {
+    "helloworld": "main: the api says: hello, world! 512970878052 is divisible by 2",
+    "shared-network": "client: its port is taken: address already in use",
+}
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def images(engine: Engine) -> Iterator[Engine]:
+    engine.build("pidone-demos", file=ROOT / "demos" / "pod" / "Dockerfile")
+    engine.build("pidone-demo-tomcat", file=ROOT / "config" / "tomcat" / "Dockerfile")
+    yield engine
+
+
+def run(engine: Engine, name: str, **environment: str) -> Result:
+    done = subprocess.run(
+        [str(DEMOS[name] / "run")], cwd="/", env={**engine.environment, **environment}, stdin=subprocess.DEVNULL,
+        capture_output=True, timeout=200,
+    )  # fmt: skip
+    return Result([f"demos/pod/{name}/run"], done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+def test_every_scenario_of_the_article_is_there() -> None:
+    assert set(DEMOS) == {
+        "helloworld", "init-container", "sidecar-log", "sidecar-proxy", "sidecar-adapter", "sidecar-debug",
+        "shared-network", "shared-volume", "infra", "co-scheduling", "systemd",
+    }  # fmt: skip
+    readme = (ROOT / "demos" / "README.md").read_text()
+    for name, directory in DEMOS.items():
+        assert (directory / "pidone.toml").exists() and f"[{name}](pod/{name})" in readme, name
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_it_tells_its_story_and_leaves_nothing(images: Engine, name: str) -> None:
+    result = run(images, name)
+    assert result.code == 0, result
+    assert "seen: " in result.text or "docker stop" in result.text, result
+    assert images.docker("ps", "-aq").text == "", result
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_its_file_is_right(name: str) -> None:
+    command = [PYTHON, "-m", "pidone.ctl.main", "check", "--elsewhere", str(DEMOS[name] / "pidone.toml")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "note:" not in done.stdout, done
+
+
+@pytest.mark.parametrize("name", IN_A_SANDBOX)
+def test_it_runs_in_a_sandbox(name: str) -> None:
+    command = [PYTHON, "-m", "pidone.ctl.main", "sandbox", "-c", str((DEMOS[name] / "pidone.toml").resolve())]
+    where = (DEMOS[name] / "pidone.toml").resolve().parent
+    done = subprocess.run(
+        command, cwd=where, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0 and IN_A_SANDBOX[name] in done.stdout, done
+
+
+def test_without_an_engine_it_says_so_in_one_line(engine: Engine, tmp_path: Path) -> None:
+    result = run(engine, "infra", DOCKER_HOST=f"unix://{tmp_path}/nobody")
+    assert result.code == 1 and result.text == "" and result.err.count("\n") == 1, result
+    assert result.err.startswith("run: no docker engine answers here"), result
+
+
+def test_a_story_that_does_not_hold_is_a_failure(images: Engine, tmp_path: Path) -> None:
+    """With another program in the image's place nothing of it comes true."""
+    (tmp_path / "Dockerfile").write_text('FROM pidone-demos\nENTRYPOINT ["sh", "-c", "echo not pidone"]\n')
+    images.build("not-pidone", file=tmp_path / "Dockerfile", directory=tmp_path)
+    result = run(images, "infra", PIDONE_DEMO_IMAGE="not-pidone")
+    assert result.code == 1 and "it did not say: started infra" in result.err, result
+    assert images.docker("ps", "-aq").text == ""
