@@ -46,15 +46,10 @@ class TooLong(Exception):
 @contextmanager
 def compared() -> Iterator[tuple[Engine, Path]]:
     """An engine with the image, and a directory with the compiled app. Raises AssertionError with what is missing."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    assert compiler, "a C compiler is needed: apt-get install gcc libc6-dev"
     with tempfile.TemporaryDirectory(prefix="pidone-compare-") as name:
         directory = Path(name)
         directory.chmod(0o755)
-        tools = directory / "tools"
-        tools.mkdir()
-        source = Path(__file__).with_name("app.c")
-        subprocess.run([compiler, "-O1", "-static", "-o", str(tools / "app"), str(source)], check=True)
+        compile_app(directory / "tools")
         engine = Engine()
         try:
             make_image(engine, directory / "image")
@@ -63,9 +58,17 @@ def compared() -> Iterator[tuple[Engine, Path]]:
             engine.stop()
 
 
+def compile_app(tools: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    assert compiler, "a C compiler is needed: apt-get install gcc libc6-dev"
+    tools.mkdir()
+    source = Path(__file__).with_name("app.c")
+    subprocess.run([compiler, "-O1", "-static", "-o", str(tools / "app"), str(source)], check=True)
+
+
 def make_image(engine: Engine, directory: Path) -> None:
     engine.import_base("peers", PACKAGES)
-    shutil.copytree(ROOT / "pidone", directory / "pidone", ignore=shutil.ignore_patterns("__pycache__", "*.room"))
+    shutil.copytree(ROOT / "pidone", directory / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "Dockerfile").write_text(DOCKERFILE)
     engine.build(IMAGE, file=directory / "Dockerfile", directory=directory)
 
@@ -118,8 +121,15 @@ def one(module: ModuleType, stage: Stage, limit: float) -> dict[str, Any]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        stage.close()
+        remove_all(stage.engine)
     return values
+
+
+def remove_all(engine: Engine) -> None:
+    """Every container of the engine, which is ours alone: also of a scenario that was interrupted in between."""
+    ids = engine.docker("ps", "-aq", check=False).text.split()
+    if ids:
+        engine.docker("rm", "-f", *ids, check=False)
 
 
 def facts(engine: Engine) -> dict[str, Any]:

@@ -33,11 +33,13 @@ class Process:
 
 
 class Stage:
-    """peer: whose turn it is. directory: of this run; tools: holds app. Ended by close(), whatever has happened."""
+    """peer: whose turn it is. directory: of this run; tools: holds app. runs: how many containers it has started."""
+
+    container: Container
+    home: Path
 
     def __init__(self, engine: Engine, image: str, peer: str, directory: Path, tools: Path) -> None:
         self.engine, self.image, self.peer, self.directory, self.tools = engine, image, peer, directory, tools
-        self.containers: list[Container] = []
         self.runs = 0
 
     def start(self, day: Day, *options: str, told: bool = True, granted: bool = True) -> Container:
@@ -53,16 +55,11 @@ class Stage:
         own, command = peer.configure(self.home, day)
         volumes = ["-v", f"{self.tools}:/t:ro", "-v", f"{self.home}:{OUT}", *(peer.needs if granted else ())]
         self.container = Container(self.engine, *volumes, *own, *options, self.image, APP, "stamp", *command)
-        self.containers.append(self.container)
         if self.container.refused:
             raise RuntimeError(f"does not start: {self.container.refused.strip()}")
         if told and not self.happens(lambda: self.when("main started")):
             raise RuntimeError(f"does not bring the app up: {' '.join(''.join(self.container.logs()).split())[-300:]}")
         return self.container
-
-    def close(self) -> None:
-        for container in self.containers:
-            self.engine.docker("rm", "-f", container.id, check=False)
 
     # -- what is looked at
 

@@ -8,6 +8,7 @@ from typing import Callable
 
 import pytest
 
+from demos.comparison import play
 from tests.docker.engine import Container, Engine
 
 Run = Callable[..., Container]
@@ -32,6 +33,13 @@ def run(engine: Engine, public: Path, helper: str) -> Iterator[Run]:
     yield run
     for container in begun:
         container.__exit__(None)
+
+
+@pytest.fixture(scope="session")
+def compared(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """With the image of demos/compare: all of its peers, and pidone."""
+    play.make_image(engine, tmp_path_factory.mktemp("compared"))
+    return engine
 
 
 def mount(file: str, to: str = "/etc/pidone.toml") -> tuple[str, ...]:

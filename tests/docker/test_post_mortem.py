@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from demos.comparison.peers import PROGRAM, SUPERVISORD
+from demos.comparison.play import IMAGE
 from tests.conftest import Write
 from tests.docker.conftest import mount
 from tests.docker.engine import Container, Engine
-from tests.docker.test_peers import Field, happens, peers  # noqa: F401
 from tests.namespace.test_signals import process
-from tests.pid1 import ROOT
+from tests.pid1 import ROOT, until
 
 DOCUMENT = ROOT / "docs" / "post-mortem.md"
 UNDER = ("nothing", "tini", "supervisord", "pidone")
@@ -72,52 +73,51 @@ while True:
 """
 
 
+class Field:
+    """What was started, on which engine; directory: /out of it. tools: /t of it, with the compiled helper."""
+
+    def __init__(self, engine: Engine, directory: Path, tools: Path) -> None:
+        self.engine, self.directory, self.tools = engine, directory, tools
+        self.containers: list[Container] = []
+
+
 @pytest.fixture
-def field(peers: Engine, public: Path, helper: str, tmp_path: Path) -> Iterator[Field]:  # noqa: F811
+def field(compared: Engine, public: Path, helper: str, tmp_path: Path) -> Iterator[Field]:
     tmp_path.chmod(0o777)
     (public / "kill.py").write_text(KILL)
-    field = Field(peers, tmp_path, public)
+    field = Field(compared, tmp_path, public)
     yield field
     for container in field.containers:
         container.__exit__(None)
 
 
 def run(field: Field, death: Death, under: str, write: Write) -> Container:
+    words = ["-v", f"{field.tools}:/t:ro", "-v", f"{field.directory}:/out", *death.options]
+    write("app.sh", f"#!/bin/sh\n{death.app}\n")
     if under == "pidone":
         text = death.file.replace("'EAT'", f"'''{EAT}'''").replace("'HANG'", f'"""{HANG}"""')
-        words = [*mount(write("pidone.toml", text)), "-v", f"{field.tools}:/t:ro", *death.options, "plain"]
-        words = ["--user", "0:0", *words]
-    elif under == "nothing":
-        words = ["-v", f"{field.tools}:/t:ro", *death.options, "peers", "sh", "-c", death.app]
-    elif under == "tini":
-        words = ["-v", f"{field.tools}:/t:ro", *death.options, "peers", "tini", "--", "sh", "-c", death.app]
+        words += [*mount(write("pidone.toml", text)), IMAGE, "pidone"]
+    elif under == "supervisord":
+        program = PROGRAM.format(name="main", command="/out/app.sh", priority=1) + ONCE
+        write("supervisord.conf", SUPERVISORD + program)
+        words += [IMAGE, "supervisord", "-c", "/out/supervisord.conf"]
     else:
-        app = field.directory / "app.sh"
-        app.write_text(f"#!/bin/sh\n{death.app}\n")
-        app.chmod(0o755)
-        (field.directory / "supervisord.conf").write_text(SUPERVISORD)
-        words = ["-v", f"{field.tools}:/t:ro", "-v", f"{field.directory}:/out", *death.options, "peers"]
-        words += ["supervisord", "-c", "/out/supervisord.conf"]
+        words += [IMAGE, *(["tini", "--"] if under == "tini" else []), "sh", "-c", death.app]
     container = Container(field.engine, *words)
     field.containers.append(container)
     return container
 
 
-SUPERVISORD = """\
-[supervisord]
-nodaemon=true
-user=root
-logfile=/dev/null
-logfile_maxbytes=0
-pidfile=/tmp/supervisord.pid
-[program:main]
-command=/out/app.sh
-startsecs=0
-autorestart=false
-redirect_stderr=true
-stdout_logfile=/dev/stdout
-stdout_logfile_maxbytes=0
-"""
+#: That a program which has ended stays so.
+ONCE = "startsecs=0\nautorestart=false\n"
+
+
+def happens(what: Callable[[], object], patience: float) -> bool:
+    try:
+        until(what, "it happens", patience)
+    except AssertionError:
+        return False
+    return True
 
 
 def outcome(container: Container, death: Death) -> tuple[str, list[str]]:

@@ -10,9 +10,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from demos.comparison import show
 from tests.conftest import Write
 from tests.docker.engine import BASE, Container, Engine
 from tests.pid1 import PYTHON, ROOT, Pidone, Result
@@ -184,6 +186,28 @@ def test_every_statement_of_a_pod_is_listed_with_its_tests() -> None:
         there = re.findall(rf"def (test_s0?{number}_\w+)\(", tests)
         assert there and sorted(re.findall(r"`(\w+)`", names)) == sorted(there), f"S{number}"
         assert mark == "✓" or ":" in text or "," in text, f"S{number}: why?"
+
+
+@pytest.mark.parametrize("name", ["hangs", "dies"])
+def test_the_tutorial_s_pictures_are_what_its_steps_make(clone: Path, name: str) -> None:
+    """But for times and pids: run after the tutorial's own blocks."""
+
+    def words(picture: Path) -> set[str]:
+        texts = ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text")
+        return {re.sub(r"[\d.]+", "N", "".join(text.itertext())) for text in texts if text.text}
+
+    there = words(ROOT / "docs" / "tutorial" / f"{name}.svg")
+    made = words(clone / "tutorial" / f"{name}.svg")
+    assert {"store", "web"} <= there and there == made
+
+
+def test_the_comparison_s_page_is_written_from_its_results() -> None:
+    document = json.loads((ROOT / "demos" / "comparison" / "results.json").read_text())
+    assert (ROOT / "docs" / "comparison.md").read_text() == show.page(document), "demos/compare --write writes it"
+    for name in document["results"]:
+        chart = ElementTree.parse(ROOT / "docs" / "comparison" / f"{name}.svg")
+        words = {element.text for element in chart.iter("{http://www.w3.org/2000/svg}text")}
+        assert {"pidone", "systemd"} <= words, name
 
 
 def measured() -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,8 @@
 """What the supervision costs while nothing happens.
 
-The app and two helpers, all idle. Memory is what would be free if all processes were gone that are not these three
-(USS); processor time and wake-ups are theirs over ten seconds.
+The app and two helpers, all idle. Memory is that of all processes but these three, and theirs alone (Private_Dirty):
+pages of programs' files, which the kernel can drop and may share, are not counted. Processor time and wake-ups are
+theirs over ten seconds.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ def play(stage: Stage) -> dict[str, object]:
     time.sleep(10)
     wakes_after, busy_after = work(pids)
     return {
-        "memory (MB)": round(sum(map(uss, pids)) / 1024, 1),
+        "memory (MB)": round(sum(map(private, pids)) / 1024, 1),
         "processes": len(pids),
         "wake-ups in 10 s": wakes_after - wakes,
         "CPU in 10 s (ms)": round((busy_after - busy) / 1e6, 1),
     }
 
 
-def uss(pid: int) -> int:
+def private(pid: int) -> int:
     """kB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return sum(int(size) for size in re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+)", text, re.M))
+    return sum(int(size) for size in re.findall(r"^Private_Dirty:\s+(\d+)", text, re.M))
 
 
 def work(pids: list[int]) -> tuple[int, int]:

@@ -18,6 +18,9 @@ ALL = [number for number in range(1, 65) if number not in (signal.SIGKILL, signa
 
 COLUMNS = {"of 60 reach it": "more", "it gets another instead": "less", "lost": ""}
 
+#: So many that are lost are named.
+FEW = 12
+
 #: Seconds in which a signal that is passed on has come, on a busy machine too.
 PATIENCE = 0.3
 
@@ -28,13 +31,13 @@ def play(stage: Stage) -> dict[str, object]:
     return {
         "of 60 reach it": sum(got == number for number, got in found.items()),
         "it gets another instead": sum(got not in (None, number) for number, got in found.items()),
-        "lost": "all" if len(lost) == len(ALL) else ", ".join(ranges(lost)) or "none",
+        "lost": ", ".join(lost) or "none" if len(lost) <= FEW else str(len(lost)),
     }
 
 
 def try_one(stage: Stage, number: int) -> int | None:
     """What the app got of it: this signal, another, or None."""
-    if not stage.containers or not stage.running() or stage.find("main") is None:
+    if not stage.runs or not stage.running() or stage.find("main") is None:
         restart(stage)
     before = len(got(stage))
     os.kill(stage.init(), number)
@@ -48,7 +51,7 @@ def try_one(stage: Stage, number: int) -> int | None:
 
 
 def restart(stage: Stage) -> None:
-    if stage.containers:
+    if stage.runs:
         stage.engine.docker("rm", "-f", stage.container.id, check=False)
     stage.start(Day())
 
@@ -62,10 +65,3 @@ def name(number: int) -> str:
         return signal.Signals(number).name.removeprefix("SIG")
     except ValueError:
         return f"RTMIN+{number - 34}" if number < 49 else f"RTMAX-{64 - number}"
-
-
-def ranges(names: list[str]) -> list[str]:
-    """Real-time signals as one word."""
-    real_time = [one for one in names if one.startswith("RT")]
-    short = [one for one in names if not one.startswith("RT")]
-    return [*short, *([f"{len(real_time)} real-time ones"] if real_time else [])]

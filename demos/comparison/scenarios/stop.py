@@ -1,7 +1,8 @@
 """`docker stop`.
 
 The app and its helper each have a buffer that needs 300 ms to be written. Docker gives ten seconds, then it kills; a
-helper that the app still writes to should be told after the app has ended, and not before.
+helper that the app still writes to should be told after the app has ended, and not before. (runit's PID 1 tells its
+services and is gone in the same moment: whether one of them hears it before the kernel kills it is chance.)
 """
 
 from __future__ import annotations

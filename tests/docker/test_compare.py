@@ -1,0 +1,161 @@
+"""demos/compare: what its page says is found again, and what goes wrong is a cell that says so, with nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from demos.comparison import play, show
+from demos.comparison.peers import PEERS, Day
+from demos.comparison.scenarios import SCENARIOS
+from demos.comparison.stage import Stage
+from tests.docker.engine import Engine
+from tests.pid1 import ROOT
+
+RESULTS = json.loads((ROOT / "demos" / "comparison" / "results.json").read_text())["results"]
+
+#: Those whose yes and no, and exit codes, the README's table is made of; the rest is found out by `./do compare`.
+AGAIN = ("orphans", "exits", "killed", "stop", "unprivileged")
+
+#: row of the README's table -> (scenario, column, the value that is a yes)
+ROWS = {
+    "`docker stop` reaches the app": ("stop", "the app is told", True),
+    "the container ends when the app ends": ("exits", "the container ends", True),
+    "and with the app's exit code": ("exits", "exit code", 3),
+    "1,000 orphans are reaped within a second": ("orphans", "zombies after 1 s", 0),
+    "what the app leaves behind is told, and given time": ("exits", "what the app left behind can, too", True),
+    "`docker stop` loses no buffer of a helper": ("stop", "buffers lost", 0),
+    "says that the app was killed, and by which signal": ("killed", "the log names the end", True),
+    "runs with no capabilities, on a read-only root": ("unprivileged", "the app starts", True),
+}
+
+
+@pytest.fixture
+def directory(compared: Engine, tmp_path: Path) -> Path:
+    tmp_path.chmod(0o755)
+    play.compile_app(tmp_path / "tools")
+    return tmp_path
+
+
+def stable(peer: str, cell: dict[str, object]) -> dict[str, object]:
+    """What is the same in every run: not times, nor how many zombies; runit's PID 1 tells, and is gone at once."""
+    timed = ("after (ms)", "seconds", *(("the app is told", "the helper is told") if peer == "runit" else ()))
+    return {
+        column: bool(value) if column.startswith("zombies") else value
+        for column, value in cell.items()
+        if column not in timed
+    }
+
+
+@pytest.mark.parametrize("scenario", AGAIN)
+def test_what_the_page_says_is_found_again(compared: Engine, directory: Path, scenario: str) -> None:
+    told: list[str] = []
+    found = play.play(
+        compared, play.IMAGE, directory, {scenario: SCENARIOS[scenario]}, list(PEERS), told.append
+    )[scenario]  # fmt: skip
+    for peer in PEERS:
+        assert stable(peer, found[peer]) == stable(peer, RESULTS[scenario][peer]), (peer, told)
+    assert compared.docker("ps", "-aq").text == ""
+
+
+def test_the_readme_s_table_is_made_of_the_page_s_results() -> None:
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    head = next(row for row in cells if "systemd" in row)
+    table = {row[0]: dict(zip(head[1:], row[1:])) for row in cells if len(row) == len(head) and row[0] in ROWS}
+    assert set(table) == set(ROWS) and set(head[1:]) <= set(PEERS) and "pidone" in head
+    for row, (scenario, column, good) in ROWS.items():
+        for peer in head[1:]:
+            value = RESULTS[scenario][peer][column]
+            assert table[row][peer] == ("yes" if value is good or value == good else "no"), (row, peer, value)
+
+
+def test_every_scenario_of_the_page_is_whole() -> None:
+    assert list(RESULTS) == list(SCENARIOS)
+    for name, cells in RESULTS.items():
+        assert list(cells) == list(PEERS) and not show.errors(name, RESULTS)
+        for cell in cells.values():
+            assert set(cell) == set(SCENARIOS[name].COLUMNS)
+
+
+# -- bad input
+
+
+def scenario(code: str) -> ModuleType:
+    module = ModuleType("scenario")
+    exec(code, module.__dict__)
+    return module
+
+
+def test_a_scenario_that_hangs_is_a_cell_that_says_so_and_its_container_is_gone(
+    compared: Engine, directory: Path
+) -> None:
+    module = scenario("COLUMNS = {'x': ''}")
+
+    def hang(stage: Stage) -> dict[str, object]:
+        stage.start(Day())
+        compared.docker("create", "--network", "none", play.IMAGE, "true")  # and has lost one
+        while True:
+            time.sleep(1)
+
+    module.play = hang  # type: ignore[attr-defined]
+    said: list[str] = []
+    began = time.monotonic()
+    results = play.play(compared, play.IMAGE, directory, {"hangs": module}, ["tini"], said.append, limit=3)
+    assert results == {"hangs": {"tini": {"error": "not over after 3 s"}}} and time.monotonic() - began < 60
+    assert compared.docker("ps", "-aq").text == "" and "  tini: not over after 3 s" in said
+
+
+def test_a_peer_that_is_not_installed_is_a_cell_that_says_so_and_the_rest_goes_on(
+    compared: Engine, directory: Path
+) -> None:
+    (directory / "Dockerfile").write_text(f"FROM {play.IMAGE}\nRUN rm /usr/bin/tini\n")
+    compared.build("without-tini", file=directory / "Dockerfile", directory=directory)
+    results = play.play(
+        compared, "without-tini", directory, {"unprivileged": SCENARIOS["unprivileged"]}, ["tini", "dumb-init"],
+        lambda text: None,
+    )  # fmt: skip
+    assert results["unprivileged"] == {
+        "tini": {"error": "tini is not installed"}, "dumb-init": {"the app starts": True},
+    }  # fmt: skip
+    text = show.as_text({"results": results})
+    assert "tini: tini is not installed" in text and re.search(r"the app starts +error +yes", text), text
+
+
+def test_a_scenario_that_fails_is_a_cell_that_says_why(compared: Engine, directory: Path) -> None:
+    module = scenario("COLUMNS = {'x': ''}\ndef play(stage): raise RuntimeError('it is not so')")
+    results = play.play(compared, play.IMAGE, directory, {"x": module}, ["tini"], lambda text: None)
+    assert results == {"x": {"tini": {"error": "it is not so"}}}
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "code", "said"),
+    [
+        (["orphan"], os.environ["PATH"], 2, "no scenario 'orphan'; there are: orphans, exits"),
+        (["--under", "tiny"], os.environ["PATH"], 2, "no peer 'tiny'; there are: bare, tini"),
+        (["orphans"], "/nonexistent", 1, "apt-get install gcc libc6-dev"),
+    ],
+)
+def test_a_mistake_is_one_line(words: list[str], path: str, code: int, said: str) -> None:
+    command = [sys.executable, str(ROOT / "demos" / "compare"), *words]
+    done = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    assert done.returncode == code and said in done.stderr and "Traceback" not in done.stderr, done
+
+
+def test_an_engine_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    for name in ("cc", "gcc", "as", "ld"):
+        there = subprocess.run(["which", name], capture_output=True, text=True).stdout.strip()
+        if there:
+            (tmp_path / name).symlink_to(there)
+    command = [sys.executable, str(ROOT / "demos" / "compare"), "orphans"]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+    assert done.stderr.startswith("compare: this tier needs: apt-get install"), done
