@@ -1,5 +1,15 @@
 """What `pidone --help` says: one screen of 80 x 24. Loaded for that only."""
 
+import posix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from pidone.init.arguments import Arguments
+
+from pidone import __version__
+
 HELP = """\
 pidone: PID 1 of a container, for one program or a declared group.
 
@@ -22,3 +32,11 @@ pidone: PID 1 of a container, for one program or a declared group.
 Exit code: the primary's; 128+n if signal n killed it; 127 command not found;
 126 command cannot be run; 2 wrong usage or file; a failed init step's own.
 """
+
+
+def print_and_exit(wanted: "Arguments") -> "NoReturn":
+    try:
+        posix.write(1, (HELP if wanted.help else "pidone %s\n" % __version__).encode())
+    except OSError:
+        posix._exit(1)
+    posix._exit(0)

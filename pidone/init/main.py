@@ -17,15 +17,24 @@ from pidone.init.loop import Loop
 from pidone.init.signals import show
 from pidone.init.single import Single
 
+#: Whose place it takes when it is called so (pidone/guise).
+GUISES = ("tini", "tini-static", "docker-init", "dumb-init", "catatonit")
+
 
 def main() -> "NoReturn":
     """What the launchers call. Ends the process; never returns and never raises."""
     inherited = Inherited()
+    if sys.argv[0].rpartition("/")[2] in GUISES or sys.argv[1:2] in (["--as"], ["--pause"]):
+        from pidone.guise.main import main as in_their_place
+
+        in_their_place(inherited)
     try:
         wanted = arguments.read(sys.argv[1:])
     except arguments.Usage as error:
         fail(str(error), plan.WRONG)
     if wanted.help or wanted.version:
+        from pidone.aside.usage import print_and_exit
+
         print_and_exit(wanted)
     if posix.getpid() != 1:
         adopt()
@@ -79,17 +88,6 @@ def adopt() -> None:
     refused = others.become_subreaper()
     text = ", and no subreaper: %s: orphans will escape" % refused if refused else ": adopting orphans as a subreaper"
     words.say("not pid 1 (but %d)%s" % (posix.getpid(), text))
-
-
-def print_and_exit(wanted: "Arguments") -> "NoReturn":
-    from pidone import __version__
-    from pidone.aside.usage import HELP
-
-    try:
-        posix.write(1, (HELP if wanted.help else "pidone %s\n" % __version__).encode())
-    except OSError:
-        posix._exit(1)
-    posix._exit(0)
 
 
 def fail(text: str, code: int) -> "NoReturn":

@@ -91,7 +91,7 @@ def test_nor_does_a_table_of_the_wrong_kind(key: str, value: Any) -> None:
 GOOD_VALUES = {
     "command": ["x"], "env": {"A": "b"}, "env_file": "f", "cwd": "/", "user": "u:g", "groups": ["a", 5], "umask": "022",
     "nice": -20, "rlimits": {"nofile": "unlimited", "core": 0}, "oom_score_adj": -1000, "stop_signal": "USR1",
-    "requests": {"memory": "1.5GiB"}, "name": "a-1", "role": "primary", "shell": "x | y",
+    "requests": {"memory": "1.5GiB"}, "name": "a-1", "role": "primary", "shell": "x | y", "pause": True,
 }  # fmt: skip
 BAD_VALUES: dict[str, list[Any]] = {
     "command": [[], "x", [1], ["a\0"], [""], None],
@@ -101,7 +101,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "rlimits": [{"nosuch": 1}, {"nofile": "x"}, {"nofile": "9:8"}, {"nofile": True}, 5, {"nofile": -1}],
     "oom_score_adj": [1001, "x"], "stop_signal": ["NOPE", 15, ""], "name": ["", "A", "a_b", "-a", "a" * 64, 1],
     "requests": [{"memory": "x"}, {"cpu": "1"}, {"memory": -1}, "1Gi", {"memory": True}, {"memory": 1.5}],
-    "role": ["Primary", 1, ""], "shell": ["", 1, "\0"],
+    "role": ["Primary", 1, ""], "shell": ["", 1, "\0"], "pause": [False, 1, "yes"],
 }  # fmt: skip
 
 

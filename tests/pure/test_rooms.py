@@ -18,6 +18,7 @@ PACKAGE = ROOT / "pidone"
 #: room -> the rooms it may import from at all; within `aside` and `declare`, only data of `init`.
 MAY = {
     "init": {"init"},
+    "guise": {"guise", "init"},
     "pod": {"pod", "init"},
     "desk": {"desk", "pod", "init"},
     "report": {"report", "declare", "desk", "init"},
@@ -29,7 +30,14 @@ MAY = {
 CHILD_ONLY = {
     "desk/planner.py": {"pidone.declare"},
     "init/spawn.py": {"pidone.aside"},
-    "init/main.py": {"pidone", "pidone.aside.usage", "pidone.desk", "pidone.pod.group", "pidone.desk.loop"},
+    "init/main.py": {
+        "pidone",
+        "pidone.aside.usage",
+        "pidone.desk",
+        "pidone.guise.main",
+        "pidone.pod.group",
+        "pidone.desk.loop",
+    },
     "init/loop.py": {"pidone.aside.reporter"},
     "desk/beside.py": {"pidone.aside"},
     "desk/control.py": {"pidone.aside.session"},

@@ -1,0 +1,135 @@
+"""What PID 1 does differently in the place of one of the three, from the fork on."""
+
+import fcntl
+import posix
+import termios
+from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR, ENOTTY, ENXIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from pidone.guise.asked import Asked
+    from pidone.guise.table import Guise
+    from pidone.init.arguments import Arguments
+    from pidone.init.inherited import Inherited
+    from pidone.init.machine import Machine
+    from pidone.init.plan import Process
+
+from pidone.guise.table import OWN_GROUP, OWN_SESSION
+from pidone.init import spawn
+from pidone.init.loop import Loop
+from pidone.init.signals import show
+
+SIGSTOP = 19
+
+
+class Stand:
+    """Where the process is put; in the place of a Terminal, whether there is one or not. As they do, it asks stdin."""
+
+    __slots__ = ("where", "app", "suspended")
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.app = 0
+        self.suspended = False
+
+    def before_fork(self) -> None:
+        """dumb-init gives the terminal up; the SIGHUP and SIGCONT of that come in our own name, and are dropped."""
+        if self.where == OWN_SESSION:
+            try:
+                fcntl.ioctl(0, termios.TIOCNOTTY)
+            except OSError:
+                pass  # none, or not ours
+
+    def in_child(self) -> None:
+        if self.where == OWN_GROUP:
+            posix.setpgid(0, 0)
+            try:
+                posix.tcsetpgrp(0, posix.getpgrp())  # SIGTTOU is blocked here (E23)
+            except OSError as error:
+                if error.errno not in (ENOTTY, ENXIO):
+                    raise
+        elif self.where == OWN_SESSION:
+            posix.setsid()
+            try:
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            except OSError:
+                pass
+
+    def suspend(self) -> None:
+        """dumb-init stops with its program, so that a shell above gets its prompt back; PID 1 cannot be stopped."""
+        posix.kill(posix.getpid(), SIGSTOP)
+
+    def resume(self) -> bool:
+        return False
+
+    def give_back(self) -> None:
+        pass  # none of them does
+
+
+class Exec:
+    """In the place of what a group's process gets beyond a single command: exec by the guise's rules."""
+
+    __slots__ = ("process", "inherited", "failures")
+
+    def __init__(self, process: "Process", inherited: "Inherited", failures: "dict[int, int]") -> None:
+        self.process, self.inherited, self.failures = process, inherited, failures
+
+    def in_parent(self) -> None:
+        pass
+
+    def in_child(self, answer: int) -> "NoReturn":
+        """Does not return: execs, or answers and ends."""
+        self.inherited.restore_signals()
+        number = execvp(self.process)
+        code = self.failures.get(number, self.failures[0])
+        text = "%s: %s" % (show(self.process.argv[0]), posix.strerror(number).lower())
+        posix.write(answer, bytes((code,)) + text.encode("utf-8", "backslashreplace"))
+        posix._exit(code)
+
+
+def execvp(process: "Process") -> int:
+    """execvp(3), with its way of taking what has no format for a shell script. Returns the errno."""
+    program = process.argv[0]
+    if not program:
+        return ENOENT
+    paths = [program] if b"/" in program else [d + b"/" + program if d else program for d in spawn.search_path(process)]
+    seen = ENOENT
+    for path in paths:
+        try:
+            posix.execv(path, process.argv)
+        except OSError as error:
+            number = error.errno or ENOENT
+        if number == ENOEXEC:
+            try:
+                posix.execv(b"/bin/sh", [b"/bin/sh", path, *process.argv[1:]])
+            except OSError:
+                pass
+            return ENOEXEC
+        if number == EACCES:
+            seen = EACCES
+        elif number not in (ENOENT, ENOTDIR) or len(paths) == 1:
+            return number
+    return seen
+
+
+class GuisedLoop(Loop):
+    """reaped: say when an orphan is (tini -w). failures: errno of exec -> exit code."""
+
+    __slots__ = ("reaped", "failures")
+
+    def __init__(
+        self, machine: "Machine", inherited: "Inherited", stand: Stand, wanted: "Arguments", guise: "Guise",
+        asked: "Asked",
+    ) -> None:  # fmt: skip
+        Loop.__init__(self, machine, inherited, stand, wanted)  # type: ignore[arg-type]
+        self.reaped, self.failures = asked.reaped, guise.failures
+
+    def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
+        Loop.undeclared(self, pid, code, number, core)
+        if self.reaped and not self.verbose:
+            self.talk("trace", ("reaped", pid, code, number))
+
+    def extras(self, member: int) -> "Any":
+        return Exec(self.plan.processes[member], self.inherited, self.failures)

@@ -1,0 +1,113 @@
+"""What each of the three takes and does, found out from their manuals and from Debian's own binaries of them.
+
+tini 0.19.0, dumb-init 1.2.5, catatonit 0.1.7. docs/drop-in.md lists where pidone differs, and why.
+"""
+
+from errno import EACCES, ENOENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+HUP, TRAP, CHLD, TSTP, TTIN, TTOU = 1, 5, 17, 20, 21, 22
+
+#: What a program does that has run into a fault; tini and catatonit leave them to the kernel (ILL, TRAP, ABRT, ...).
+FAULTS = (4, TRAP, 6, 7, 8, 11, 31)
+
+# Where the process that is started stands
+OWN_GROUP = "group"  # a process group of its own, in the terminal's foreground; the session is the init's
+OWN_SESSION = "session"  # a session of its own, with the terminal
+NOWHERE = "nowhere"  # in the init's own process group
+
+
+class Guise:
+    """One of them.
+
+    options: letter -> (field of Asked, what its value is or None, words for the usage). longs: long name -> letter.
+    environment: (variable, field, how it is read, words). permutes: options may stand behind the program's name, until
+    a `--`, as getopt(3) has it. unsent: signals that are never passed on. stands: where the process is put.
+    subreaper: does it become one where it is not PID 1: "asked", "never", "always". failures: errno of exec -> exit
+    code; 0 for any other. farewell: what the process's group gets when it has ended itself, or 0.
+    """
+
+    __slots__ = (
+        "name", "version", "options", "longs", "environment", "permutes", "unsent", "stands", "subreaper", "failures",
+        "farewell",
+    )  # fmt: skip
+
+    def __init__(self, name: str, version: str, **rows: "Any") -> None:
+        self.name, self.version = name, version
+        for slot in self.__slots__[2:]:
+            setattr(self, slot, rows[slot])
+
+    if TYPE_CHECKING:
+        name: str
+        version: str
+        options: "dict[str, tuple[str, str | None, str]]"
+        longs: "dict[str, str]"
+        environment: "tuple[tuple[str, str, str, str], ...]"
+        permutes: bool
+        unsent: "tuple[int, ...]"
+        stands: str
+        subreaper: str
+        failures: "dict[int, int]"
+        farewell: int
+
+
+TINI = Guise(
+    "tini", "tini version 0.19.0",
+    options={
+        "s": ("subreaper", None, "adopt orphans where it is not PID 1"),
+        "p": ("parent", "SIGNAL", "get this signal when the parent dies, as in -p SIGKILL"),
+        "v": ("louder", None, "say more; up to three times"),
+        "w": ("reaped", None, "say when an orphan is reaped"),
+        "g": ("group", None, "signals go to the process group"),
+        "e": ("forgiven", "CODE", "exit with 0 where the program's code is this, 0 to 255; may be repeated"),
+        "l": ("licence", None, "the licence"),
+        "h": ("help", None, "this"),
+    },
+    longs={},
+    environment=(
+        ("TINI_SUBREAPER", "subreaper", "there", "as -s"),
+        ("TINI_KILL_PROCESS_GROUP", "group", "there", "as -g"),
+        ("TINI_VERBOSITY", "loud", "number", "0 to 3; 1 where it is not set"),
+    ),
+    permutes=True, unsent=(*FAULTS, CHLD, TTIN, TTOU), stands=OWN_GROUP, subreaper="asked",
+    failures={ENOENT: 127, EACCES: 126, 0: 1}, farewell=0,
+)  # fmt: skip
+
+DUMB_INIT = Guise(
+    "dumb-init", "dumb-init v1.2.5",
+    options={
+        "c": ("alone", None, "signals go to the program alone, and not to its session"),
+        "r": ("rewrites", "S:R", "receive signal number S, send R; 0 drops it; may be repeated"),
+        "v": ("louder", None, "say what happens"),
+        "h": ("help", None, "this"),
+        "V": ("version", None, "the version"),
+    },
+    longs={"single-child": "c", "rewrite": "r", "verbose": "v", "help": "h", "version": "V"},
+    environment=(
+        ("DUMB_INIT_SETSID", "alone", "is 0", "0: as -c"),
+        ("DUMB_INIT_DEBUG", "louder", "is 1", "1: as -v"),
+    ),
+    permutes=False, unsent=(CHLD,), stands=OWN_SESSION, subreaper="never", failures={0: 2}, farewell=15,
+)  # fmt: skip
+
+CATATONIT = Guise(
+    "catatonit", "tini version 0.1.7_catatonit",
+    options={
+        "g": ("group", None, "signals go to the process group"),
+        "P": ("pause", None, "run no program: wait for SIGINT or SIGTERM, and reap"),
+        "h": ("help", None, "this"),
+        "L": ("licence", None, "the licence"),
+        "V": ("version", None, "the version"),
+    },
+    longs={"version": "V"},
+    environment=(),
+    permutes=True, unsent=(*FAULTS, CHLD, TSTP, TTIN, TTOU), stands=OWN_GROUP, subreaper="always", failures={0: 1},
+    farewell=0,
+)  # fmt: skip
+
+GUISES = {
+    "tini": TINI, "tini-static": TINI, "docker-init": TINI, "dumb-init": DUMB_INIT, "catatonit": CATATONIT,
+}  # fmt: skip
