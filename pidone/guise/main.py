@@ -36,7 +36,9 @@ def main(inherited: "Inherited") -> "NoReturn":
         show.put(2, "pidone: %s: %s\n%s" % (guise.name, misuse, show.usage(guise)))
         posix._exit(MISUSE)
     if asked.instead is not None:
-        posix._exit(0 if show.put(1, show.instead(guise, asked.instead)) else MISUSE)
+        posix._exit(
+            0 if show.put(2 if asked.instead in guise.on_stderr else 1, show.instead(guise, asked.instead)) else MISUSE
+        )
     if asked.parent:
         die_with_parent(asked.parent)
     if posix.getpid() != 1:

@@ -27,12 +27,13 @@ class Guise:
     environment: (variable, field, how it is read, words). permutes: options may stand behind the program's name, until
     a `--`, as getopt(3) has it. unsent: signals that are never passed on. stands: where the process is put.
     subreaper: does it become one where it is not PID 1: "asked", "never", "always". failures: errno of exec -> exit
-    code; 0 for any other. farewell: what the process's group gets when it has ended itself, or 0.
+    code; 0 for any other. farewell: what the process's group gets when it has ended itself, or 0. on_stderr: what is
+    printed there instead of on stdout.
     """
 
     __slots__ = (
         "name", "version", "options", "longs", "environment", "permutes", "unsent", "stands", "subreaper", "failures",
-        "farewell",
+        "farewell", "on_stderr",
     )  # fmt: skip
 
     def __init__(self, name: str, version: str, **rows: "Any") -> None:
@@ -52,6 +53,7 @@ class Guise:
         subreaper: str
         failures: "dict[int, int]"
         farewell: int
+        on_stderr: "tuple[str, ...]"
 
 
 TINI = Guise(
@@ -73,7 +75,7 @@ TINI = Guise(
         ("TINI_VERBOSITY", "loud", "number", "0 to 3; 1 where it is not set"),
     ),
     permutes=True, unsent=(*FAULTS, CHLD, TTIN, TTOU), stands=OWN_GROUP, subreaper="asked",
-    failures={ENOENT: 127, EACCES: 126, 0: 1}, farewell=0,
+    failures={ENOENT: 127, EACCES: 126, 0: 1}, farewell=0, on_stderr=(),
 )  # fmt: skip
 
 DUMB_INIT = Guise(
@@ -91,6 +93,7 @@ DUMB_INIT = Guise(
         ("DUMB_INIT_DEBUG", "louder", "is 1", "1: as -v"),
     ),
     permutes=False, unsent=(CHLD,), stands=OWN_SESSION, subreaper="never", failures={0: 2}, farewell=15,
+    on_stderr=("help", "version"),
 )  # fmt: skip
 
 CATATONIT = Guise(
@@ -105,7 +108,7 @@ CATATONIT = Guise(
     longs={"version": "V"},
     environment=(),
     permutes=True, unsent=(*FAULTS, CHLD, TSTP, TTIN, TTOU), stands=OWN_GROUP, subreaper="always", failures={0: 1},
-    farewell=0,
+    farewell=0, on_stderr=("help",),
 )  # fmt: skip
 
 GUISES = {

@@ -1,0 +1,527 @@
+"""pidone in the place of tini, dumb-init and catatonit, against Debian's own binaries of the three.
+
+The same command lines, environments, signals, terminals and children under theirs and ours: the exit code, what each
+child saw, and what was left have to be the same. Where they are not to be, docs/drop-in.md says so and why.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pidone.ctl import launcher
+from pidone.guise.table import GUISES
+from tests.conftest import Write
+from tests.namespace.test_terminal import APP, Tty
+from tests.namespace.test_transparency import seen
+from tests.pid1 import NAMESPACE, PATIENCE, PYTHON, ROOT, SETSID, UNSHARE, Pidone, Result, Running, until
+
+pytestmark = pytest.mark.once
+
+NAMES = ("tini", "dumb-init", "catatonit")
+
+
+class Pair:
+    """theirs and ours of one name."""
+
+    def __init__(self, name: str, ours: Path) -> None:
+        original = shutil.which(name, path="/usr/bin:/bin")
+        assert original, f"the original to compare with is missing: apt-get install {name}"
+        self.name, self.theirs, self.ours = name, Pidone(original), Pidone(str(ours / name))
+
+    def __iter__(self) -> Iterator[Pidone]:
+        yield self.theirs
+        yield self.ours
+
+
+@pytest.fixture(scope="session")
+def links(public: Path) -> Path:
+    """A directory with pidone under all of their names, and its own."""
+    directory = public / "links"
+    directory.mkdir()
+    launcher.write(directory / "pidone")
+    for name in GUISES:
+        (directory / name).symlink_to("pidone")
+    return directory
+
+
+@pytest.fixture(params=NAMES)
+def pair(request: pytest.FixtureRequest, links: Path) -> Pair:
+    return Pair(request.param, links)
+
+
+# -- command lines
+
+#: After `--`, which all three know: what is run, and how that ends
+PROGRAMS = [
+    "true", "false", "sh -c exit${IFS}3", "sh -c kill${IFS}-9${IFS}$$", "sh -c kill${IFS}-15${IFS}$$",
+    "sh -c kill${IFS}-11${IFS}$$", "sh -c kill${IFS}-34${IFS}$$", "/nonexistent", "nonexistent", "/etc/passwd", "/",
+    "/etc/passwd/x", "echo -g --version -- x", "-",
+]  # fmt: skip
+
+#: name -> command lines: every option of the manual, alone and with others, right and wrong
+LINES = {
+    "tini": [
+        "", "--", "-Z", "-Z true", "--nonsense true", "-h", "-h true", "true -h", "-l", "--version", "--version true",
+        "true --version", "-v true", "-vv true", "-vvvvv true", "-w true", "-g true", "-gvw -- true", "-s true",
+        "-sg true", "-p SIGKILL true", "-p SIGTERM true", "-pSIGTERM true", "-p SIGFOO true", "-p 9 true",
+        "-p KILL true",
+        "-p SIGRTMIN true", "-p", "-p  true", "-e 3 -- sh -c exit${IFS}3", "-e3 -- sh -c exit${IFS}3",
+        "-e 3 -e 4 -- sh -c exit${IFS}4", "-e 137 -- sh -c kill${IFS}-9${IFS}$$", "-e 0 true", "-e 255 true",
+        "-e 256 true", "-e -1 true", "-e x true", "-e", "-e 0x3 true", "-e +3 -- sh -c exit${IFS}3", "-e 3x true",
+        "sh -c exit${IFS}3", "echo a -g", "echo -g a", "echo a -- -g b", "-- echo a -- -g b", "echo - a", "-g",
+        "-gZ true",
+        "-vh", "-e 3 -h", "-h -e x", "-e x -h", "-lh", "-g -s -w -v -v -v -e 1 -p SIGHUP -- false",
+    ],
+    "dumb-init": [
+        "", "--", "-Z", "-Z true", "--nonsense true", "-h", "--help", "--he", "-h true", "true -h", "-V", "--version",
+        "--vers", "--ver true", "-V true", "-v true", "--verbose true", "--verbose=1 true", "-c true",
+        "--single-child true",
+        "--s true", "-vc true", "-r 15:3 true", "-r15:3 true", "--rewrite 15:3 true", "--rewrite=15:3 true",
+        "--rew 15:3 true", "-r 15:0 true", "-r 31:31 true", "-r 0:3 true", "-r 32:1 true", "-r 15:32 true", "-r x true",
+        "-r a:b true", "-r 15 true", "-r 15: true", "-r :3 true", "-r 15:3x true", "-r 15:-1 true", "-r TERM:QUIT true",
+        "-r 15:3:4 true", "-r +15:+3 true", "-r", "--rewrite", "-r 15:3 -r 2:0 -c -v -- false", "sh -c exit${IFS}3",
+        "echo a -- -v b", "-c -- echo -c", "-h -r x", "-r x -h", "-cZ true",
+    ],
+    "catatonit": [
+        "", "--", "-Z", "-Z true", "--nonsense true", "--help", "-h", "-h true", "true -h", "-L", "-V", "--version",
+        "--ver", "--version=1", "-VL", "-gV", "-g true", "-g -- true", "-v true", "true -V", "echo a -g",
+        "echo a -- -g b",
+        "-- -g", "sh -c exit${IFS}3", "-g", "-gZ true", "-L -Z", "-Z -L",
+    ],
+}  # fmt: skip
+
+
+def split(line: str) -> list[str]:
+    return [word.replace("${IFS}", " ") for word in line.split(" ")] if line else []
+
+
+def plain(result: Result) -> tuple[int, str]:
+    """Exit code and stdout, without what each says there in its own words: instead of a program, and tini of -v."""
+    if re.search(r"(?i)usage:|version|licence|license", result.text):
+        return result.code, "(words)"
+    return result.code, "".join(line for line in result.text.splitlines(True) if not re.match(r"\[\w+ +tini", line))
+
+
+def alike(pair: Pair, words: list[str], **options: Any) -> None:
+    theirs, ours = (plain(program.run(*words, **options)) for program in pair)
+    assert theirs == ours, f"{pair.name} {words}: theirs {theirs}, ours {ours}"
+
+
+def test_every_command_line_ends_as_theirs(pair: Pair) -> None:
+    for line in LINES[pair.name]:
+        alike(pair, split(line))
+
+
+def test_every_program_ends_as_under_theirs(pair: Pair) -> None:
+    for line in PROGRAMS:
+        alike(pair, ["--", *split(line)])
+    alike(pair, ["--", ""])
+
+
+def test_a_script_without_a_first_line_is_the_shell_s_as_execvp_has_it(pair: Pair, write: Write) -> None:
+    alike(pair, ["--", write("script", "echo ran with $1; exit 5\n"), "this"])
+    alike(pair, ["--", write("other", "#!/nonexistent/interpreter\n")])
+    alike(pair, ["--", "script"], env={"PATH": f"/nonexistent:{Path(write('script', 'exit 6')).parent}:/bin"})
+    alike(pair, ["--", write("empty", "")])
+
+
+def test_posixly_correct_is_heard(pair: Pair) -> None:
+    alike(pair, ["echo", "a", "-g"], env={"PATH": "/usr/bin:/bin", "POSIXLY_CORRECT": "1"})
+
+
+@pytest.mark.parametrize("posix", [{}, {"POSIXLY_CORRECT": "1"}])
+def test_every_option_of_the_manual_is_in_the_table(pair: Pair, posix: dict[str, str]) -> None:
+    """Read from their own help, so that a new version's options are missed here and not by a user."""
+    result = pair.theirs.run("-h", env={"PATH": "/usr/bin:/bin", **posix})
+    text = result.text + result.err
+    options = set(re.findall(r"^ +-(\w)\b", text, re.M))
+    longs = set(re.findall(r"(--[a-z-]+)[, ]", text)) - {"--version"}
+    guise = GUISES[pair.name]
+    assert options == set(guise.options) and {f"--{long}" for long in guise.longs} >= longs, text
+    said = pair.ours.run("-h")
+    ours = said.text + said.err
+    assert bool(said.text) == bool(result.text), "on the same descriptor"
+    assert all(f"-{letter}" in ours for letter in options) and f"called as {pair.name}" in ours, ours
+    for variable in re.findall(r"^ +([A-Z_]+):", text, re.M):
+        assert variable in ours, ours
+
+
+ENVIRONMENTS = {
+    "tini": [
+        {"TINI_VERBOSITY": value} for value in ("0", "1", "3", "x", "", "-1", "99999999999")
+    ] + [{"TINI_SUBREAPER": ""}, {"TINI_SUBREAPER": "0"}, {"TINI_KILL_PROCESS_GROUP": ""}, {"TINI_NONSENSE": "1"}],
+    "dumb-init": [
+        {"DUMB_INIT_SETSID": value} for value in ("0", "1", "x", "", "00")
+    ] + [{"DUMB_INIT_DEBUG": value} for value in ("0", "1", "2", "x", "")],
+    "catatonit": [{"CATATONIT_NONSENSE": "1"}],
+}  # fmt: skip
+
+#: Says where it stands: parent, group, session, terminal, the terminal's group, as 1 where it is its own
+PLACE = "read a b c d e f g h rest </proc/$$/stat; echo $d $((e == a)) $((f == a)) $g $h"
+
+
+def test_every_environment_does_as_with_theirs(pair: Pair) -> None:
+    for environment in ENVIRONMENTS[pair.name]:
+        alike(pair, ["--", "sh", "-c", f"{PLACE}; exit 3"], env={"PATH": "/usr/bin:/bin", **environment})
+
+
+# -- what the child sees
+
+
+def test_the_child_stands_where_it_stands_under_theirs(pair: Pair) -> None:
+    for options in [[], ["-c"]] if pair.name == "dumb-init" else [[], ["-g"]]:
+        alike(pair, [*options, "--", "sh", "-c", PLACE])
+
+
+def test_the_child_sees_what_it_sees_under_theirs(pair: Pair, helper: str) -> None:
+    """catatonit leaves three signals of the terminal blocked in it: one of the differences."""
+    theirs, ours = (seen(program.run("--", helper, "dump")) for program in pair)
+    if pair.name == "catatonit":
+        theirs = [line.replace("SigBlk:\t0000000000380000", "SigBlk:\t0000000000000000") for line in theirs]
+    assert theirs == ours
+
+
+def test_an_odd_start_is_as_without_an_init_which_theirs_is_not(pair: Pair, helper: str) -> None:
+    """A closed stdin, a mask, ignored signals: tini refuses, catatonit never ends, dumb-init undoes them: a difference.
+
+    But for its session, of which it is the leader without an init and under dumb-init.
+    """
+    odd = (helper, "odd")
+    lines = (seen(pair.ours.run("--", helper, "dump", wrap=odd)), seen(pair.ours.bare(helper, "dump", wrap=odd)))
+    ours, bare = ([line for line in part if not line.startswith("leader:")] for part in lines)
+    assert ours == bare
+
+
+# -- signals
+
+FORWARDED = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
+
+
+def what_comes(program: Pidone, options: list[str], helper: str) -> dict[int, list[str]]:
+    """{signal sent to PID 1: what the app got of it; "stopped" where it is}."""
+    found: dict[int, list[str]] = {}
+    with program.start(*options, "--", helper, "app", "a", "ignore=15") as run:
+        run.line("a started")
+        app = run.child("ignore=15")
+        for number in FORWARDED:
+            before = len(run.seen)
+            run.kill(number)
+            until(lambda: idle(run.pid) and idle(app), f"PID 1 and the app are done with signal {number}")
+            found[number] = [line for line in read_more(run)[before:].decode().splitlines()]
+            if "State:\tT" in Path(f"/proc/{app}/status").read_text():
+                found[number].append("stopped")
+                os.kill(app, signal.SIGCONT)
+                run.line("got 18", count=run.seen.decode().count("got 18") + 1)
+    return found
+
+
+def idle(pid: int) -> bool:
+    """It sleeps or is stopped, and no signal waits for it but those that it does not look at."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    waiting = [int(mask, 16) for mask in re.findall(r"^(?:SigPnd|ShdPnd):\s+(\w+)", text, re.M)]
+    ignored = int(re.findall(r"^SigBlk:\s+(\w+)", text, re.M)[0], 16) if "State:\tT" not in text else 0
+    return re.search(r"^State:\s+[ST]", text, re.M) is not None and not any(mask & ~ignored for mask in waiting)
+
+
+def read_more(run: Running) -> bytes:
+    assert run.process.stdout is not None
+    os.set_blocking(run.process.stdout.fileno(), False)
+    try:
+        run.seen += os.read(run.process.stdout.fileno(), 65536)
+    except BlockingIOError:
+        pass
+    os.set_blocking(run.process.stdout.fileno(), True)
+    return run.seen
+
+
+@pytest.mark.parametrize("more", [[], ["more"]])
+def test_every_signal_comes_as_under_theirs(pair: Pair, helper: str, more: list[str]) -> None:
+    """Each of the 60; with -g, and dumb-init with -c."""
+    options = (["-c"] if pair.name == "dumb-init" else ["-g"]) if more else []
+    theirs, ours = (what_comes(program, options, helper) for program in pair)
+    assert theirs == ours
+
+
+REWRITES = ["-r 15:3", "-r 15:0", "-r 1:15 -r 15:1", "-r 20:0", "-r 20:10 -c", "-r 17:10"]
+
+
+@pytest.mark.parametrize("line", REWRITES)
+def test_dumb_init_s_rewrites_are_as_theirs(links: Path, helper: str, line: str) -> None:
+    theirs, ours = (what_comes(program, line.split(), helper) for program in Pair("dumb-init", links))
+    assert theirs == ours
+
+
+@pytest.mark.parametrize("more", [[], ["more"]])
+def test_a_group_is_told_as_by_theirs(pair: Pair, helper: str, write: Write, more: list[str]) -> None:
+    """How often the program's child in its group was told: twice where the init told it, too."""
+    options = (["-c"] if pair.name == "dumb-init" else ["-g"]) if more else []
+    found = []
+    for program in pair:
+        script = f"trap 'echo sh got; wait; exit 3' TERM; {helper} app kid ends=10 ignore=15 & wait"
+        with program.start(*options, "--", "sh", "-c", script) as run:
+            run.line("kid started")
+            run.kill(signal.SIGTERM)
+            run.line("sh got")
+            os.kill(run.child("kid"), signal.SIGUSR1)
+            result = run.end()
+        found.append((result.code, sorted(line for line in result.lines if "got" in line)))
+    assert found[0] == found[1], found
+
+
+# -- the end
+
+
+def test_what_is_left_in_a_namespace_of_its_own_ends_with_it(pair: Pair, helper: str) -> None:
+    """At once, and by its program's end: the kernel kills the rest, which an init that waited would have told."""
+    for program in pair:
+        result = program.run("--", "sh", "-c", f"{helper} leave x {helper} app rest delay=2000; exit 4")
+        assert result.code == 4 and "rest ends" not in result.text, result
+
+
+def test_what_is_left_where_it_is_not_pid_1_is_told_or_not_as_by_theirs(
+    pair: Pair, helper: str, tmp_path: Path
+) -> None:
+    """Nobody kills it there. dumb-init tells its session, the others tell nobody."""
+    told = []
+    for which, program in enumerate(pair):
+        log = tmp_path / f"log{which}"
+        command = [
+            *program.program,
+            "--",
+            "sh",
+            "-c",
+            f"{helper} app rest >{log} 2>/dev/null & until [ -s {log} ]; do :; done; exit 4",
+        ]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+        assert done.returncode == 4, done
+        rest = until(lambda at=log: find(f"{helper}\0app\0rest", at), "the rest is found or gone")
+        if rest > 0:
+            time.sleep(0.2)  # is it told after all? There is no event for nothing
+        told.append("got 15" in log.read_text())
+        if rest > 0 and not told[-1]:
+            os.kill(rest, signal.SIGKILL)
+    assert told[0] == told[1] == (pair.name == "dumb-init"), told
+
+
+def find(words: str, log: Path) -> int:
+    """The pid of the process with this command line and this stdout; -1 where it has ended after a word."""
+    for entry in Path("/proc").iterdir():
+        try:
+            ours = entry.name.isdigit() and words in (entry / "cmdline").read_text()
+            if ours and os.readlink(entry / "fd" / "1") == str(log):
+                return int(entry.name)
+        except OSError:
+            continue
+    return -1 if "ends" in log.read_text() else 0
+
+
+def test_orphans_are_reaped_as_by_theirs(pair: Pair, helper: str) -> None:
+    for program in pair:
+        with program.start("--", "sh", "-c", f"{helper} orphans 200; exec {helper} app a") as run:
+            run.line("a started")
+            status = f"/proc/{run.pid}/task/{run.pid}/children"
+            until(lambda path=status: len(Path(path).read_text().split()) == 1, "its only child is the app")
+            run.kill(signal.SIGTERM)
+            assert run.end().code == 0
+
+
+@pytest.mark.parametrize("options", [["-s"], []])
+def test_tini_is_a_subreaper_when_it_is_asked_to_be(links: Path, helper: str, options: list[str]) -> None:
+    """Whose an orphan becomes where it is not PID 1: with -s its; without, somebody's above, and it warns."""
+    script = f"({helper} app orphan & echo $! ) >/dev/null; sleep 0.2; cat /proc/$(pgrep -fn 'app orphan')/stat"
+    found = []
+    for program in Pair("tini", links):
+        wrap = [UNSHARE, "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", '"$@"; exit', "sh"]
+        command = [*wrap, *program.program, *options, "--", "sh", "-c", script]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        found.append((done.stdout.split()[3] != "1", bool(done.stderr)))
+    assert found == [(bool(options), not options)] * 2
+
+
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM"])
+def test_tini_s_p_ends_it_with_its_parent(links: Path, helper: str, number: str, tmp_path: Path) -> None:
+    for which, program in enumerate(Pair("tini", links)):
+        log = tmp_path / str(which)
+        command = [*program.program, "-p", number, "--", helper, "app", f"orphan-of-{which}"]
+        script = "import subprocess, sys, time\nsubprocess.Popen(sys.argv[2:], stdout=open(sys.argv[1], 'w'))\n"
+        script += "time.sleep(60)"
+        parent = subprocess.Popen([PYTHON, "-c", script, str(log), *command], stderr=subprocess.DEVNULL)
+        until(lambda at=log: at.exists() and "started" in at.read_text(), "the app has started")
+        parent.kill()
+        parent.wait()
+        if number == "SIGTERM":
+            until(lambda at=log: "got 15" in at.read_text(), "the signal has been passed on")
+        else:
+            pids = subprocess.run(
+                ["pgrep", "-f", f"app orphan-of-{which}"], capture_output=True, text=True
+            ).stdout.split()
+            for pid in map(int, pids):  # the app itself: nobody has told it
+                os.kill(pid, signal.SIGKILL)
+            assert len(pids) == 1, "tini itself is gone, and the app is not"
+
+
+def test_pause_ends_at_int_and_term_only_and_reaps(links: Path, helper: str) -> None:
+    for program in (
+        Pidone("/usr/bin/catatonit", "-P"),
+        Pidone(str(links / "catatonit"), "-P"),
+        Pidone(str(links / "pidone"), "--pause"),
+    ):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with program.start() as run:
+                status = Path(f"/proc/{run.pid}/status")
+                until(lambda at=status: waits(at), "it waits for signals")
+                for other in (signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM, signal.SIGRTMIN, signal.SIGCHLD):
+                    run.kill(other)
+                enter = ["nsenter", "-t", str(run.pid), "-p", "-m", helper, "orphans", "50"]
+                assert subprocess.run(enter, capture_output=True, timeout=PATIENCE).returncode == 0
+                children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+                until(lambda at=children: not at.read_text().split(), "all orphans have been reaped")
+                run.kill(number)
+                assert run.end().code == 0
+
+
+def waits(status: Path) -> bool:
+    """It is itself, not who starts it, and sleeps: that it does only when it waits for signals."""
+    text = status.read_text()
+    return "State:\tS" in text and not re.match(r"Name:\t(unshare|setsid)", text)
+
+
+# -- the terminal
+
+
+#: As that of test_terminal, and says None where its stdin is no terminal of its session.
+ANYWHERE = APP.replace("os.tcgetpgrp(0) == os.getpgrp()", "own()").replace(
+    "def said(",
+    """def own():
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return None
+def said(""",
+)
+
+
+def transcript(command: list[str], app: str) -> list[str]:
+    """What an app on a terminal is told, and the end. What came besides, SIGHUP or SIGCONT, is in it."""
+    with Tty(*command, PYTHON, app) as tty:
+        tty.see("up (True|False|None)")
+        said = [str(tty.screen.after)]
+        steps: list[tuple[Callable[[], object], str]] = [(lambda: tty.type("words"), "read words")]
+        if said != ["up None"]:
+            steps += [
+                (lambda: tty.resize(50, 132), "got 28 132 50"),
+                (lambda: tty.press("c"), "got 2 132 50"),
+                (lambda: tty.press("\\"), "got 3 132 50"),
+                (lambda: tty.type("more"), "read more"),
+            ]
+        for act, wanted in steps:
+            act()
+            tty.see(re.escape(wanted))
+            said += [word for word in str(tty.screen.before).split() if word == "got"] + [wanted]
+        said.append(tty.foreground())
+        tty.type("end")
+        said.append(str(tty.code()))
+    return said
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_on_a_terminal_all_is_as_with_theirs(pair: Pair, write: Write, leads: bool) -> None:
+    """As PID 1 that leads the terminal's session, as docker run -t has it, and below a shell's."""
+    app = write("app.py", ANYWHERE)
+    start = [*NAMESPACE[:-1], SETSID, "--ctty"] if leads else [SETSID, "--ctty", "sh", "-c", '"$@"; exit $?', "sh"]
+    theirs, ours = (transcript([*start, *program.program, "--"], app) for program in pair)
+    assert theirs == ours and theirs[-1] == "7"
+    assert theirs[0] == ("up None" if pair.name == "dumb-init" and not leads else "up True")
+
+
+@pytest.mark.parametrize("options", [[], ["-c"]])
+def test_dumb_init_stops_with_its_program_on_ctrl_z(links: Path, options: list[str]) -> None:
+    """With -c under a shell with job control: the prompt comes back, and fg continues both."""
+    for program in Pair("dumb-init", links):
+        with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i") as tty:
+            tty.type("stty -echo; PS1='<''> '")
+            tty.see("<> ")
+            tty.type(" ".join([*program.program, *options, "cat"]))
+            tty.type("is read")
+            tty.see("is read")
+            if options:
+                tty.press("z")
+                tty.see(r"\[1\]\+ +Stopped")
+                tty.see("<> ")
+                tty.type("fg")
+            tty.type("is read again")
+            tty.see("is read again")
+            tty.press("d")
+            tty.see("<> ")
+            tty.type("exit 5")
+            assert tty.code() == 5
+
+
+def test_a_hang_up_comes_as_under_theirs(pair: Pair, write: Write, tmp_path: Path) -> None:
+    found = []
+    for which, program in enumerate(pair):
+        log = tmp_path / f"hang{which}"
+        app = write(f"hang{which}.py", f"""
+import os, signal, sys, time
+got = []
+for number in (signal.SIGHUP, signal.SIGCONT): signal.signal(number, lambda n, f: got.append(n))
+print("up", flush=True)
+end = time.monotonic() + 20
+while 1 not in got and time.monotonic() < end: time.sleep(0.01)
+time.sleep(0.1)
+open({str(log)!r} + ".new", "w").write(" ".join(map(str, sorted(set(got)))))
+os.rename({str(log)!r} + ".new", {str(log)!r})
+""")  # fmt: skip
+        with Tty(*NAMESPACE[:-1], SETSID, "--ctty", *program.program, "--", PYTHON, app) as tty:
+            tty.see("up")
+            tty.hang_up()
+            until(log.exists, "the app has been told")
+            found.append(log.read_text().split())
+    assert found[0] == found[1] and "1" in found[0], found
+
+
+# -- how it is called
+
+
+@pytest.mark.parametrize("name", GUISES)
+def test_every_name_works_as_a_link_and_by_as(links: Path, name: str) -> None:
+    words = ["--", "sh", "-c", "exit 3"]
+    assert Pidone(str(links / name)).run(*words).code == 3
+    assert Pidone(str(links / "pidone"), "--as", name).run(*words).code == 3
+    version = Pidone(str(links / "pidone"), "--as", name).run("--version")
+    assert version.code == 0 and (version.text + version.err).startswith(GUISES[name].version), version
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--as"], "--as wants one of: catatonit, docker-init, dumb-init, tini, tini-static"),
+        (["--as", "tiny", "true"], "; not 'tiny'"),
+        (["--pause", "true"], "--pause runs no program"),
+    ],
+)
+def test_wrong_usage_of_that_is_one_line(links: Path, words: list[str], said: str) -> None:
+    result = Pidone(str(links / "pidone")).run(*words)
+    assert result.code == 2 and said in result.err and result.err.count("\n") == 1, result
+
+
+def test_misuse_says_what_is_wrong_and_shows_the_usage_of_who_was_called(pair: Pair) -> None:
+    result = pair.ours.run("-Z", "true")
+    assert result.code == 1 and result.err.startswith(f"pidone: {pair.name}: invalid option -- 'Z'"), result
+    assert f"usage: {pair.name} [-" in result.err and result.text == "", result
+
+
+def test_the_differences_are_at_most_five_and_each_has_its_reason() -> None:
+    text = (ROOT / "docs" / "drop-in.md").read_text()
+    found = re.findall(r"^\d\. \*\*(.+?)\*\*(.+?)(?=^\d\. |^#|\Z)", text, re.M | re.S)
+    assert 1 <= len(found) <= 5 and all("because" in reason or "for " in reason for _, reason in found), found
