@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import fnmatch
 import json
 import os
@@ -188,6 +189,30 @@ def test_every_statement_of_a_pod_is_listed_with_its_tests() -> None:
         assert mark == "✓" or ":" in text or "," in text, f"S{number}: why?"
 
 
+def marked() -> dict[int, set[str]]:
+    """{number of an edge case: the tests that carry it, in a comment or docstring at their head}."""
+    found: dict[int, set[str]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        text = path.read_text()
+        lines = text.splitlines()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                head = "\n".join([*lines[first - 1 : node.body[0].lineno - 1], ast.get_docstring(node) or ""])
+                for number in re.findall(r"\bE(\d+)\b", head):
+                    found.setdefault(int(number), set()).add(node.name)
+    return found
+
+
+def test_every_edge_case_is_listed_with_its_tests() -> None:
+    """Forty-four rows, each with every test that carries its number."""
+    rows = re.findall(r"^\| E(\d+) \| .+ \| (.+) \|$", (ROOT / "docs" / "edge-cases.md").read_text(), re.M)
+    assert [int(number) for number, _ in rows] == list(range(1, 45))
+    there = marked()
+    for number, names in rows:
+        assert set(re.findall(r"`(\w+)`", names)) == there[int(number)], f"E{number}"
+
+
 @pytest.mark.parametrize("name", ["hangs", "dies"])
 def test_the_tutorial_s_pictures_are_what_its_steps_make(clone: Path, name: str) -> None:
     """But for times and pids: run after the tutorial's own blocks."""
@@ -196,6 +221,7 @@ def test_the_tutorial_s_pictures_are_what_its_steps_make(clone: Path, name: str)
         texts = ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text")
         return {re.sub(r"[\d.]+", "N", "".join(text.itertext())) for text in texts if text.text}
 
+    assert (clone / "tutorial" / f"{name}.svg").exists(), "made by the tutorial's own blocks: run them with this"
     there = words(ROOT / "docs" / "tutorial" / f"{name}.svg")
     made = words(clone / "tutorial" / f"{name}.svg")
     assert {"store", "web"} <= there and there == made

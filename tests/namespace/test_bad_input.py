@@ -230,17 +230,17 @@ def test_a_reader_that_is_killed_is_named(pidone: Pidone, tmp_path: Path) -> Non
 class TestStderr:
     """pidone's own messages are never worth a stop (E32)."""
 
-    def test_a_full_device(self, pidone: Pidone) -> None:
+    def test_a_full_device(self, pidone: Pidone) -> None:  # E32
         with open("/dev/full", "wb") as full:
             assert pidone.run("--", "/no/such", stderr=full).code == 127
             assert pidone.run("--", "sh", "-c", "kill -9 $$", stderr=full).code == 137
 
-    def test_a_closed_one(self, pidone: Pidone) -> None:
+    def test_a_closed_one(self, pidone: Pidone) -> None:  # E32
         wrap = ("sh", "-c", 'exec 2>&-; exec "$@"', "sh")
         assert pidone.run("--", "/no/such", wrap=wrap).code == 127
         assert pidone.run("-c", "/no/such", wrap=wrap).code == 2
 
-    def test_a_pipe_that_nobody_reads(self, pidone: Pidone) -> None:
+    def test_a_pipe_that_nobody_reads(self, pidone: Pidone) -> None:  # E32
         reading, writing = os.pipe()
         os.close(reading)
         assert pidone.run("--", "/no/such", stderr=writing).code == 127

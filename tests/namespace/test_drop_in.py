@@ -348,8 +348,30 @@ def test_tini_is_a_subreaper_when_it_is_asked_to_be(links: Path, helper: str, op
     assert found == [(bool(options), not options)] * 2
 
 
+@pytest.mark.parametrize("name", ["tini", "catatonit"])
+def test_a_fault_s_signal_kills_theirs_outside_of_a_container_and_not_ours(
+    links: Path, helper: str, name: str, tmp_path: Path
+) -> None:
+    """One of the differences: their program then runs on alone."""
+    ended = []
+    for program in Pair(name, links):
+        command = [*program.program, "--", helper, "app", "a"]
+        init = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert init.stdout is not None and init.stdout.readline() == b"a started\n"
+        app = int(Path(f"/proc/{init.pid}/task/{init.pid}/children").read_text())
+        init.send_signal(signal.SIGSEGV)
+        init.send_signal(signal.SIGUSR1)
+        if program.program[0].startswith("/usr"):
+            ended.append(init.wait(PATIENCE))
+        else:
+            assert init.stdout.readline() == b"a got 10\n"
+        os.kill(app, signal.SIGTERM)
+        ended.append(init.wait(PATIENCE))
+    assert ended == [-signal.SIGSEGV, -signal.SIGSEGV, 0], ended
+
+
 @pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM"])
-def test_tini_s_p_ends_it_with_its_parent(links: Path, helper: str, number: str, tmp_path: Path) -> None:
+def test_tini_s_p_ends_it_with_its_parent(links: Path, helper: str, number: str, tmp_path: Path) -> None:  # E27
     for which, program in enumerate(Pair("tini", links)):
         log = tmp_path / str(which)
         command = [*program.program, "-p", number, "--", helper, "app", f"orphan-of-{which}"]

@@ -206,8 +206,10 @@ class TestUnderAShell:
             yield tty, pidone.program[0] if request.param == "not pid 1" else f"{PYTHON} -m pidone.ctl.main sandbox"
             tty.type("exit")
 
-    def test_ctrl_z_gives_the_shell_its_prompt_and_fg_continues(self, bash: tuple[Tty, str], write: Write) -> None:
-        tty, words = bash  # E26
+    def test_ctrl_z_gives_the_shell_its_prompt_and_fg_continues(  # E26
+        self, bash: tuple[Tty, str], write: Write
+    ) -> None:
+        tty, words = bash
         tty.type(f"{words} -- {PYTHON} {write('app.py', APP)}")
         tty.see("up True")
         for _ in range(2):
