@@ -1,4 +1,4 @@
-"""pidone, called by a link that is named after one of the three, or by `pidone --as NAME`, or as `pidone --pause`."""
+"""pidone, called by a link that is named after one of the three, by `pidone --as NAME`, `--pause` or `--detach`."""
 
 import posix
 import sys
@@ -29,6 +29,8 @@ MISUSE = 1
 
 def main(inherited: "Inherited") -> "NoReturn":
     """Never returns and never raises."""
+    if sys.argv[1:2] == ["--detach"]:
+        detach(inherited)
     guise, arguments = who(sys.argv)
     try:
         asked = reader.read(guise, arguments, posix.environ)
@@ -59,6 +61,21 @@ def who(argv: "list[str]") -> "tuple[Guise, list[str]]":
         there = ", ".join(sorted(GUISES))
         fail("--as wants one of: %s%s" % (there, "; not '%s'" % argv[2] if argv[2:] else ""))
     return GUISES[argv[2]], argv[3:]
+
+
+def detach(inherited: "Inherited") -> "NoReturn":
+    """With all that a Python has: this process is not the one that will be pidone."""
+    if inherited.cwd is not None:
+        posix.chdir(inherited.cwd)
+    inherited.restore_signals()
+    import site
+
+    site.main()
+    from pidone.ctl.detach import main as start
+
+    script = sys.argv[0]
+    program = [sys.executable, "-m", "pidone"] if script.endswith("/__main__.py") else [script]
+    start(program, sys.argv[2:])
 
 
 def fail(text: str) -> "NoReturn":

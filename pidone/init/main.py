@@ -24,7 +24,7 @@ GUISES = ("tini", "tini-static", "docker-init", "dumb-init", "catatonit")
 def main() -> "NoReturn":
     """What the launchers call. Ends the process; never returns and never raises."""
     inherited = Inherited()
-    if sys.argv[0].rpartition("/")[2] in GUISES or sys.argv[1:2] in (["--as"], ["--pause"]):
+    if sys.argv[0].rpartition("/")[2] in GUISES or sys.argv[1:2] in (["--as"], ["--pause"], ["--detach"]):
         from pidone.guise.main import main as in_their_place
 
         in_their_place(inherited)

@@ -39,6 +39,7 @@ CHILD_ONLY = {
         "pidone.desk.loop",
     },
     "init/loop.py": {"pidone.aside.reporter"},
+    "guise/main.py": {"pidone.ctl.detach"},
     "desk/beside.py": {"pidone.aside"},
     "desk/control.py": {"pidone.aside.session"},
 }

@@ -1,0 +1,232 @@
+"""`pidone --detach [OPTIONS] [--] ...`: pidone in the background, for a machine without containers.
+
+The process is made a daemon by python-daemon, and then becomes pidone by exec: what supervises has none of this loaded.
+Who started it waits until that has happened, so every error is still said in front of them, and an exit code of 0 means
+that pidone runs, with its pid in the pid file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pidone.ctl.tell import tell
+from pidone.declare.check import check
+from pidone.declare.parse import parse
+from pidone.declare.read import Wrong, read
+from pidone.declare.resolve import Resolver
+from pidone.desk.control import is_own, places
+from pidone.init import arguments as command_line
+from pidone.init import plan
+
+HELP = """\
+Everything after these options is pidone's own command line: a group's file, or a program.
+The pid file is not taken away at the end: the next start sees that nobody runs any more.
+"""
+
+OPTIONS = ("--pid-file", "--log", "--directory", "--umask", "--keep", "-h", "--help")
+
+#: What an exit code other than 0, and other than wrong usage, says: it could not be done.
+FAILED = 1
+
+
+class Refused(Exception):
+    """str(): why it is not started. code: for our exit."""
+
+    def __init__(self, text: str, code: int = FAILED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def main(program: list[str], words: list[str]) -> NoReturn:
+    """program: what pidone is started with. words: what follows --detach. Never returns and never raises."""
+    try:
+        os._exit(start(program, words))
+    except Refused as refused:
+        tell(f"pidone: {refused}")
+        os._exit(refused.code)
+    except Wrong as wrong:
+        name = os.fsdecode(command_line.read(split(words)[1]).config or b"")
+        for line, text in wrong.errors:
+            tell(f"pidone: {name}:{line}: {text}" if line else f"pidone: {name}: {text}")
+        os._exit(plan.WRONG)
+    except SystemExit as end:  # argparse has said it
+        sys.stdout.flush()
+        os._exit(end.code if isinstance(end.code, int) else plan.WRONG)
+
+
+def start(program: list[str], words: list[str]) -> int:
+    first, own = split(words)
+    wanted = parser().parse_args(first)
+    if os.getpid() == 1:
+        raise Refused("--detach is for a machine without containers: this is PID 1, and its end is the container's")
+    for fd in wanted.keep:
+        if not Path(f"/proc/self/fd/{fd}").exists():
+            raise Refused(f"--keep {fd}: no such descriptor is open", plan.WRONG)
+    own = check_own(own)
+    place = Path(os.path.abspath(wanted.pid_file or default_place()))
+    log = Path(os.path.abspath(wanted.log or place.with_suffix(".log")))
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        become_daemon(writing, wanted, place, log, [*program, *own])
+    os.close(writing)
+    with open(reading, "rb") as answer:
+        said = answer.read().decode("utf-8", "replace")
+    os.waitpid(pid, 0)
+    if not re.fullmatch(r"\d+", said):
+        raise Refused(said or "the daemon ended before it could say why")
+    tell(f"pidone: runs in the background as pid {said}; pid file {place}, log {log}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        prog="pidone --detach", description=(__doc__ or "").partition("\n")[0], epilog=HELP, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter, usage="pidone --detach [OPTIONS] [PIDONE'S OWN ...]",
+    )  # fmt: skip
+    found.add_argument("--pid-file", metavar="FILE", help="default: pidone.pid where the control line's socket is")
+    found.add_argument("--log", metavar="FILE", help="of stdout and stderr, appended to; default: beside the pid file")
+    found.add_argument("--directory", metavar="DIR", help="to work in; default: where it is started")
+    found.add_argument("--umask", type=octal, metavar="MODE", help="such as 022; default: the caller's")
+    found.add_argument("--keep", type=int, action="append", default=[], metavar="FD", help="a descriptor to keep open")
+    return found
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """(options of --detach, pidone's own): the former stand first, so that none of a program's is taken for one."""
+    rest, first = list(words), []
+    while rest and rest[0].partition("=")[0] in OPTIONS:
+        word = rest.pop(0)
+        first.append(word)
+        if "=" not in word and word not in ("-h", "--help"):
+            first += rest[:1]
+            rest[:1] = []
+    return first, rest
+
+
+def octal(text: str) -> int:
+    if not re.fullmatch(r"[0-7]{1,4}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no octal mode, such as 022")
+    return int(text, 8)
+
+
+def default_place() -> Path:
+    """Beside the control line's socket: the first of its places that can be had."""
+    for place in places(os.getuid(), os.environb.get(b"XDG_RUNTIME_DIR")):
+        directory = Path(os.fsdecode(place)).parent
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if is_own(place, os.getuid()) and os.access(directory, os.W_OK):
+            return directory / "pidone.pid"
+    raise Refused("no place for a pid file here; name one with --pid-file", plan.WRONG)
+
+
+def check_own(own: list[str]) -> list[str]:
+    """pidone's own words, its file named from the root. Raises Refused and Wrong for what would be wrong later."""
+    try:
+        read_ = command_line.read(own)
+    except command_line.Usage as usage:
+        raise Refused(str(usage), plan.WRONG) from None
+    if read_.help or read_.version or read_.config is None:
+        return own
+    name = os.path.abspath(os.fsdecode(read_.config))
+    Resolver(check(*parse(read(name))), os.path.dirname(name)).resolve()
+    return ["-c", name, *without_config(own)]
+
+
+def without_config(own: list[str]) -> list[str]:
+    """The command line without its own -c; what follows the options is not looked at."""
+    found: list[str] = []
+    rest = list(own)
+    while rest:
+        word = rest.pop(0)
+        if word in ("-c", "--config"):
+            rest[:1] = []
+        elif word.startswith("--config=") or (word.startswith("-c") and len(word) > 2):
+            continue
+        elif word == "--" or not word.startswith("-"):
+            return [*found, word, *rest]
+        else:
+            found.append(word)
+            if command_line.OPTIONS.get(word, ("", False))[1]:
+                found += rest[:1]
+                rest[:1] = []
+    return found
+
+
+def become_daemon(answer: int, wanted: Any, place: Path, log: Path, command: list[str]) -> NoReturn:
+    """In the child: what is written to `answer` is the daemon's pid, or why there is none."""
+    try:
+        open_daemon(answer, wanted, place, log)
+        os.write(answer, str(os.getpid()).encode())
+        os.execv(command[0], command)
+    except Refused as refused:
+        os.write(answer, str(refused).encode())
+    except Exception as error:  # python-daemon's own, an OSError: one line of each
+        os.write(answer, f"cannot go into the background: {error}".encode())
+    os._exit(FAILED)
+
+
+def open_daemon(answer: int, wanted: Any, place: Path, log: Path) -> None:
+    """Raises Refused where another one runs, and what python-daemon raises."""
+    try:
+        import daemon
+        import daemon.pidfile
+        import lockfile
+    except ImportError as error:
+        raise Refused(f"--detach needs python-daemon ({error}): pip install python-daemon", plan.WRONG) from None
+    for directory in (place.parent, log.parent):
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    lock = daemon.pidfile.TimeoutPIDLockFile(str(place), acquire_timeout=0)
+    clear(place, lock)
+    output = open(log, "ab", buffering=0)  # noqa: SIM115 - for the daemon's life
+    keep = [answer, *wanted.keep]
+    limits = resource.getrlimit(resource.RLIMIT_CORE)
+    context = daemon.DaemonContext(
+        pidfile=lock, stdout=output, stderr=output, files_preserve=keep, signal_map={}, prevent_core=False,
+        umask=mask() if wanted.umask is None else wanted.umask, working_directory=wanted.directory or os.getcwd(),
+        detach_process=True,
+    )  # fmt: skip
+    try:
+        context.open()
+    except (lockfile.AlreadyLocked, lockfile.LockTimeout):
+        raise Refused(f"another start of {place} was faster") from None
+    resource.setrlimit(resource.RLIMIT_CORE, limits)
+    for fd in (0, *wanted.keep):  # python-daemon's stdin is close-on-exec where it was opened as 0
+        os.set_inheritable(fd, True)
+
+
+def clear(place: Path, lock: Any) -> None:
+    """A stale pid file goes; one whose pidone runs refuses."""
+    try:
+        pid = lock.read_pid()
+    except ValueError:
+        pid = None  # nonsense in it
+    if pid is not None and is_pidone(pid):
+        raise Refused(f"already running as pid {pid}, says {place}: stop it first, or name another --pid-file")
+    if place.exists():
+        lock.break_lock()
+
+
+def is_pidone(pid: int) -> bool:
+    """Its number may be a stranger's by now: of pidone is what was started by a file of that name."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(word.rpartition(b"/")[2] in (b"pidone", b"__main__.py") for word in words[:6])
+
+
+def mask() -> int:
+    now = os.umask(0o077)
+    os.umask(now)
+    return now

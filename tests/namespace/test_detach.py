@@ -1,0 +1,190 @@
+"""`pidone --detach`: in the background of a machine without containers, by python-daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import PATIENCE, PYTHON, ROOT, Pidone, until
+
+
+class Background:
+    """Starts pidone with a pid file and a log of this test's; ends what it has started."""
+
+    def __init__(self, program: str, directory: Path) -> None:
+        self.program, self.directory = program, directory
+        self.pid_file, self.log = directory / "p.pid", directory / "p.log"
+        self.pids: list[int] = []
+
+    def start(self, *words: str, program: str | None = None, **options: object) -> subprocess.CompletedProcess[str]:
+        place = ["--pid-file", str(self.pid_file), "--log", str(self.log)]
+        done = subprocess.run(
+            [program or self.program, "--detach", *place, *words], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=PATIENCE, **options,  # type: ignore[call-overload]
+        )  # fmt: skip
+        self.pids += [int(pid) for pid in re.findall(r"background as pid (\d+)", done.stderr)]
+        return done  # type: ignore[no-any-return]
+
+    def pid(self) -> int:
+        return int(self.pid_file.read_text())
+
+    def said(self, words: str) -> str:
+        return str(until(lambda: self.log.exists() and words in self.log.read_text() and self.log.read_text(), words))
+
+    def end(self) -> None:
+        for pid in self.pids:
+            if b"pidone" in command_line(pid):
+                os.kill(pid, signal.SIGTERM)
+                until(lambda at=pid: not command_line(at), "it has ended")
+
+
+def command_line(pid: int) -> bytes:
+    """Empty for one that has ended, zombies included."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture
+def background(pidone: Pidone, tmp_path: Path) -> Iterator[Background]:
+    found = Background(pidone.program[0], tmp_path)
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def group(write: Write, tmp_path: Path, helper: str) -> str:
+    text = f"[group]\ncontrol = '{tmp_path}/c.sock'\n" + process("side", "sidecar", helper, "app", "side")
+    return write("g.toml", text + process("main", "primary", helper, "app", "main"))
+
+
+def test_a_group_runs_in_the_background_and_pidonectl_finds_it(background: Background, group: str) -> None:
+    done = background.start("-c", "g.toml", cwd=Path(group).parent)
+    assert done.returncode == 0 and done.stdout == "" and done.stderr.count("\n") == 1, done
+    assert background.pids == [background.pid()]
+    background.said("main started")
+    command = [PYTHON, "-m", "pidone.ctl.main", "status", "--json", "--socket", f"{Path(group).parent}/c.sock"]
+    status = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
+    assert {one["name"]: one["state"] for one in status["processes"]} == {"side": "running", "main": "running"}
+    os.kill(background.pid(), signal.SIGTERM)
+    log = background.said("side ends")
+    assert [line for line in log.splitlines() if line.endswith("ends")] == ["main ends", "side ends"]
+
+
+def test_a_second_start_is_refused_with_the_pid_of_the_first(background: Background) -> None:
+    assert background.start("sleep", "60").returncode == 0
+    again = background.start("sleep", "60")
+    assert again.returncode == 1 and again.stderr.count("\n") == 1, again
+    assert again.stderr.startswith(f"pidone: already running as pid {background.pid()}, says {background.pid_file}")
+
+
+def test_of_two_at_the_same_time_one_runs(background: Background) -> None:
+    words = [background.program, "--detach", "--pid-file", str(background.pid_file), "sleep", "60"]
+    both = [subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=PATIENCE)[1] for one in both]
+    background.pids += [int(pid) for pid in re.findall(r"background as pid (\d+)", "".join(said))]
+    assert sorted(one.returncode for one in both) == [0, 1] and len(background.pids) == 1, said
+    assert background.pid() == background.pids[0]
+
+
+@pytest.mark.parametrize("stale", ["ended", "a stranger's", "nonsense", "empty"])
+def test_a_stale_pid_file_is_replaced(background: Background, stale: str) -> None:
+    if stale == "ended":
+        background.start("true")
+        pid = background.pids[0]
+        until(lambda: not command_line(pid), "it has ended")
+        assert background.pid() == pid
+    else:
+        text = {"a stranger's": f"{os.getpid()}\n", "nonsense": "pidone\n", "empty": ""}[stale]
+        background.pid_file.write_text(text)
+    done = background.start("sleep", "60")
+    assert done.returncode == 0 and background.pid() == background.pids[-1], done
+
+
+def test_what_the_program_sees_there(background: Background, helper: str, tmp_path: Path) -> None:
+    """A session without a terminal, /dev/null, the log, what was to be kept; signals, limits, umask as the caller's."""
+    reading, writing = os.pipe()
+    other = os.dup(reading)
+    limit = resource.getrlimit(resource.RLIMIT_CORE)
+    before = os.umask(0o027)
+    try:
+        words = ["--keep", str(writing), "--directory", "/var", "--", helper, "dump"]
+        done = background.start(*words, pass_fds=(writing, other))
+    finally:
+        os.umask(before)
+        for fd in (reading, writing, other):
+            os.close(fd)
+    assert done.returncode == 0, done
+    log = background.said("coredump_filter")
+    assert re.search(r"^fd 0: /dev/null ", log, re.M) and re.search(rf"^fd 1: {background.log} ", log, re.M), log
+    assert re.search(rf"^fd {writing}: pipe:", log, re.M) and not re.search(rf"^fd {other}:", log, re.M), log
+    assert "cwd: /var" in log and "Umask:\t0027" in log, log
+    own = re.findall(r"^Sig(?:Blk|Ign):.*$", Path("/proc/self/status").read_text(), re.M)
+    assert next(line for line in own if "SigBlk" in line) in log and "SigIgn:\t0000000000000000" in log, log
+    assert resource.getrlimit(resource.RLIMIT_CORE) == limit
+
+
+def test_umask_and_the_options_of_the_program_are_its_own(background: Background) -> None:
+    done = background.start("--umask=077", "--", "sh", "-c", 'umask; echo "$@"', "sh", "--keep", "1", "--log", "x")
+    assert done.returncode == 0, done
+    background.said("0077\n--keep 1 --log x\n")
+    again = background.start("sh", "-c", 'echo "again $@"; exit 3', "sh", "--umask", "9")
+    assert again.returncode == 0, again
+    background.said("again --umask 9")
+
+
+def test_the_log_is_appended_to(background: Background) -> None:
+    for word in ("one", "two"):
+        background.start("echo", word)
+        background.said(word)
+        until(lambda: not command_line(background.pids[-1]), "it has ended")
+    assert [line for line in background.log.read_text().splitlines() if "pidone" not in line] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["-c", "/nonexistent.toml"], 2, "pidone: /nonexistent.toml: cannot read it: no such file or directory"),
+        (["-Z", "true"], 2, "pidone: unknown option -Z"),
+        (["--umask", "9", "true"], 2, "'9' is no octal mode"),
+        (["--keep", "x", "true"], 2, "invalid int value"),
+        (["--keep", "99", "true"], 2, "pidone: --keep 99: no such descriptor is open"),
+        (["--directory", "/nonexistent", "true"], 1, "pidone: cannot go into the background: "),
+        (["--pid-file", "/proc/x/y", "true"], 1, "pidone: cannot go into the background: "),
+    ],
+)
+def test_what_is_wrong_is_said_in_front_and_nothing_is_left(
+    background: Background, words: list[str], code: int, said: str
+) -> None:
+    done = background.start(*words)
+    assert done.returncode == code and said in done.stderr and "Traceback" not in done.stderr, done
+    assert not background.pids and not background.pid_file.exists(), done
+
+
+def test_a_broken_file_is_said_with_its_line_before_anything_is_left(background: Background, write: Write) -> None:
+    file = write("bad.toml", "[group]\ngrace = 5\n" + process("main", "primary", "true"))
+    done = background.start("-c", file)
+    assert done.returncode == 2 and f"pidone: {file}:2: [group]: grace = 5: wanted is" in done.stderr, done
+    assert not background.pid_file.exists()
+
+
+def test_as_pid_1_it_is_refused(pidone: Pidone) -> None:
+    result = pidone.run("--detach", "true")
+    assert result.code == 1 and result.err.startswith("pidone: --detach is for a machine without containers"), result
+
+
+def test_without_python_daemon_it_says_what_to_install(background: Background, installed: Path) -> None:
+    path = {**os.environ, "PATH": f"{installed}:/usr/bin:/bin"}
+    done = background.start("true", program=str(installed / "pidone"), env=path)
+    assert done.returncode == 1 and "pip install python-daemon" in done.stderr, done
