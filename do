@@ -51,7 +51,7 @@ environment() {
 
 test_packages() {
     packages unshare:util-linux setpriv:util-linux mount:mount pgrep:procps cc:gcc strace:strace \
-        tini:tini dumb-init:dumb-init catatonit:catatonit \
+        tini:tini dumb-init:dumb-init catatonit:catatonit podman:podman crun:crun \
         dockerd:docker.io docker:docker.io debootstrap:debootstrap chromium:chromium chromedriver:chromium-driver
     [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
 }

@@ -1,5 +1,6 @@
 """What a process of a group gets beyond what a single command does: descriptors of its own, an empty message file."""
 
+import _signal
 import posix
 
 from pidone.init.signals import show
@@ -7,12 +8,16 @@ from pidone.init.spawn import Refused
 
 
 class Extras:
-    """message: its termination message's file, or None. placed: descriptors and the numbers they get in the process."""
+    """message: its termination message's file, or None. placed: descriptors and the numbers they get in the process.
 
-    __slots__ = ("message", "placed", "passing")
+    launches: it is to go into the background.
+    """
+
+    __slots__ = ("launches", "message", "placed", "passing")
 
     def __init__(self, message: "bytes | None") -> None:
         self.message = message
+        self.launches = False
         self.placed: "list[tuple[int, int]]" = []
         self.passing: "list[int]" = []
 
@@ -37,9 +42,28 @@ class Extras:
             for fd, number in self.placed:
                 what = "fd = %d" % number
                 answer = place(fd, number, answer)
+            if self.launches:
+                what = "launch"
+                stand_between(answer)
         except OSError as error:
             raise Refused(what, error) from None
         return answer
+
+
+def stand_between(answer: int) -> None:
+    """Return in a child of this process, which waits for it and ends as it does. Raises OSError.
+
+    A program whose parent is PID 1 takes itself for started by init, and stays where it is: sshd, and whatever uses
+    python-daemon. For what is declared to go into the background, pidone's child is not that program but its parent.
+    """
+    pid = posix.fork()
+    if pid == 0:
+        return
+    posix.close(answer)
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    status = posix.waitpid(pid, 0)[1]
+    posix._exit(status >> 8 if status & 0x7F == 0 else 128 + (status & 0x7F))
 
 
 def empty_message(path: bytes) -> None:

@@ -184,6 +184,7 @@ class GroupLoop(Steered):
         if self.group.members[member].role == INIT:
             self.kills = count_kills(self.plan.oom)  # what counts is what happens in its time
         extras = Extras(care.message)
+        extras.launches = care.pid_file is not None
         writing = self.output.writing(member) if self.output is not None else None
         if writing is not None:
             extras.placed += [(writing, 1), (writing, 2)]
@@ -193,7 +194,7 @@ class GroupLoop(Steered):
                 self.lines[reading] = member
                 self.unheard[reading] = 0
                 extras.pass_on(given, spec[1])
-        return extras if extras.placed or care.message is not None else None
+        return extras if extras.placed or extras.launches or care.message is not None else None
 
     def spec(self, member: int, what: str) -> "tuple[str, Any]":
         """(handler, argument) of what goes on beside a member."""

@@ -10,6 +10,7 @@ import pytest
 
 from demos.comparison import play
 from tests.docker.engine import Container, Engine
+from tests.pid1 import ROOT
 
 Run = Callable[..., Container]
 
@@ -39,6 +40,13 @@ def run(engine: Engine, public: Path, helper: str) -> Iterator[Run]:
 def compared(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """With the image of demos/compare: all of its peers, and pidone."""
     play.make_image(engine, tmp_path_factory.mktemp("compared"))
+    return engine
+
+
+@pytest.fixture(scope="session")
+def demos(engine: Engine) -> Engine:
+    """With the image of demos/pod: a Debian with many real programs, and pidone."""
+    engine.build("pidone-demos", file=ROOT / "demos" / "pod" / "Dockerfile")
     return engine
 
 

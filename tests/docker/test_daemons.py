@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+
+import pytest
 
 from tests.conftest import Write
 from tests.docker.conftest import Run, mount
-from tests.docker.engine import Container
+from tests.docker.engine import Container, Engine
 from tests.pid1 import until
 
 NGINX = """
@@ -76,3 +79,108 @@ def test_an_nginx_with_daemon_on_as_the_primary_is_the_container_s_life(run: Run
     pid = daemons(container, 1)[0]
     container.exec("sh", "-c", f"kill -TERM {pid}")
     assert container.end().code == 0
+
+
+# -- three others: sshd, a PostgreSQL by pg_ctl, and a program of python-daemon's
+
+#: Goes into the background as python-daemon's documentation has it; a lock that its former self has left is broken.
+PROGRAM = """
+import os, time
+import daemon, daemon.pidfile
+lock = daemon.pidfile.TimeoutPIDLockFile("/run/web/program.pid", acquire_timeout=0)
+try:
+    os.kill(lock.read_pid() or 0, 0)
+except ProcessLookupError:
+    lock.break_lock()
+with daemon.DaemonContext(pidfile=lock, umask=0o022):
+    time.sleep(1000)
+"""
+
+CLUSTER = """
+[[volume]]
+name  = "data"
+path  = "/srv/data"
+owner = "postgres"
+mode  = "0700"
+
+[[process]]
+name  = "cluster"
+role  = "init"
+user  = "postgres"
+shell = "exec /usr/lib/postgresql/15/bin/initdb -D /srv/data/it -A trust"
+"""
+
+ENTRY = """
+[[volume]]
+name  = "run"
+path  = "/run/web"
+
+[[volume]]
+name = "sshd"
+path = "/run/sshd"
+mode = "0755"
+%s
+[[process]]
+name       = "%s"
+role       = "sidecar"
+daemonizes = true
+%s
+"""
+
+SSHD = """
+command  = ["/usr/sbin/sshd", "-p", "2222", "-o", "PidFile=/run/web/sshd.pid"]
+pid_file = "/run/web/sshd.pid"
+startup  = { tcp = "127.0.0.1:2222", period = "100ms", failure_threshold = 100 }
+"""
+
+POSTGRES = """
+command     = [
+    "/usr/lib/postgresql/15/bin/pg_ctl", "-D", "/srv/data/it", "-o", "-k /srv/data", "-W",
+    "-l", "/srv/data/log", "start",
+]
+user        = "postgres"
+pid_file    = "/srv/data/it/postmaster.pid"
+stop_signal = "SIGINT"
+startup     = { exec = ["pg_isready", "-h", "/srv/data"], period = "200ms", timeout = "2s", failure_threshold = 100 }
+"""
+
+PYTHON = """
+command  = ["python3", "/etc/program.py"]
+pid_file = "/run/web/program.pid"
+startup  = { file = "/run/web/program.pid", period = "100ms" }
+"""
+
+#: name -> (what stands before it, its keys). Who goes into the background closes every descriptor that there could be:
+#: a billion of them, where the engine's own limit is the container's.
+DAEMONS = {
+    "sshd": ("", SSHD + "rlimits = { nofile = 1024 }"),
+    "postgres": (CLUSTER, POSTGRES),
+    "program": ("", PYTHON + "rlimits = { nofile = 1024 }"),
+}
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_it_is_restarted_stopped_and_reported_as_the_declared_process(
+    run: Run, demos: Engine, write: Write, name: str
+) -> None:
+    before, keys = DAEMONS[name]
+    file = write("pidone.toml", ENTRY % (before, name, keys) + MAIN)
+    options = (*mount(file), *mount(write("program.py", PROGRAM), "/etc/program.py"))
+    container = run(*options, "pidone-demos", "-v", "-c", "/etc/pidone.toml")
+    first = started(container, name, 1)
+    container.exec("sh", "-c", f"kill -9 {first}")
+    container.said(f"sidecar {name} (pid {first}) was killed by SIGKILL; restart 1 now")
+    second = started(container, name, 2)
+    assert second != first
+    result, took = container.stop()
+    code = 1 if name == "program" else 0  # python-daemon ends with an exception
+    assert f"{name} (pid {second}) ended with exit code {code}" in result.err, result
+    assert took < 10 and "SIGKILL to" not in result.err, (took, result)
+
+
+def started(container: Container, name: str, count: int) -> int:
+    """The daemon's pid, as pidonectl tells it, once so many instances have started; its pid file's, too."""
+    wanted = rf"pidone: follow of {name}: yes\n(?:.*\n)*?pidone: {name} is running\(started"
+    until(lambda: len(re.findall(wanted, container.logs()[1])) >= count, f"{count} of {name} have started", 60)
+    status = json.loads(container.exec("pidonectl", "status", "--json").text)
+    return next(int(one["pid"]) for one in status["processes"] if one["name"] == name)

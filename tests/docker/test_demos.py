@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +22,9 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def images(engine: Engine) -> Iterator[Engine]:
-    engine.build("pidone-demos", file=ROOT / "demos" / "pod" / "Dockerfile")
-    engine.build("pidone-demo-tomcat", file=ROOT / "config" / "tomcat" / "Dockerfile")
-    yield engine
+def images(demos: Engine) -> Engine:
+    demos.build("pidone-demo-tomcat", file=ROOT / "config" / "tomcat" / "Dockerfile")
+    return demos
 
 
 def run(engine: Engine, name: str, **environment: str) -> Result:

@@ -367,14 +367,14 @@ def test_a_daemon_is_followed_restarted_and_stopped_as_the_process(pod: Pod, tmp
 def test_a_program_of_python_daemon_is_followed(pod: Pod, tmp_path: Path) -> None:
     """The real thing, with its own pid file and its own handling of SIGTERM.
 
-    Left to itself it stays in the foreground where its parent is PID 1, taking that for an init which wants just that.
+    Where its parent is PID 1 it would stay in the foreground, taking that for an init which wants just that.
     """
     script = pod.write(
         "program.py",
         f"""
 import daemon, daemon.pidfile, sys, time
 lock = daemon.pidfile.PIDLockFile("{tmp_path}/d.pid")
-context = daemon.DaemonContext(detach_process=True, pidfile=lock, stdout=sys.stdout)
+context = daemon.DaemonContext(pidfile=lock, stdout=sys.stdout)
 with context:
     print("daemon at work", flush=True)
     while True:

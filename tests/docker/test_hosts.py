@@ -1,0 +1,229 @@
+"""docs/hosts.md: wherever pidone runs, a process sees what it would have seen without it, is stopped, and is reaped."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Write
+from tests.docker.conftest import Run
+from tests.docker.engine import Container, Engine
+from tests.pid1 import PATIENCE, ROOT, UNSHARE, Pidone, Result, until
+
+HELPER = "/t/helper"
+
+#: A profile that forbids what a subreaper needs and PID 1 does not. runc needs it, too, but for no-new-privileges.
+WITHOUT_PRCTL = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["prctl"], "action": "SCMP_ACT_ERRNO"}],
+}
+
+#: row of docs/hosts.md -> options of docker run
+HOSTS: dict[str, list[str]] = {
+    "a plain container": [],
+    "`USER` other than root": ["--user", "daemon"],
+    "an arbitrary uid": ["--user", "4711:815"],
+    "`--read-only`": ["--read-only"],
+    "`--cap-drop ALL`": ["--cap-drop", "ALL"],
+    "`no-new-privileges`": ["--security-opt", "no-new-privileges"],
+    "a seccomp profile without `prctl`": ["--security-opt", "no-new-privileges", "--security-opt", "seccomp=PROFILE"],
+    "all of these": [
+        "--user", "4711:815", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+        "--security-opt", "seccomp=PROFILE",
+    ],
+    "`--pid=host`": ["--pid=host"],
+    "`--pid=container:X`": ["--pid=container:X"],
+    "`docker run --init`": ["--init"],
+}  # fmt: skip
+
+#: There it is not PID 1, and says so.
+BELOW = ("`--pid=host`", "`--pid=container:X`", "`docker run --init`")
+
+
+def same(text: str) -> list[str]:
+    """The probe's lines, but for what two containers never share; below another init it leads no session."""
+    text = re.sub(r"^environment \d+", "environment", text, flags=re.M)
+    text = re.sub(r"(pipe|socket):\[\d+\]|((?:docker|libpod)[-/])[0-9a-f]{64}", r"\1\2", text)
+    return sorted(line for line in text.splitlines() if not line.startswith("leader:"))
+
+
+@pytest.fixture
+def options(request: pytest.FixtureRequest, run: Run, write: Write) -> list[str]:
+    """Of the row, with a profile's path and another container in their places."""
+    found = [word.replace("PROFILE", write("profile.json", json.dumps(WITHOUT_PRCTL))) for word in HOSTS[request.param]]
+    if "--pid=container:X" in found:
+        found = [f"--pid=container:{run('plain', '--', 'sleep', '1000').id}"]
+    return [*found, "--hostname", "same"]
+
+
+@pytest.mark.parametrize("options", HOSTS, indirect=True)
+def test_a_process_sees_what_it_would_have_seen_without_it(
+    run: Run, options: list[str], request: pytest.FixtureRequest
+) -> None:
+    bare = run(*options, "--entrypoint", HELPER, "plain", "dump").end()
+    ours = run(*options, "plain", "--", HELPER, "dump").end()
+    assert bare.code == 0 and ours.code == 0, ours
+    assert same(ours.text) == same(bare.text)
+    below = any(name in request.node.name for name in BELOW)
+    assert ("not pid 1" in ours.err) == below and ours.err.count("\n") == below, ours
+
+
+@pytest.mark.parametrize("options", HOSTS, indirect=True)
+def test_it_is_stopped_with_what_it_has_left_and_keeps_its_code(run: Run, options: list[str]) -> None:
+    script = f"{HELPER} leave x {HELPER} app rest delay=100; exec {HELPER} app main code=5"
+    container = run(*options, "plain", "--", "sh", "-c", script)
+    container.said("main started")
+    container.said("rest started")
+    result, took = container.stop()
+    assert result.code == 5 and took < 8, (took, result)
+    assert [line for line in result.lines if "ends" in line] == ["main ends", "rest ends"], result
+
+
+@pytest.mark.parametrize("options", HOSTS, indirect=True)
+def test_orphans_are_reaped(run: Run, options: list[str]) -> None:
+    container = run(*options, "plain", "--", "sh", "-c", f"{HELPER} orphans 50; exec {HELPER} app main")
+    container.said("main started")
+
+    def zombies() -> list[str]:
+        """Looked at from outside: the children of pidone that have ended."""
+        status = {pid: stat(pid) for pid in container.engine.docker("top", container.id, "-eo", "pid").text.split()[1:]}
+        return [pid for pid, state in status.items() if state == "Z"]
+
+    until(lambda: not zombies(), "no zombie is left")
+
+
+def stat(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def test_where_it_may_be_no_subreaper_it_says_so_and_runs_all_the_same(run: Run, write: Write) -> None:
+    profile = write("profile.json", json.dumps(WITHOUT_PRCTL))
+    careful = ["--init", "--security-opt", "no-new-privileges", "--security-opt", f"seccomp={profile}"]
+    result = run(*careful, "plain", "--", "sh", "-c", "exit 6").end()
+    assert result.code == 6 and "and no subreaper: operation not permitted: orphans will escape" in result.err, result
+
+
+def test_the_orphan_of_a_docker_exec_is_adopted_and_stopped(run: Run) -> None:
+    container = run("plain", "--", HELPER, "app", "main")
+    container.said("main started")
+    client = subprocess.Popen(
+        ["docker", "exec", container.id, "sh", "-c", f"{HELPER} app lost delay=50 >/proc/1/fd/1 & exec sleep 1000"],
+        env=container.engine.environment, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    container.said("lost started")
+    client.kill()
+    client.wait()
+    result, _ = container.stop()
+    assert result.code == 0 and "lost ends" in result.lines, result
+
+
+def without_proc(*command: str) -> Result:
+    """In name spaces of its own, of which /proc is taken away before it starts."""
+    wrap = [
+        UNSHARE,
+        "--pid",
+        "--mount",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-c",
+        'umount -l /proc; exec setsid "$@"',
+        "sh",
+    ]
+    done = subprocess.run([*wrap, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+    return Result(command, done.returncode, done.stdout, done.stderr.decode())
+
+
+def test_without_a_proc_it_is_the_same(pidone: Pidone, helper: str) -> None:
+    bare = without_proc(helper, "dump")
+    ours = without_proc(*pidone.program, "--", helper, "dump")
+    assert same(ours.text) == same(bare.text) and ours.code == bare.code and ours.err == bare.err, ours
+    script = f"{helper} leave x {helper} app rest delay=100; sleep 0.2; exit 5"
+    left = without_proc(*pidone.program, "--", "sh", "-c", script)
+    assert left.code == 5 and "rest ends" in left.lines, left
+
+
+# -- podman
+
+
+class Podman:
+    """A shell in which podman works, and an image with pidone in it; what it had is removed at the end."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def run(self, script: str) -> Result:
+        command = [str(ROOT / "tests" / "docker" / "podman.sh"), "sh", "-euc", script]
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PODMAN_HOME": str(self.home)}
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=200, cwd=self.home
+        )
+        return Result(["podman.sh", script], done.returncode, done.stdout, done.stderr.decode())
+
+
+@pytest.fixture(scope="module")
+def podman(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    missing = [name for name in ("podman", "crun") if not shutil.which(name)]
+    assert not missing, f"this tier needs: apt-get install {' '.join(missing)}"
+    podman = Podman(tmp_path_factory.mktemp("podman"))
+    with Container(engine, "plain", "--", "true") as container:
+        tar = podman.home / "plain.tar"
+        engine.docker("export", "-o", str(tar), container.id, timeout=100)
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    done = podman.run(f"podman import -q -c 'ENV PATH={path}' plain.tar localhost/plain:latest")
+    assert done.code == 0, done
+    tar.unlink()
+    yield podman
+    podman.run("podman pod rm -af; podman rm -af; podman rmi -af")
+
+
+def test_podman_shows_the_same_and_stops_it(podman: Podman, public: Path, helper: str) -> None:
+    shared = f"--network none --hostname same -v {public}:/t:ro localhost/plain:latest"
+    bare = podman.run(f"podman run --rm {shared} {HELPER} dump")
+    ours = podman.run(f"podman run --rm {shared} pidone -- {HELPER} dump")
+    assert bare.code == ours.code == 0 and same(ours.text) == same(bare.text), ours
+    script = (
+        f"podman run -d --name stopped {shared} pidone -- {HELPER} app main code=5 >&2\n"
+        "until podman logs stopped | grep -q 'main started'; do sleep 0.1; done\n"
+        "podman stop -t 8 stopped >&2; podman inspect -f '{{.State.ExitCode}}' stopped; podman logs stopped\n"
+    )
+    stopped = podman.run(script)
+    assert stopped.lines == ["5", "main started", "main got 15", "main ends"], stopped
+
+
+def test_pidone_holds_the_name_spaces_of_a_pod(podman: Podman, public: Path, helper: str) -> None:
+    """As the infra container of a real Pod, whose members share its network and its PID name space."""
+    script = f"""
+podman pod create --name shop --share net,pid --network none --infra-image localhost/plain:latest \\
+    --infra-command 'pidone --pause' >&2
+podman run -d --pod shop --name member -v {public}:/t:ro localhost/plain:latest {HELPER} app member >&2
+until podman logs member | grep -q 'member started'; do sleep 0.1; done
+podman exec member {HELPER} orphans 50 >&2
+until ! podman exec member grep -l 'State:.Z' -r /proc --include=status -s; do sleep 0.1; done
+podman exec member cat /proc/1/cmdline | tr '\\0' ' '; echo
+podman stop -t 8 member >&2
+podman pod stop -t 8 shop >&2
+podman inspect -f '{{{{.State.ExitCode}}}}' member
+podman inspect -f '{{{{.State.ExitCode}}}}' "$(podman pod inspect -f '{{{{.InfraContainerID}}}}' shop)"
+"""
+    result = podman.run(script)
+    assert result.code == 0 and result.lines[-2:] == ["0", "0"] and "pidone --pause" in result.lines[-3], result
+
+
+def test_every_host_has_its_row_and_every_row_its_test() -> None:
+    lines = [line for line in (ROOT / "docs" / "hosts.md").read_text().splitlines() if line.startswith("|")][2:]
+    rows = [(cells[1].strip(), cells[3]) for cells in (line.split("|") for line in lines)]
+    assert [name for name, _ in rows[: len(HOSTS)]] == list(HOSTS), rows
+    source = Path(__file__).read_text()
+    for name, tests in rows[len(HOSTS) :]:
+        named = re.findall(r"`(test_\w+)`", tests)
+        assert named and all(f"def {test}(" in source for test in named), name
