@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import Peers
+from pidone.ctl import pyz as one_file
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
@@ -153,8 +154,8 @@ def start(bench: Bench) -> tuple[Values, Values]:
     return medians(starts), medians(deaths)
 
 
-def ways(bench: Bench) -> Values:
-    """ms from exec of PID 1 to the first instruction of the app, for each way of starting pidone."""
+def ways(bench: Bench) -> tuple[Values, Values]:
+    """For each way to start pidone: ms from exec of PID 1 to the app's first instruction; of one command, USS in kB."""
     place = bench.directory / "ways"
     packages = place / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     packages.mkdir(parents=True)
@@ -167,10 +168,13 @@ def ways(bench: Bench) -> Values:
     compiled = str(shutil.copy(place / "pidone.toml", place / "compiled.toml"))
     compiling = [sys.executable, "-m", "pidone.ctl.main", "check", "--compile", compiled]
     subprocess.run(compiling, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    pyz = place / "pidone.pyz"
+    pyz.write_bytes(one_file.build())
     commands = {
         "floor": [*bench.peers.floor, "pass"],
         "launcher": [*bench.peers.single["pidone"], bench.meter, "now"],
         "pip's script": [script, "--", bench.meter, "now"],
+        "pidone.pyz": [sys.executable, "-I", "-S", str(pyz), "--", bench.meter, "now"],
         "python3 -m pidone": [sys.executable, "-c", module, "--", bench.meter, "now"],
         "launcher, a file": group,
         "launcher, a compiled file": [*group[:-1], compiled],
@@ -184,7 +188,19 @@ def ways(bench: Bench) -> Values:
                 first = (run.lines("now") or [end])[0]
                 if number:  # the first writes the .pyc files
                     rows[name].append((first - run.wait("exec")[0]) / 1e6)
-    return medians(rows)
+    return medians(rows), {name: held(bench, commands[name], path) for name in SINGLY}
+
+
+#: Of `ways` those that run one command.
+SINGLY = ("launcher", "pip's script", "pidone.pyz", "python3 -m pidone")
+
+
+def held(bench: Bench, command: list[str], path: str) -> float:
+    """USS in kB of PID 1 while its app waits."""
+    with bench.running([*command[:-1], "hold"], path=path) as run:
+        run.wait("now")
+        settle(run.pid)
+        return uss(run.pid)
 
 
 def group_start(bench: Bench, count: int) -> Values:

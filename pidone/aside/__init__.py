@@ -16,7 +16,6 @@ suspects   finds who could have sent a process SIGKILL
 reporter   says why it all ended, and writes the report
 gather     what a child of PID 1 knows of it, as the report's document
 proc       what /proc says of a process
-pause      the program of a process that only pauses
 refusal    why a program could not be executed, in words
 usage      what `pidone --help` says
 """

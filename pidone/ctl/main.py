@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from pidone import __version__
-from pidone.ctl import check, exec, follow, launcher, look, report, sandbox, status, steer, top
+from pidone.ctl import check, exec, follow, launcher, look, pyz, report, sandbox, status, steer, top
 from pidone.ctl.line import Unanswered
 from pidone.ctl.tell import tell
 
@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "health": (look.Health, "is all of the group ready? a Docker HEALTHCHECK"),
     "report": (report, "why did it die? what pidone --report has written, as text, picture or page"),
     "launcher": (launcher, "write the fastest launcher of pidone for this interpreter"),
+    "pyz": (pyz, "write all of pidone into one file, for any image with a Python 3.9 or later"),
 }
 
 

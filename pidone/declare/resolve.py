@@ -8,7 +8,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import sys
 
 from pidone.declare import care, memory
 from pidone.declare.read import MOST, Wrong
@@ -164,10 +163,9 @@ class Resolver:
 
 
 def command(entry: Entry) -> list[bytes]:
-    """Of this interpreter, where it pauses: the one that is here at this start."""
+    """None, where it pauses."""
     if "pause" in entry:
-        program = os.path.join(os.path.dirname(os.path.dirname(__file__)), "aside", "pause.py")
-        return [os.fsencode(word) for word in (sys.executable, "-I", "-S", program)]
+        return []
     return [word.encode() for word in entry.get("command") or entry["shell"]]
 
 

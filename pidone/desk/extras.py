@@ -3,21 +3,25 @@
 import _signal
 import posix
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 from pidone.init.signals import show
-from pidone.init.spawn import Refused
+from pidone.init.spawn import Refused, write_file
 
 
 class Extras:
     """message: its termination message's file, or None. placed: descriptors and the numbers they get in the process.
 
-    launches: it is to go into the background.
+    launches: it is to go into the background. pauses: it runs no program.
     """
 
-    __slots__ = ("launches", "message", "placed", "passing")
+    __slots__ = ("launches", "message", "passing", "pauses", "placed")
 
     def __init__(self, message: "bytes | None") -> None:
         self.message = message
-        self.launches = False
+        self.launches = self.pauses = False
         self.placed: "list[tuple[int, int]]" = []
         self.passing: "list[int]" = []
 
@@ -47,7 +51,20 @@ class Extras:
                 stand_between(answer)
         except OSError as error:
             raise Refused(what, error) from None
+        if self.pauses:
+            pause(answer)
         return answer
+
+
+def pause(answer: int) -> "NoReturn":
+    """What `pause = true` runs: nothing. It has every signal blocked from its first moment, and heeds two of them."""
+    posix.close(answer)  # as an exec would
+    try:
+        write_file("/proc/self/comm", b"pause")  # its name in ps and in a report
+    except OSError:
+        pass
+    _signal.sigwait((_signal.SIGINT, _signal.SIGTERM))
+    posix._exit(0)
 
 
 def stand_between(answer: int) -> None:

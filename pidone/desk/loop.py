@@ -185,6 +185,7 @@ class GroupLoop(Steered):
             self.kills = count_kills(self.plan.oom)  # what counts is what happens in its time
         extras = Extras(care.message)
         extras.launches = care.pid_file is not None
+        extras.pauses = not self.plan.processes[member].argv
         writing = self.output.writing(member) if self.output is not None else None
         if writing is not None:
             extras.placed += [(writing, 1), (writing, 2)]
@@ -194,7 +195,7 @@ class GroupLoop(Steered):
                 self.lines[reading] = member
                 self.unheard[reading] = 0
                 extras.pass_on(given, spec[1])
-        return extras if extras.placed or extras.launches or care.message is not None else None
+        return extras if extras.placed or extras.launches or extras.pauses or care.message is not None else None
 
     def spec(self, member: int, what: str) -> "tuple[str, Any]":
         """(handler, argument) of what goes on beside a member."""

@@ -1,0 +1,88 @@
+"""pidone.pyz: all of it in one file, for any image that has a Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pidone.ctl import pyz
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.namespace.test_transparency import seen
+from tests.pid1 import PYTHON, ROOT, Pidone
+
+
+@pytest.fixture(scope="session")
+def file(public: Path) -> Path:
+    """pidone.pyz, in a directory without anything else of pidone's."""
+    directory = public / "one-file"
+    directory.mkdir()
+    path = directory / "pidone.pyz"
+    command = [PYTHON, "-m", "pidone.ctl.main", "pyz", str(path)]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert said.startswith(f"{path}: pidone in one file, ")
+    for name in ("pidonectl", "tini"):
+        (directory / name).symlink_to("pidone.pyz")
+    return path
+
+
+@pytest.fixture(params=["the Python that has made it", "another one"])
+def one(request: pytest.FixtureRequest, file: Path) -> Pidone:
+    """Another version cannot use what this one has compiled, and reads the sources."""
+    python = sys.executable if request.param.startswith("the") else shutil.which("python3", path="/usr/bin:/bin")
+    assert python, "Debian's own python3 is missing"
+    return Pidone(python, "-I", "-S", str(file))
+
+
+def test_a_single_command_sees_what_it_sees_without_it(one: Pidone, helper: str) -> None:
+    assert seen(one.run("--", helper, "dump")) == seen(one.bare(helper, "dump"))
+    assert one.run("--", "sh", "-c", "exit 3").code == 3
+
+
+def test_a_group_runs_from_it_with_all_that_its_children_load(one: Pidone, write: Write, tmp_path: Path) -> None:
+    """The file's reader, probes, the pump, the control line, the report: children that import from the archive."""
+    text = f"[group]\ncontrol = '{tmp_path}/c.sock'\nlog = 'prefix'\n"
+    text += process("side", "sidecar", "sleep", "1000", more="startup = { exec = ['true'], period = '100ms' }")
+    ctl = [PYTHON, "-I", str(Path(one.program[-1]).with_name("pidonectl")), "status", "--json"]
+    text += process("main", "primary", *ctl, "--socket", f"{tmp_path}/c.sock")
+    result = one.run("-c", write("g.toml", text), "--report", str(tmp_path / "report.json"))
+    assert result.code == 0, result
+    lines = [line.removeprefix("main: ") for line in result.lines if line.startswith("main: ")]
+    status = json.loads("\n".join(lines))
+    assert [one["name"] for one in status["processes"]] == ["side", "main"]
+    assert json.loads((tmp_path / "report.json").read_text())["exit_code"] == 0
+
+
+def test_a_pause_and_the_place_of_another_work_from_it(one: Pidone, write: Write, file: Path) -> None:
+    text = process("main", "sidecar", "true", more="restart = 'never'\nessential = true")
+    text += "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
+    assert one.run("-c", write("g.toml", text)).code == 0
+    named = Pidone(*one.program[:-1], str(file.with_name("tini")))
+    assert named.run("-e", "5", "--", "sh", "-c", "exit 5").code == 0
+
+
+def test_it_runs_by_its_own_first_line(file: Path) -> None:
+    path = f"{Path(PYTHON).parent}:/usr/bin:/bin"
+    assert Pidone(str(file)).run("--", "sh", "-c", "exit 4", env={"PATH": path}).code == 4
+    ctl = subprocess.run(
+        [str(file.with_name("pidonectl")), "--version"], env={"PATH": path}, capture_output=True, text=True
+    )
+    assert ctl.returncode == 0 and ctl.stdout.startswith("pidonectl "), ctl
+
+
+def test_the_same_sources_make_the_same_file() -> None:
+    assert pyz.build() == pyz.build()
+
+
+def test_one_that_cannot_be_written_is_one_line() -> None:
+    command = [PYTHON, "-m", "pidone.ctl.main", "pyz", "/nonexistent/pidone.pyz"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ))
+    assert (
+        done.returncode == 1 and done.stderr.count("\n") == 1 and "cannot write /nonexistent/pidone.pyz" in done.stderr
+    )
