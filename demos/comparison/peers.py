@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 #: What the one image of all of them is made of, by debootstrap, as the tests' images are.
-PACKAGES = ["python3", "tini", "dumb-init", "s6", "runit", "supervisor", "systemd-sysv", "dbus"]
+PACKAGES = ["python3", "tini", "dumb-init", "catatonit", "s6", "runit", "supervisor", "systemd-sysv", "dbus"]
 
 #: Where the compiled app.c and a run's files are seen inside.
 APP = "/t/app"

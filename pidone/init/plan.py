@@ -32,9 +32,10 @@ class Process:
     """One declared process.
 
     argv: list of bytes, empty for one that only pauses. env: pairs of bytes put over the container's environment.
-    cwd: bytes, or None for the container's. user: (uid, gid, (group, ...)) or None for PID 1's own. rlimits: ((number, soft, hard), ...).
-    umask, nice, oom_score_adj: int, or None to leave as inherited. stop_signal: int. care: what a group does for it
-    beyond starting it, the fields of `pod.care.Care`; None for a process of which nothing but the defaults is asked.
+    cwd: bytes, or None for the container's. user: (uid, gid, (group, ...)) or None for PID 1's own. rlimits: ((number,
+    soft, hard), ...). umask, nice, oom_score_adj: int, or None to leave as inherited. stop_signal: int. care: what a
+    group does for it beyond starting it, the fields of `pod.care.Care`; None for a process of which nothing but the
+    defaults is asked.
     """
 
     __slots__ = (

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from demos.comparison.play import IMAGE
 from tests.docker.engine import Engine
+from tests.namespace.test_drop_in import ANYWHERE, NAMES, transcript
 from tests.namespace.test_terminal import APP, Tty
 from tests.pid1 import SETSID
 
@@ -61,3 +65,19 @@ def test_a_group_s_primary_has_the_terminal(engine: Engine) -> None:
         assert "job control" not in tty.screen.before
         tty.type("exit 4")
         assert tty.code() == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_the_place_of_another_it_is_as_with_that_one(compared: Engine, public: Path, name: str) -> None:
+    """Debian's own, and pidone, each as PID 1 of docker run -it: foreground, window size, Ctrl-C, Ctrl-\\, the end."""
+    (public / "anywhere.py").write_text(ANYWHERE)
+    run = ["docker", "run", "--rm", "--network", "none", "-it", "-v", f"{public}:/t", IMAGE]
+    os.environ["DOCKER_HOST"] = compared.host  # the client that Tty starts inherits it
+    try:
+        theirs, ours = (
+            transcript(SETSID, "--ctty", *run, *init, "--", "python3", "/t/anywhere.py")
+            for init in ([name], ["pidone", "--as", name])
+        )
+    finally:
+        del os.environ["DOCKER_HOST"]
+    assert theirs == ours and theirs[0] == "up True" and theirs[-1] == "7"
