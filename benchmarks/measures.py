@@ -173,6 +173,7 @@ def ways(bench: Bench) -> tuple[Values, Values]:
     commands = {
         "floor": [*bench.peers.floor, "pass"],
         "launcher": [*bench.peers.single["pidone"], bench.meter, "now"],
+        "as tini": [bench.peers.single["pidone"][0], "--as", "tini", "--", bench.meter, "now"],
         "pip's script": [script, "--", bench.meter, "now"],
         "pidone.pyz": [sys.executable, "-I", "-S", str(pyz), "--", bench.meter, "now"],
         "python3 -m pidone": [sys.executable, "-c", module, "--", bench.meter, "now"],
@@ -192,7 +193,7 @@ def ways(bench: Bench) -> tuple[Values, Values]:
 
 
 #: Of `ways` those that run one command.
-SINGLY = ("launcher", "pip's script", "pidone.pyz", "python3 -m pidone")
+SINGLY = ("launcher", "as tini", "pip's script", "pidone.pyz", "python3 -m pidone")
 
 
 def held(bench: Bench, command: list[str], path: str) -> float:

@@ -14,7 +14,15 @@ from benchmarks.measures import Bench, Values
 Rows = dict[str, Values]
 
 #: The columns of `ways`: not peers, but ways to start pidone.
-WAYS = ("launcher", "pip's script", "pidone.pyz", "python3 -m pidone", "launcher, a file", "launcher, a compiled file")
+WAYS = (
+    "launcher",
+    "as tini",
+    "pip's script",
+    "pidone.pyz",
+    "python3 -m pidone",
+    "launcher, a file",
+    "launcher, a compiled file",
+)
 ORDER = (
     "floor",
     "no init",

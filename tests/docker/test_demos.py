@@ -16,6 +16,7 @@ DEMOS = {path.parent.name: path.parent for path in sorted(ROOT.glob("demos/pod/*
 IN_A_SANDBOX = {
     "helloworld": "main: the api says: hello, world! 512970878052 is divisible by 2",
     "shared-network": "client: its port is taken: address already in use",
+    "co-scheduling": "app: started",
 }
 
 pytestmark = pytest.mark.timeout(300)

@@ -467,6 +467,30 @@ def test_on_a_terminal_all_is_as_with_theirs(pair: Pair, write: Write, leads: bo
     assert theirs[0] == ("up None" if pair.name == "dumb-init" and not leads else "up True")
 
 
+def test_a_shell_has_job_control_as_under_theirs(pair: Pair) -> None:
+    """A bash as PID 1's program. Under catatonit's own, Ctrl-Z does not work: one of the differences."""
+    for program in pair if pair.name != "catatonit" else [pair.ours]:
+        start = [*NAMESPACE[:-1], SETSID, "--ctty"]
+        with Tty(*start, *program.program, "--", "bash", "--norc", "--noprofile", "-i") as tty:
+            tty.see(r"bash-[\d.]+# ")
+            assert "job control" not in tty.screen.before, tty.screen.before
+            tty.type("stty -echo; PS1='<''> '")
+            tty.see("<> ")
+            tty.type("cat")
+            tty.type("is read")
+            tty.see("is read")
+            tty.press("z")
+            tty.see(r"\[1\]\+ +Stopped")
+            tty.see("<> ")
+            tty.type("fg")
+            tty.type("is read again")
+            tty.see("is read again")
+            tty.press("c")
+            tty.see("<> ")
+            tty.type("exit 5")
+            assert tty.code() == 5
+
+
 @pytest.mark.parametrize("options", [[], ["-c"]])
 def test_dumb_init_stops_with_its_program_on_ctrl_z(links: Path, options: list[str]) -> None:
     """With -c under a shell with job control: the prompt comes back, and fg continues both."""

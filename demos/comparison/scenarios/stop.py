@@ -15,6 +15,7 @@ COLUMNS = {
     "the app is told": "yes",
     "the helper is told": "yes",
     "after the app has ended": "yes",
+    "killed": "",
     "buffers lost": "less",
     "exit code": "",
 }
@@ -24,12 +25,14 @@ def play(stage: Stage) -> dict[str, object]:
     stage.start(Day("flush=300", helpers={"helper": ["flush=300"]}))
     stage.happens(lambda: stage.said("helper started"))
     seconds = stage.stop()
+    killed = [name for name in ("main", "helper") if not stage.said(f"{name} flushed")]
     told, flushed = stage.when("helper got 15"), stage.when("main flushed")
     return {
         "seconds": round(seconds, 1),
         "the app is told": stage.said("main got 15"),
         "the helper is told": told is not None,
         "after the app has ended": told > flushed if told and flushed else None,
-        "buffers lost": 2 - stage.said("main flushed") - stage.said("helper flushed"),
+        "killed": ", ".join(killed) or "nobody",
+        "buffers lost": len(killed),
         "exit code": stage.code,
     }

@@ -1,0 +1,88 @@
+"""In the place of another: what is decided, on every order of events; and the command lines, as the table says."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from pidone.guise import asked, show
+from pidone.guise.machine import SIGSTOP, Guised
+from pidone.guise.pause import Pause
+from pidone.guise.table import CATATONIT, DUMB_INIT, GUISES, TINI, TSTP, Guise
+from pidone.init import events, plan
+from pidone.init.machine import OVER
+
+EVENTS = [
+    (events.BEGIN,), (events.EXECED, 0), (events.FAILED, 0, 126, "why"), (events.EXITED, 0, 3, 0, False),
+    (events.EXITED, 0, 0, 9, False), (events.STOPPED, 0), (events.SIGNAL, 15), (events.SIGNAL, TSTP),
+    (events.SIGNAL, 17), (events.DEADLINE,), (events.ALONE,),
+]  # fmt: skip
+
+WORDS = {"tini": ["true"], "dumb-init": ["-r", "15:3", "true"], "catatonit": ["-g", "true"]}
+
+
+def machine(guise: Guise, words: list[str]) -> Guised:
+    wanted = asked.read(guise, words, {})
+    made = plan.single(wanted.command)
+    made.rewrites = dict(wanted.rewrites)
+    return Guised(made, guise, wanted)
+
+
+@pytest.mark.parametrize("guise", [TINI, DUMB_INIT, CATATONIT], ids=lambda guise: guise.name)
+def test_on_every_order_of_events_it_ends_once_and_signals_nobody_who_is_not_there(guise: Guise) -> None:
+    for order in itertools.product(EVENTS, repeat=4):
+        group = machine(guise, WORDS[guise.name])
+        actions = []
+        begun = ended = False
+        for number, event in enumerate(order):
+            taken = group.take(event, float(number))
+            kinds = [action[0] for action in taken]
+            assert events.SWEEP not in kinds and group.deadline is None
+            if events.KILL in kinds:
+                assert begun and not ended, order
+            begun = begun or events.SPAWN in kinds
+            ended = ended or events.EXIT in kinds
+            actions += kinds
+        assert actions.count(events.SPAWN) == (events.BEGIN in [event[0] for event in order]), order
+        assert actions.count(events.EXIT) <= 1 and ended == (group.phase == OVER), order
+
+
+def test_dumb_init_says_farewell_as_its_rewrites_have_it_and_stops_with_its_program() -> None:
+    group = machine(DUMB_INIT, ["-r", "15:3", "true"])
+    group.take((events.BEGIN,), 0.0)
+    assert group.take((events.SIGNAL, TSTP), 0.0) == [(events.KILL, 0, SIGSTOP, False), (events.SUSPEND,)]
+    assert group.take((events.EXITED, 0, 4, 0, False), 0.0) == [
+        (events.KILL, 0, 3, False), (events.EXIT, 4, False),
+    ]  # fmt: skip
+
+
+def test_a_pause_ends_at_two_signals_and_at_nothing_else() -> None:
+    for order in itertools.product(EVENTS, repeat=3):
+        group = Pause()
+        actions = [action for event in order for action in group.take(event, 0.0)]
+        assert actions == ([(events.EXIT, 0, False)] if (events.SIGNAL, 15) in order else []), order
+
+
+def test_every_letter_of_the_table_is_a_field_and_in_its_usage() -> None:
+    for guise in GUISES.values():
+        text = show.usage(guise)
+        for letter, (field, value, _) in guise.options.items():
+            assert field in (*asked.AT_ONCE, *asked.Asked.__slots__) and f"-{letter}" in text
+            assert value is None or field in asked.VALUES
+        for variable, field, _, _ in guise.environment:
+            assert field in asked.Asked.__slots__ and variable in text
+
+
+@pytest.mark.parametrize("guise", [TINI, DUMB_INIT, CATATONIT], ids=lambda guise: guise.name)
+def test_no_command_line_is_more_than_a_misuse(guise: Guise) -> None:
+    """Of all that can be made of these words, four at a time."""
+    letters = [f"-{letter}" for letter in (*guise.options, "Z")]
+    words = [*letters, "-", "--", "---", "--version", "--x=1", "-ve", "prog", "", "3", "15:3", "SIGTERM", "\udcff"]
+    for line in itertools.product(words, repeat=3):
+        try:
+            found = asked.read(guise, list(line), {b"TINI_VERBOSITY": b"x", b"DUMB_INIT_SETSID": b"\xff"})
+        except asked.Misuse as misuse:
+            assert str(misuse)
+        else:
+            assert found.instead or found.command or found.pause, line
