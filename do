@@ -100,7 +100,7 @@ python) # OLDEST VERSION  one of the above
     tiers="tests/pure tests/namespace"
     [ "$2" != "$3" ] || tiers="$tiers tests/pod"
     mkdir -p /run/pidone # each has one of its own: there the control line is looked for
-    said=$(unshare --mount sh -c 'mount -t tmpfs tmpfs /run/pidone && exec "$@"' sh ".venv-$3/bin/python" -m pytest -q -p no:cacheprovider -m "not once" $tiers </dev/null 2>&1) && ended=0 || ended=$?
+    said=$(unshare --mount sh -c 'mount -t tmpfs -o mode=755 tmpfs /run/pidone && exec "$@"' sh ".venv-$3/bin/python" -m pytest -q -p no:cacheprovider --basetemp "/tmp/pidone-tests-$3" -m "not once" $tiers </dev/null 2>&1) && ended=0 || ended=$?
     printf '== Python %s\n%s\n' "$3" "$said"
     exit "$ended"
     ;;

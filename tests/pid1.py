@@ -108,10 +108,22 @@ class Running:
 
         return int(until(look, f"a process with the argument {argument} runs"))
 
+    def kill_all(self) -> None:
+        """PID 1 itself: when unshare has seen its end, nobody of the namespace is left, and its sockets are closed."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        try:
+            pids = children.read_text().split()
+            for pid in pids:
+                os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            pids = []
+        if not pids:
+            self.process.send_signal(signal.SIGKILL)
+
     def end(self, kill: bool = False) -> Result:
         """Wait for its end."""
         if kill:
-            self.process.send_signal(signal.SIGKILL)  # unshare --kill-child takes the namespace with it
+            self.kill_all()
         try:
             out, err = self.process.communicate(timeout=PATIENCE + 10)
         except subprocess.TimeoutExpired:

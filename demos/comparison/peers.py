@@ -1,7 +1,8 @@
-"""The peers, and how each runs the programs of a day, as its own documentation has it for a container.
+"""The peers, and how each runs the programs of a day, as images have it that use it.
 
 Nothing is taught to a peer that it does not do by itself: s6 and runit can be given `finish` scripts, supervisord an
-event listener, tini a start script that waits; what one has then is what one has written, and not the peer.
+event listener, a unit of systemd's `SuccessAction=exit` and `FailureAction=exit`, tini a start script that waits;
+what one has then is what one has written, and not the peer.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def script(directory: Path, day: Day, name: str = "start.sh") -> str:
 
 
 def write(path: Path, text: str) -> str:
-    """Executable; its path inside."""
+    """Executable; its path inside, where it stands in the run's own directory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)
@@ -115,22 +116,21 @@ def supervisord(directory: Path, day: Day) -> Words:
     return [], ["supervisord", "-c", f"{OUT}/supervisord.conf"]
 
 
-def services(directory: Path, day: Day) -> str:
-    """The shell's words that put NAME/run of each into /services; the step, as the core of both has it, in main's."""
+def services(directory: Path, day: Day) -> list[str]:
+    """docker run's words that show NAME/run of each at /services. The step is a line of main's."""
     for name, command in day.commands().items():
         step = f"{shlex.join([APP, *day.init])} || exit 1\n" if day.init and name == "main" else ""
         write(directory / "services" / name / "run", f"#!/bin/sh\n{step}exec {shlex.join(command)}\n")
-    return f"cp -r {OUT}/services/* /services"
+    return ["-v", f"{directory}/services:/services"]
 
 
 def s6(directory: Path, day: Day) -> Words:
-    return ["--tmpfs", "/services:exec"], ["sh", "-c", f"{services(directory, day)}; exec s6-svscan /services"]
+    return services(directory, day), ["s6-svscan", "/services"]
 
 
 def runit(directory: Path, day: Day) -> Words:
-    """runsvdir(8) ends its services on SIGHUP, and not on SIGTERM."""
-    start = f"{services(directory, day)}; exec runsvdir -P /services"
-    return ["--tmpfs", "/services:exec", "--stop-signal", "HUP"], ["sh", "-c", start]
+    """runsvdir(8) ends its services on SIGHUP, and not on SIGTERM. The stages of runit(8) are for whole systems."""
+    return [*services(directory, day), "--stop-signal", "HUP"], ["runsvdir", "-P", "/services"]
 
 
 #: What systemd needs to run at all in a container, and the signal that stops it (systemd(1)).

@@ -64,11 +64,16 @@ HEAD = """\
 
 A container manages one process. Make the app PID 1, and its helpers are nobody's when it dies; make an init of a
 whole system PID 1, and the container reports on that, and not on the app. What follows is what each does on the same
-days, in real containers, with the same small programs ([demos/comparison/app.c](../demos/comparison/app.c)), where
-it is better than pidone as well. Every figure was written here by `demos/compare --write`, and comes from one run of
-it; `./do compare` repeats that on a fresh machine in some ten minutes.
+days, in real containers, with the same small programs ([demos/comparison/app.c](../demos/comparison/app.c)), the
+days on which another does better than pidone included. Every figure was written here by `demos/compare --write`, and
+comes from one run of it; `./do compare` repeats that on a fresh machine in some fifteen minutes.
 
 """
+
+
+TAUGHT = """\
+Nothing was taught to a peer that it does not do by itself: a unit of systemd's can have `FailureAction=exit`, s6 and
+runit `finish` scripts, supervisord an event listener; one has then what one has written"""
 
 
 def page(document: Document) -> str:
@@ -79,7 +84,7 @@ def page(document: Document) -> str:
     text_ += (
         f"Debian's {versions}; Docker {facts['docker']}, Linux {facts['kernel']}, {facts['processors']} processors.\n"
     )
-    text_ += "Nothing was taught to a peer that it does not do by itself"
+    text_ += TAUGHT
     text_ += " ([how each was configured](../demos/comparison/peers.py)).\n"
     for number, name in enumerate(document["results"], 1):
         text_ += f"\n## {number}. {title(SCENARIOS[name])}\n\n{text(SCENARIOS[name])}\n\n"
@@ -117,10 +122,9 @@ def draw(path: Path, name: str, document: Document) -> None:
         counted = any(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
         bars = counted and sense in ("less", "more")
         for place, (peer, value) in enumerate(zip(peers, values)):
-            fill = colour(sense, value, values)
             length = float(value or 0) if bars else 1.0
-            dark = "#1b4f72" if peer == "pidone" else "#aeb6bf"
-            panel.barh(place, length, color=dark if bars else fill, height=0.8 if bars else 0.94)
+            fill = ("#1b4f72" if peer == "pidone" else "#aeb6bf") if bars else colour(sense, value, values)
+            panel.barh(place, length, color=fill, height=0.8 if bars else 0.94)
             said = "error" if "error" in cells[peer] else word(value)
             at = (length, place) if bars else (0.5, place)
             panel.annotate(

@@ -1,10 +1,10 @@
-# What the demos' scripts share. Each is run as `demos/pod/NAME/run`, from anywhere; needs docker, and leaves nothing.
+# What the demos' scripts share. Each is run as `demos/pod/NAME/run`, from anywhere; needs docker, and leaves its image.
 #
 #   say WORDS            what comes now
 #   start [OPTION...] [@ WORD...]  a container of the image with this directory as /demo; OPTIONs are docker run's, WORDs
 #                        after the image's @ its command
 #   inside CMD...        docker exec in it
-#   get URL              its answer, or its status where that is an error
+#   get URL [STATUS]     its answer; fails where its status is another than this, 200 if none is said
 #   until_said WORDS     waits until pidone or one of its processes says so, and shows that line
 #   patiently CMD...     until it succeeds, at most half a minute
 #   check WHAT CMD...    says what is seen, or that it is not, and then ends with 1
@@ -21,8 +21,9 @@ docker version >/dev/null 2>&1 || {
     exit 1
 }
 
-built() {
-    docker image inspect "$1" >/dev/null 2>&1 || docker build -q -t "$1" -f "$2" "$root" >/dev/null
+built() { # anew where a source has changed: all but that comes from docker's cache
+    [ "$image" != "${PIDONE_DEMO_IMAGE:-}" ] || return 0
+    docker build -q -t "$1" -f "$2" "$root" >/dev/null
 }
 
 trap '[ -z "$container" ] || docker rm -f "$container" >/dev/null 2>&1' EXIT
@@ -50,10 +51,11 @@ get() {
     inside python3 -c '
 import sys, urllib.error, urllib.request
 try:
-    with urllib.request.urlopen(sys.argv[1], timeout=5) as answer:
-        print(answer.read().decode(), end="")
+    answer = urllib.request.urlopen(sys.argv[1], timeout=5)
 except urllib.error.HTTPError as error:
-    print(error.code, error.read().decode(), end="")' "$@"
+    answer = error
+print(answer.read().decode(), end="")
+sys.exit(answer.status != int((*sys.argv[2:], 200)[0]))' "$@"
 }
 
 patiently() {

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import resource
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pidone.ctl.pid_file import PidFile
 from pidone.ctl.tell import tell
 from pidone.declare.check import check
 from pidone.declare.parse import parse
@@ -43,10 +43,10 @@ class Refused(Exception):
         self.code = code
 
 
-def main(program: list[str], words: list[str]) -> NoReturn:
-    """program: what pidone is started with. words: what follows --detach. Never returns and never raises."""
+def main(script: str, words: list[str]) -> NoReturn:
+    """script: what this interpreter was given. words: what follows --detach. Never returns and never raises."""
     try:
-        os._exit(start(program, words))
+        os._exit(start(program(script), words))
     except Refused as refused:
         tell(f"pidone: {refused}")
         os._exit(refused.code)
@@ -55,9 +55,21 @@ def main(program: list[str], words: list[str]) -> NoReturn:
         for line, text in wrong.errors:
             tell(f"pidone: {name}:{line}: {text}" if line else f"pidone: {name}: {text}")
         os._exit(plan.WRONG)
+    except OSError as error:  # no fork, a working directory that is gone
+        tell(f"pidone: cannot go into the background: {(error.strerror or str(error)).lower()}")
+        os._exit(FAILED)
     except SystemExit as end:  # argparse has said it
         sys.stdout.flush()
         os._exit(end.code if isinstance(end.code, int) else plan.WRONG)
+
+
+def program(script: str) -> list[str]:
+    """The same again, wherever it is started, whether it is a launcher, pip's script, an archive or a package."""
+    isolated = [sys.executable, "-I", "-S"]
+    if script.endswith("/__main__.py"):
+        root = str(Path(script).resolve().parent.parent)
+        return [*isolated, "-c", f"import sys; sys.path.append({root!r}); from pidone.init.main import main; main()"]
+    return [*isolated, os.path.abspath(script)]
 
 
 def start(program: list[str], words: list[str]) -> int:
@@ -70,20 +82,40 @@ def start(program: list[str], words: list[str]) -> int:
             raise Refused(f"--keep {fd}: no such descriptor is open", plan.WRONG)
     own = check_own(own)
     place = Path(os.path.abspath(wanted.pid_file or default_place()))
+    if not place.name:
+        raise Refused(f"--pid-file {place}: a directory", plan.WRONG)
     log = Path(os.path.abspath(wanted.log or place.with_suffix(".log")))
+    if log == place:
+        raise Refused(f"{place}: the pid file and the log are one; name another --log", plan.WRONG)
+    pid_file = take(place)
     reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+    child = os.fork()
+    if child == 0:
         os.close(reading)
-        become_daemon(writing, wanted, place, log, [*program, *own])
+        become_daemon(writing, wanted, pid_file, log, [*program, *own])
     os.close(writing)
     with open(reading, "rb") as answer:
-        said = answer.read().decode("utf-8", "replace")
-    os.waitpid(pid, 0)
-    if not re.fullmatch(r"\d+", said):
-        raise Refused(said or "the daemon ended before it could say why")
-    tell(f"pidone: runs in the background as pid {said}; pid file {place}, log {log}")
+        pid, _, why = answer.read().decode("utf-8", "backslashreplace").partition("\n")
+    os.waitpid(child, 0)
+    if why or not pid:
+        pid_file.give_up()
+        raise Refused(why or "the daemon ended before it could say why")
+    tell(f"pidone: runs in the background as pid {pid}; pid file {place}, log {log}")
     return 0
+
+
+def take(place: Path) -> PidFile:
+    """Locked, until this process and the one before pidone's exec are gone. Raises Refused."""
+    try:
+        place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        pid_file = PidFile(place)
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise Refused(f"cannot have the pid file {place}: {why}: name another with --pid-file") from None
+    pid = pid_file.running()
+    if pid:
+        raise Refused(f"already running as pid {pid}, says {place}: stop it first, or name another --pid-file")
+    return pid_file
 
 
 def parser() -> argparse.ArgumentParser:
@@ -140,90 +172,42 @@ def check_own(own: list[str]) -> list[str]:
         return own
     name = os.path.abspath(os.fsdecode(read_.config))
     Resolver(check(*parse(read(name))), os.path.dirname(name)).resolve()
-    return ["-c", name, *without_config(own)]
+    options = own[: len(own) - len(read_.command)]
+    if options[-1:] == ["--"]:
+        options.pop()
+    return [*options, "-c", name, *(["--", *map(os.fsdecode, read_.command)] if read_.command else [])]
 
 
-def without_config(own: list[str]) -> list[str]:
-    """The command line without its own -c; what follows the options is not looked at."""
-    found: list[str] = []
-    rest = list(own)
-    while rest:
-        word = rest.pop(0)
-        if word in ("-c", "--config"):
-            rest[:1] = []
-        elif word.startswith("--config=") or (word.startswith("-c") and len(word) > 2):
-            continue
-        elif word == "--" or not word.startswith("-"):
-            return [*found, word, *rest]
-        else:
-            found.append(word)
-            if command_line.OPTIONS.get(word, ("", False))[1]:
-                found += rest[:1]
-                rest[:1] = []
-    return found
-
-
-def become_daemon(answer: int, wanted: Any, place: Path, log: Path, command: list[str]) -> NoReturn:
-    """In the child: what is written to `answer` is the daemon's pid, or why there is none."""
+def become_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path, command: list[str]) -> NoReturn:
+    """In the child: the answer is the daemon's pid, and behind it, or alone, why it is none."""
     try:
-        open_daemon(answer, wanted, place, log)
-        os.write(answer, str(os.getpid()).encode())
+        open_daemon(answer, wanted, pid_file, log)
+        os.write(answer, b"%d\n" % os.getpid())
         os.execv(command[0], command)
     except Refused as refused:
-        os.write(answer, str(refused).encode())
+        os.write(answer, os.fsencode(f"\n{refused}"))
     except Exception as error:  # python-daemon's own, an OSError: one line of each
-        os.write(answer, f"cannot go into the background: {error}".encode())
+        os.write(answer, os.fsencode(f"\ncannot go into the background: {error}"))
     os._exit(FAILED)
 
 
-def open_daemon(answer: int, wanted: Any, place: Path, log: Path) -> None:
-    """Raises Refused where another one runs, and what python-daemon raises."""
+def open_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path) -> None:
+    """Raises Refused, OSError, and what python-daemon raises."""
     try:
         import daemon
-        import daemon.pidfile
-        import lockfile
     except ImportError as error:
-        raise Refused(f"--detach needs python-daemon ({error}): pip install python-daemon", plan.WRONG) from None
-    for directory in (place.parent, log.parent):
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    lock = daemon.pidfile.TimeoutPIDLockFile(str(place), acquire_timeout=0)
-    clear(place, lock)
+        raise Refused(f"--detach needs python-daemon ({error}): pip install python-daemon") from None
+    directory = wanted.directory or os.getcwd()
+    os.chdir(directory)  # before a log is made for nothing
+    log.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     output = open(log, "ab", buffering=0)  # noqa: SIM115 - for the daemon's life
-    keep = [answer, *wanted.keep]
-    limits = resource.getrlimit(resource.RLIMIT_CORE)
-    context = daemon.DaemonContext(
-        pidfile=lock, stdout=output, stderr=output, files_preserve=keep, signal_map={}, prevent_core=False,
-        umask=mask() if wanted.umask is None else wanted.umask, working_directory=wanted.directory or os.getcwd(),
-        detach_process=True,
-    )  # fmt: skip
-    try:
-        context.open()
-    except (lockfile.AlreadyLocked, lockfile.LockTimeout):
-        raise Refused(f"another start of {place} was faster") from None
-    resource.setrlimit(resource.RLIMIT_CORE, limits)
+    daemon.DaemonContext(
+        pidfile=pid_file, stdout=output, stderr=output, files_preserve=[answer, pid_file.fd, *wanted.keep],
+        signal_map={}, prevent_core=False, umask=mask() if wanted.umask is None else wanted.umask,
+        working_directory=directory, detach_process=True,
+    ).open()  # fmt: skip
     for fd in (0, *wanted.keep):  # python-daemon's stdin is close-on-exec where it was opened as 0
         os.set_inheritable(fd, True)
-
-
-def clear(place: Path, lock: Any) -> None:
-    """A stale pid file goes; one whose pidone runs refuses."""
-    try:
-        pid = lock.read_pid()
-    except ValueError:
-        pid = None  # nonsense in it
-    if pid is not None and is_pidone(pid):
-        raise Refused(f"already running as pid {pid}, says {place}: stop it first, or name another --pid-file")
-    if place.exists():
-        lock.break_lock()
-
-
-def is_pidone(pid: int) -> bool:
-    """Its number may be a stranger's by now: of pidone is what was started by a file of that name."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return any(word.rpartition(b"/")[2] in (b"pidone", b"__main__.py") for word in words[:6])
 
 
 def mask() -> int:

@@ -30,7 +30,8 @@ ROOM = ("", "init", *(f"init.{name}" for name in (
 SCRIPT = """\
 #!{interpreter} -IS
 # Written by `pidonectl launcher` for this interpreter. Where that changes, write it again.
-import marshal, posix, sys
+import marshal, posix, sys, _signal
+if callable(_signal.getsignal(2)): _signal.signal(2, _signal.SIG_DFL)
 try:
     f = posix.open({room!r}, 0)
     d = posix.read(f, 1 << 20)
@@ -143,6 +144,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if PACKAGE.parent.is_file():
+        tell(f"pidonectl: this is {PACKAGE.parent}, all of pidone in one file: it needs no launcher")
+        return 1
     path = arguments.path or Path(sys.argv[0]).resolve().with_name("pidone")
     try:
         write(path)

@@ -20,7 +20,8 @@ from pidone.ctl.tell import tell
 FIRST_LINE = b"#!/usr/bin/env -S python3 -I -S\n"
 
 MAIN = """\
-import sys
+import sys, _signal
+if callable(_signal.getsignal(2)): _signal.signal(2, _signal.SIG_DFL)
 if sys.argv[0].rpartition("/")[2].startswith("pidonectl"):
     import site
     site.main()
@@ -35,7 +36,9 @@ WHEN = (2020, 1, 1, 0, 0, 0)
 
 
 def build() -> bytes:
-    """Stored, not compressed: zlib would be one more thing that PID 1 needs."""
+    """Stored, not compressed: zlib would be one more thing that PID 1 needs. Of an archive, the archive."""
+    if PACKAGE.parent.is_file():
+        return PACKAGE.parent.read_bytes()
     out = io.BytesIO()
     out.write(FIRST_LINE)
     with zipfile.ZipFile(out, "a", zipfile.ZIP_STORED) as archive, tempfile.TemporaryDirectory() as directory:

@@ -30,6 +30,8 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> Wrongs:
         yield "pid_file", "pid_file without daemonizes = true; add it, or leave the file out"
     if process.get("daemonizes") and "pid_file" not in process:
         yield "daemonizes", 'daemonizes without pid_file; say where it writes its pid: pid_file = "/run/nginx.pid"'
+    if "pause" in process and (role == INIT or process.get("daemonizes")):
+        yield "pause", "what pauses runs until the group stops, and is no program: not of an init step, not daemonizes"
     hook = process.get("pre_stop")
     if hook and hook["handler"] == "sleep" and hook["argument"] > process.get("grace", grace):
         yield "pre_stop", f"it sleeps longer than the grace of {process.get('grace', grace):g} s (S73)"

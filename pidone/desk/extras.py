@@ -7,21 +7,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-from pidone.init.signals import show
+from pidone.init.signals import ALL, show
 from pidone.init.spawn import Refused, write_file
+
+#: PID 1 has a few descriptors for each process, and each has the lowest number that is free.
+MOST_DESCRIPTORS = 1 << 16
 
 
 class Extras:
     """message: its termination message's file, or None. placed: descriptors and the numbers they get in the process.
 
-    launches: it is to go into the background. pauses: it runs no program.
+    launches: it is to go into the background. pauses: it runs no program, and ends by this signal; 0 for one that does.
     """
 
     __slots__ = ("launches", "message", "passing", "pauses", "placed")
 
     def __init__(self, message: "bytes | None") -> None:
         self.message = message
-        self.launches = self.pauses = False
+        self.launches = False
+        self.pauses = 0
         self.placed: "list[tuple[int, int]]" = []
         self.passing: "list[int]" = []
 
@@ -48,27 +52,27 @@ class Extras:
                 answer = place(fd, number, answer)
             if self.launches:
                 what = "launch"
-                stand_between(answer)
+                stand_between()
         except OSError as error:
             raise Refused(what, error) from None
         if self.pauses:
-            pause(answer)
+            pause(self.pauses)
         return answer
 
 
-def pause(answer: int) -> "NoReturn":
-    """What `pause = true` runs: nothing. It has every signal blocked from its first moment, and heeds two of them."""
-    posix.close(answer)  # as an exec would
+def pause(stop_signal: int) -> "NoReturn":
+    """What `pause = true` runs: nothing. Every signal is blocked from its first moment; it heeds those to end by."""
+    close_rest()
     try:
         write_file("/proc/self/comm", b"pause")  # its name in ps and in a report
     except OSError:
         pass
-    _signal.sigwait((_signal.SIGINT, _signal.SIGTERM))
+    _signal.sigwait((_signal.SIGINT, _signal.SIGTERM, stop_signal))
     posix._exit(0)
 
 
-def stand_between(answer: int) -> None:
-    """Return in a child of this process, which waits for it and ends as it does. Raises OSError.
+def stand_between() -> None:
+    """Return in a child of this process, which waits for it, passes signals on and ends as it does. Raises OSError.
 
     A program whose parent is PID 1 takes itself for started by init, and stays where it is: sshd, and whatever uses
     python-daemon. For what is declared to go into the background, pidone's child is not that program but its parent.
@@ -76,11 +80,37 @@ def stand_between(answer: int) -> None:
     pid = posix.fork()
     if pid == 0:
         return
-    posix.close(answer)
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    close_rest()
+    while True:
+        number = _signal.sigwait(ALL)
+        if number != _signal.SIGCHLD:
+            posix.kill(pid, number)
+        elif posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT) is not None:
+            break
     status = posix.waitpid(pid, 0)[1]
-    posix._exit(status >> 8 if status & 0x7F == 0 else 128 + (status & 0x7F))
+    if status & 0x7F:
+        end_by(status & 0x7F)
+    posix._exit(status >> 8)
+
+
+def end_by(number: int) -> None:
+    """As a process that this signal has killed; without a core of ours beside its own."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    except (ImportError, OSError, ValueError):
+        pass
+    if number not in (_signal.SIGKILL, _signal.SIGSTOP):
+        _signal.signal(number, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (number,))
+    posix.kill(posix.getpid(), number)
+    posix._exit(128 + number)
+
+
+def close_rest() -> None:
+    """What an exec would have closed, and more: PID 1's own descriptors must end with PID 1."""
+    posix.closerange(3, MOST_DESCRIPTORS)
 
 
 def empty_message(path: bytes) -> None:

@@ -185,7 +185,8 @@ class GroupLoop(Steered):
             self.kills = count_kills(self.plan.oom)  # what counts is what happens in its time
         extras = Extras(care.message)
         extras.launches = care.pid_file is not None
-        extras.pauses = not self.plan.processes[member].argv
+        process = self.plan.processes[member]
+        extras.pauses = 0 if process.argv else process.stop_signal
         writing = self.output.writing(member) if self.output is not None else None
         if writing is not None:
             extras.placed += [(writing, 1), (writing, 2)]

@@ -6,8 +6,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.guise.table import Guise
 
-#: Signals that -p of tini knows: by their full names, and no real-time ones.
+#: The last that has a name of its own, and is no real-time one.
 MOST = 31
+
+#: What -p of tini does not know: aliases, and three others.
+UNKNOWN = ("SIGPOLL", "SIGCLD", "SIGIOT", "SIGIO", "SIGSTKFLT", "SIGPWR")
+
+#: Digits of a number that is read.
+LONGEST = 100
 
 #: What ends the reading as soon as it is met.
 AT_ONCE = ("help", "version", "licence")
@@ -20,7 +26,7 @@ class Misuse(Exception):
 class Asked:
     """What was asked for. command: the program's words. instead: help, version or licence, or None.
 
-    loud: tini's verbosity. parent: the signal that comes when the parent dies, or 0.
+    louder: how often -v. loud: what the variable says. parent: the signal that comes when the parent dies, or 0.
     """
 
     __slots__ = (
@@ -33,13 +39,14 @@ class Asked:
         self.instead: "str | None" = None
         self.subreaper = self.reaped = self.group = self.alone = self.pause = False
         self.parent = self.louder = 0
-        self.loud = 1
+        self.loud: "int | None" = None
         self.forgiven: "list[int]" = []
         self.rewrites: "dict[int, int]" = {}
 
     @property
-    def talkative(self) -> bool:
-        return self.loud + self.louder > 1
+    def verbosity(self) -> int:
+        """tini's: 0 is silent, from 2 on each event is said. The variable is stronger than -v."""
+        return 1 + self.louder if self.loud is None else self.loud
 
 
 def read(guise: "Guise", words: "list[str]", environment: "dict[bytes, bytes]") -> Asked:
@@ -117,7 +124,7 @@ def take(guise: "Guise", asked: Asked, letter: str, value: "str | None") -> None
 def take_parent(asked: Asked, value: str) -> None:
     from pidone.init import signals
 
-    known = {name: number for name, number in signals.names().items() if number <= MOST}
+    known = {name: number for name, number in signals.names().items() if number <= MOST and name not in UNKNOWN}
     if value not in known:
         raise Misuse("-p %s: wanted is a signal's full name, such as SIGTERM" % value)
     asked.parent = known[value]
@@ -127,7 +134,7 @@ def take_forgiven(asked: Asked, value: str) -> None:
     """As strtol(3) reads it: space before, a sign. An empty one is tini's 0."""
     text = value.lstrip() or ("0" if not value else "?")
     digits = text[1:] if text[:1] in ("+", "-") else text
-    code = int(text) if digits.isdigit() and digits.isascii() and len(digits) < 9 else -1
+    code = int(text) if digits.isdigit() and digits.isascii() and len(digits) < LONGEST else -1
     if not 0 <= code <= 255:
         raise Misuse("-e %s: wanted is an exit code from 0 to 255" % value)
     asked.forgiven.append(code)
@@ -146,7 +153,7 @@ def scan(text: str) -> "tuple[int | None, str]":
     """(the number that a text begins with, the rest)."""
     text = text.lstrip()
     end = 1 if text[:1] in ("+", "-") else 0
-    while text[end : end + 1].isdigit() and text[end].isascii() and end < 10:
+    while text[end : end + 1].isdigit() and text[end].isascii() and end < LONGEST:
         end += 1
     return (int(text[:end]), text[end:]) if text[:end].lstrip("+-") else (None, text)
 
@@ -160,6 +167,6 @@ def take_environment(guise: "Guise", asked: Asked, environment: "dict[bytes, byt
         if value is None:
             continue
         if how == "number":  # atoi(3): nonsense is 0; and it is stronger than -v
-            asked.loud = (scan(value.decode("ascii", "replace"))[0] or 0) - asked.louder
+            asked.loud = scan(value.decode("ascii", "replace"))[0] or 0
         elif how == "there" or value == how[-1:].encode():
             setattr(asked, field, getattr(asked, field) + 1 if field == "louder" else True)

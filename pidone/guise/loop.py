@@ -3,7 +3,7 @@
 import fcntl
 import posix
 import termios
-from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR, ENOTTY, ENXIO
+from errno import EACCES, ENODEV, ENOENT, ENOEXEC, ENOTDIR, ENOTTY, ENXIO, ESTALE, ETIMEDOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from pidone.init.machine import Machine
     from pidone.init.plan import Process
 
-from pidone.guise.table import OWN_GROUP, OWN_SESSION
+from pidone.guise.table import OWN_GROUP, OWN_SESSION, SIGSTOP
 from pidone.init import spawn
 from pidone.init.loop import Loop
 from pidone.init.signals import show
 
-SIGSTOP = 19
+#: After these execvp(3) goes on to the next element of PATH.
+PASSED_OVER = (EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV, ETIMEDOUT)
 
 
 class Stand:
@@ -95,7 +96,7 @@ def execvp(process: "Process") -> int:
     if not program:
         return ENOENT
     paths = [program] if b"/" in program else [d + b"/" + program if d else program for d in spawn.search_path(process)]
-    seen = ENOENT
+    seen, refused = ENOENT, False
     for path in paths:
         try:
             posix.execv(path, process.argv)
@@ -107,11 +108,10 @@ def execvp(process: "Process") -> int:
             except OSError:
                 pass
             return ENOEXEC
-        if number == EACCES:
-            seen = EACCES
-        elif number not in (ENOENT, ENOTDIR) or len(paths) == 1:
+        if number not in PASSED_OVER:
             return number
-    return seen
+        seen, refused = number, refused or number == EACCES
+    return EACCES if refused else seen
 
 
 class GuisedLoop(Loop):

@@ -12,12 +12,10 @@ if TYPE_CHECKING:
     from pidone.guise.table import Guise
     from pidone.init.plan import Plan
 
-from pidone.guise.table import TSTP, TTIN, TTOU
+from pidone.guise.table import SIGSTOP, TSTP, TTIN, TTOU
 from pidone.init.events import SAY, SIGKILL, SUSPEND
 from pidone.init.machine import RUN
 from pidone.init.single import Single
-
-SIGSTOP = 19
 
 
 class Guised(Single):
@@ -39,7 +37,7 @@ class Guised(Single):
     def failed(self, now: float, index: int, code: int, text: str) -> None:
         if self.phase == RUN:
             self.do(SAY, "cannot start", 0, code, text)
-            self.code = code
+            self.code = self.status_of(code, 0)
             self.exit()
 
     def exited(self, now: float, index: int, code: int, number: int, oom: bool = False) -> None:

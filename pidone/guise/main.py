@@ -29,7 +29,7 @@ MISUSE = 1
 
 def main(inherited: "Inherited") -> "NoReturn":
     """Never returns and never raises."""
-    if sys.argv[1:2] == ["--detach"]:
+    if sys.argv[0].rpartition("/")[2] not in GUISES and sys.argv[1] == "--detach":
         detach(inherited)
     guise, arguments = who(sys.argv)
     try:
@@ -65,17 +65,18 @@ def who(argv: "list[str]") -> "tuple[Guise, list[str]]":
 
 def detach(inherited: "Inherited") -> "NoReturn":
     """With all that a Python has: this process is not the one that will be pidone."""
-    if inherited.cwd is not None:
-        posix.chdir(inherited.cwd)
+    try:
+        if inherited.cwd is not None:
+            posix.chdir(inherited.cwd)
+    except OSError:
+        pass  # what needs it says so
     inherited.restore_signals()
     import site
 
     site.main()
     from pidone.ctl.detach import main as start
 
-    script = sys.argv[0]
-    program = [sys.executable, "-m", "pidone"] if script.endswith("/__main__.py") else [script]
-    start(program, sys.argv[2:])
+    start(sys.argv[0], sys.argv[2:])
 
 
 def fail(text: str) -> "NoReturn":
@@ -85,7 +86,7 @@ def fail(text: str) -> "NoReturn":
 
 def make_loop(guise: "Guise", asked: "Asked", inherited: "Inherited") -> GuisedLoop:
     wanted = Arguments()
-    wanted.verbose = asked.talkative
+    wanted.verbose = asked.verbosity > 1
     if asked.pause:
         return GuisedLoop(Pause(), inherited, Stand(NOWHERE), wanted, guise, asked)
     plan = single(asked.command)
@@ -104,16 +105,19 @@ def adopt(guise: "Guise", asked: "Asked") -> None:
         refused = others.become_subreaper()
         if refused:
             words.say("no subreaper: %s: orphans will escape" % refused)
-    elif guise.subreaper == "asked" and asked.loud > 0:
+    elif guise.subreaper == "asked" and asked.verbosity > 0:
         words.say("not pid 1 (but %d), and no subreaper: orphans will escape; -s would adopt them" % posix.getpid())
 
 
 def die_with_parent(number: int) -> None:
     """Without ctypes it cannot be had: that is said, and worth no refusal."""
+    parent = posix.getppid()
     try:
         import ctypes
 
         if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) == 0:
+            if posix.getppid() != parent:
+                posix.kill(posix.getpid(), number)  # it has died before it was asked for (E27)
             return
         why = posix.strerror(ctypes.get_errno()).lower()
     except (ImportError, OSError, AttributeError) as error:

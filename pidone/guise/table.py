@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-HUP, TRAP, CHLD, TSTP, TTIN, TTOU = 1, 5, 17, 20, 21, 22
+TRAP, CHLD, SIGSTOP, TSTP, TTIN, TTOU = 5, 17, 19, 20, 21, 22
 
 #: What a program does that has run into a fault; tini and catatonit leave them to the kernel (ILL, TRAP, ABRT, ...).
 FAULTS = (4, TRAP, 6, 7, 8, 11, 31)

@@ -32,6 +32,7 @@ inside() {
     return "$code"
 }
 
+[ ! -e /sys/fs/cgroup/cgroup.controllers ] || exec "$@" # of version 2 only: as podman likes it
 if [ "${1:-}" = --inside ]; then
     shift
     inside "$@"

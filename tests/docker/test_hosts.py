@@ -90,19 +90,29 @@ def test_orphans_are_reaped(run: Run, options: list[str]) -> None:
     container = run(*options, "plain", "--", "sh", "-c", f"{HELPER} orphans 50; exec {HELPER} app main")
     container.said("main started")
 
-    def zombies() -> list[str]:
-        """Looked at from outside: the children of pidone that have ended."""
-        status = {pid: stat(pid) for pid in container.engine.docker("top", container.id, "-eo", "pid").text.split()[1:]}
-        return [pid for pid, state in status.items() if state == "Z"]
-
-    until(lambda: not zombies(), "no zombie is left")
+    main = int(container.inspect()["State"]["Pid"])  # pidone, or the init above it
+    until(lambda: not zombies(main), "no zombie is left")
 
 
-def stat(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
+def zombies(top: int) -> list[int]:
+    """Who has ended below this process of ours, and was not waited for; seen from outside."""
+    found, rest = [], [top]
+    while rest:
+        pid = rest.pop()
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            rest += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        except OSError:
+            continue
+        found += [pid] if state == "Z" else []
+    return found
+
+
+def test_a_zombie_that_nobody_waits_for_would_be_seen(run: Run) -> None:
+    """What the check above sees of a PID 1 that reaps nothing."""
+    container = run("--entrypoint", "sh", "plain", "-c", f"{HELPER} orphans 5; exec {HELPER} app main")
+    container.said("main started")
+    assert len(zombies(int(container.inspect()["State"]["Pid"]))) == 5
 
 
 def test_where_it_may_be_no_subreaper_it_says_so_and_runs_all_the_same(run: Run, write: Write) -> None:
@@ -116,12 +126,14 @@ def test_the_orphan_of_a_docker_exec_is_adopted_and_stopped(run: Run) -> None:
     container = run("plain", "--", HELPER, "app", "main")
     container.said("main started")
     client = subprocess.Popen(
-        ["docker", "exec", container.id, "sh", "-c", f"{HELPER} app lost delay=50 >/proc/1/fd/1 & exec sleep 1000"],
+        ["docker", "exec", container.id, "sh", "-c", f"{HELPER} app lost delay=50 >/proc/1/fd/1 & exec sleep 0.2"],
         env=container.engine.environment, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     container.said("lost started")
     client.kill()
     client.wait()
+    find = "for p in /proc/[0-9]*; do grep -q lost $p/cmdline && cut -d' ' -f4 $p/stat; done 2>/dev/null; true"
+    until(lambda: "1" in container.exec("sh", "-c", find).text.split(), "it is PID 1's")
     result, _ = container.stop()
     assert result.code == 0 and "lost ends" in result.lines, result
 
@@ -208,7 +220,10 @@ podman pod create --name shop --share net,pid --network none --infra-image local
 podman run -d --pod shop --name member -v {public}:/t:ro localhost/plain:latest {HELPER} app member >&2
 until podman logs member | grep -q 'member started'; do sleep 0.1; done
 podman exec member {HELPER} orphans 50 >&2
-until ! podman exec member grep -l 'State:.Z' -r /proc --include=status -s; do sleep 0.1; done
+tries=0
+until [ -z "$(podman exec member sh -c 'grep -l "State:.Z" /proc/[0-9]*/status 2>/dev/null; true')" ]; do
+    [ $((tries += 1)) -lt 100 ] && sleep 0.1
+done
 podman exec member cat /proc/1/cmdline | tr '\\0' ' '; echo
 podman stop -t 8 member >&2
 podman pod stop -t 8 shop >&2

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pidone.ctl import pyz
 from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.pid1 import PATIENCE, PYTHON, ROOT, Pidone, until
@@ -89,25 +90,38 @@ def test_a_second_start_is_refused_with_the_pid_of_the_first(background: Backgro
     assert again.stderr.startswith(f"pidone: already running as pid {background.pid()}, says {background.pid_file}")
 
 
-def test_of_two_at_the_same_time_one_runs(background: Background) -> None:
+@pytest.mark.parametrize("stale", [True, False])
+def test_of_many_at_the_same_time_one_runs(background: Background, stale: bool) -> None:
+    if stale:
+        background.pid_file.write_text("999999999\n")
     words = [background.program, "--detach", "--pid-file", str(background.pid_file), "sleep", "60"]
-    both = [subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) for _ in range(2)]
-    said = [one.communicate(timeout=PATIENCE)[1] for one in both]
+    pipes = {"stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    all_of_them = [subprocess.Popen(words, text=True, **pipes) for _ in range(6)]  # type: ignore[call-overload]
+    said = [one.communicate(timeout=PATIENCE)[1] for one in all_of_them]
     background.pids += [int(pid) for pid in re.findall(r"background as pid (\d+)", "".join(said))]
-    assert sorted(one.returncode for one in both) == [0, 1] and len(background.pids) == 1, said
+    assert sorted(one.returncode for one in all_of_them) == [0, 1, 1, 1, 1, 1] and len(background.pids) == 1, said
     assert background.pid() == background.pids[0]
 
 
-@pytest.mark.parametrize("stale", ["ended", "a stranger's", "nonsense", "empty"])
-def test_a_stale_pid_file_is_replaced(background: Background, stale: str) -> None:
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "1000"]) as found:
+        yield found
+        found.kill()
+
+
+@pytest.mark.parametrize("stale", ["ended", "a stranger's", "empty"])
+def test_a_stale_pid_file_is_replaced(background: Background, stale: str, stranger: subprocess.Popen[bytes]) -> None:
     if stale == "ended":
         background.start("true")
         pid = background.pids[0]
         until(lambda: not command_line(pid), "it has ended")
         assert background.pid() == pid
     else:
-        text = {"a stranger's": f"{os.getpid()}\n", "nonsense": "pidone\n", "empty": ""}[stale]
+        text = {"a stranger's": f"{stranger.pid}\n", "empty": ""}[stale]
         background.pid_file.write_text(text)
+        if stale == "a stranger's":  # which has got the number later
+            os.utime(background.pid_file, (0, 0))
     done = background.start("sleep", "60")
     assert done.returncode == 0 and background.pid() == background.pids[-1], done
 
@@ -116,7 +130,6 @@ def test_what_the_program_sees_there(background: Background, helper: str, tmp_pa
     """A session without a terminal, /dev/null, the log, what was to be kept; signals, limits, umask as the caller's."""
     reading, writing = os.pipe()
     other = os.dup(reading)
-    limit = resource.getrlimit(resource.RLIMIT_CORE)
     before = os.umask(0o027)
     try:
         words = ["--keep", str(writing), "--directory", "/var", "--", helper, "dump"]
@@ -132,7 +145,8 @@ def test_what_the_program_sees_there(background: Background, helper: str, tmp_pa
     assert "cwd: /var" in log and "Umask:\t0027" in log, log
     own = re.findall(r"^Sig(?:Blk|Ign):.*$", Path("/proc/self/status").read_text(), re.M)
     assert next(line for line in own if "SigBlk" in line) in log and "SigIgn:\t0000000000000000" in log, log
-    assert resource.getrlimit(resource.RLIMIT_CORE) == limit
+    core = re.findall(r"^Max core file size +(\S+) +(\S+)", Path("/proc/self/limits").read_text(), re.M)[0]
+    assert re.search(rf"Max core file size +{core[0]} +{core[1]} ", log), log
 
 
 def test_umask_and_the_options_of_the_program_are_its_own(background: Background) -> None:
@@ -161,7 +175,8 @@ def test_the_log_is_appended_to(background: Background) -> None:
         (["--keep", "x", "true"], 2, "invalid int value"),
         (["--keep", "99", "true"], 2, "pidone: --keep 99: no such descriptor is open"),
         (["--directory", "/nonexistent", "true"], 1, "pidone: cannot go into the background: "),
-        (["--pid-file", "/proc/x/y", "true"], 1, "pidone: cannot go into the background: "),
+        (["--log", "/nonexistent/x/y/../../../proc/z", "true"], 1, "pidone: cannot go into the background: "),
+        (["--pid-file", "/proc/x/y", "true"], 1, "pidone: cannot have the pid file /proc/x/y: "),
     ],
 )
 def test_what_is_wrong_is_said_in_front_and_nothing_is_left(
@@ -169,7 +184,7 @@ def test_what_is_wrong_is_said_in_front_and_nothing_is_left(
 ) -> None:
     done = background.start(*words)
     assert done.returncode == code and said in done.stderr and "Traceback" not in done.stderr, done
-    assert not background.pids and not background.pid_file.exists(), done
+    assert not background.pids and not background.pid_file.exists() and not background.log.exists(), done
 
 
 def test_a_broken_file_is_said_with_its_line_before_anything_is_left(background: Background, write: Write) -> None:
@@ -177,6 +192,73 @@ def test_a_broken_file_is_said_with_its_line_before_anything_is_left(background:
     done = background.start("-c", file)
     assert done.returncode == 2 and f"pidone: {file}:2: [group]: grace = 5: wanted is" in done.stderr, done
     assert not background.pid_file.exists()
+
+
+@pytest.mark.parametrize("what", ["text", "a device", "a pipe", "a link", "a directory"])
+def test_what_is_no_pid_file_is_left_as_it_is(background: Background, tmp_path: Path, what: str) -> None:
+    path = background.pid_file
+    if what == "text":
+        path.write_text("precious\n")
+    elif what == "a device":
+        os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    elif what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a link":
+        path.symlink_to(tmp_path / "elsewhere")
+    else:
+        path.mkdir()
+    before = path.lstat()
+    done = background.start("sleep", "60")
+    assert done.returncode == 1 and done.stderr.startswith(f"pidone: cannot have the pid file {path}: "), done
+    after = path.lstat()
+    assert (before.st_ino, before.st_mode, before.st_size) == (after.st_ino, after.st_mode, after.st_size)
+    assert not (tmp_path / "elsewhere").exists() and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("/", "a directory"), ("x.log", "are one"), ("\udcff.pid", "runs in the background"), ("a\nb.pid", "runs")],
+)
+def test_odd_places_are_no_traceback(background: Background, tmp_path: Path, place: str, said: str) -> None:
+    command = [background.program, "--detach", "--pid-file", place, "sh", "-c", "exit 0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=PATIENCE)
+    text = done.stderr.decode("utf-8", "replace")
+    assert said in text and "Traceback" not in text, text
+
+
+def test_in_a_directory_that_is_gone_it_says_so(background: Background, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"cd {gone} && rmdir {gone} && exec {background.program} --detach --pid-file x.pid true"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 1 and done.stderr == "pidone: cannot go into the background: no such file or directory\n"
+
+
+@pytest.mark.parametrize("line", ["-vc g.toml", "-gt 5s -c g.toml", "-cg.toml -v", "--config=g.toml"])
+def test_the_file_is_found_from_wherever_it_works(background: Background, group: str, line: str) -> None:
+    done = background.start("--directory", "/var", *line.split(), cwd=Path(group).parent)
+    assert done.returncode == 0, done
+    background.said("main started")
+
+
+def test_its_command_may_replace_the_primary_s(background: Background, group: str) -> None:
+    done = background.start("-c", group, "--", "sh", "-c", 'echo "instead $*"; sleep 1', "sh", "-c", "x")
+    assert done.returncode == 0, done
+    background.said("instead -c x")
+
+
+def test_every_way_to_start_pidone_can_do_it(background: Background, tmp_path: Path, pidone: Pidone) -> None:
+    """By a relative path, as an archive that nobody may execute, as a module."""
+    (tmp_path / "p.pyz").write_bytes(pyz.build())
+    (tmp_path / "link").symlink_to(pidone.program[0])
+    place = ["--pid-file", str(background.pid_file), "--log", str(background.log), "--directory", "/var"]
+    for words in (["./link"], [PYTHON, "p.pyz"], [PYTHON, "-m", "pidone"]):
+        where = ROOT if words[-1] == "pidone" else tmp_path
+        command = [*words, "--detach", *place, "sh", "-c", f"echo by {words[-1]}"]
+        done = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0 and "runs in the background" in done.stderr, done
+        background.said(f"by {words[-1]}")
+        until(lambda: not command_line(background.pid()), "it has ended")
 
 
 def test_as_pid_1_it_is_refused(pidone: Pidone) -> None:

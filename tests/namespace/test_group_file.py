@@ -130,7 +130,8 @@ def test_a_pause_heeds_nothing_but_being_told_to_end(pidone: Pidone, write: Writ
     pause = "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
     with pidone.start("-v", "-c", write("pidone.toml", pause), stderr=subprocess.STDOUT) as run:
         run.line("started infra")
-        status = Path(f"/proc/{run.children()['pause']}/status")
+        pid = until(lambda: run.children().get("pause"), "it has its name")
+        status = Path(f"/proc/{pid}/status")
         until(lambda: "SigBlk:\tfffffffe7ffbbefd" in status.read_text(), "it waits for SIGINT and SIGTERM alone")
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM, signal.SIGRTMIN):
             run.kill(number)

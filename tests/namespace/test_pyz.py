@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import json
 import os
-import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,10 +36,17 @@ def file(public: Path) -> Path:
 
 @pytest.fixture(params=["the Python that has made it", "another one"])
 def one(request: pytest.FixtureRequest, file: Path) -> Pidone:
-    """Another version cannot use what this one has compiled, and reads the sources."""
-    python = sys.executable if request.param.startswith("the") else shutil.which("python3", path="/usr/bin:/bin")
-    assert python, "Debian's own python3 is missing"
-    return Pidone(python, "-I", "-S", str(file))
+    """What another version has compiled this one cannot use, and reads the sources: the magic number is spoilt."""
+    if request.param.startswith("the"):
+        return Pidone(sys.executable, "-I", "-S", str(file))
+    other = file.with_name("other.pyz")
+    magic = importlib.util.MAGIC_NUMBER
+    data = file.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(data)) as made, zipfile.ZipFile(other, "w") as spoilt:
+        for name in made.namelist():
+            content = made.read(name)
+            spoilt.writestr(name, b"\0\0\r\n" + content[4:] if content[:4] == magic else content)
+    return Pidone(sys.executable, "-I", "-S", str(other))
 
 
 def test_a_single_command_sees_what_it_sees_without_it(one: Pidone, helper: str) -> None:
@@ -63,7 +72,7 @@ def test_a_pause_and_the_place_of_another_work_from_it(one: Pidone, write: Write
     text = process("main", "sidecar", "true", more="restart = 'never'\nessential = true")
     text += "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
     assert one.run("-c", write("g.toml", text)).code == 0
-    named = Pidone(*one.program[:-1], str(file.with_name("tini")))
+    named = Pidone(*one.program[:-1], str(file.with_name("tini")))  # by a link to the first of them
     assert named.run("-e", "5", "--", "sh", "-c", "exit 5").code == 0
 
 
@@ -86,3 +95,11 @@ def test_one_that_cannot_be_written_is_one_line() -> None:
     assert (
         done.returncode == 1 and done.stderr.count("\n") == 1 and "cannot write /nonexistent/pidone.pyz" in done.stderr
     )
+
+
+def test_the_file_makes_itself_again_and_no_launcher(file: Path, tmp_path: Path) -> None:
+    ctl = [PYTHON, str(file.with_name("pidonectl"))]
+    assert subprocess.run([*ctl, "pyz", str(tmp_path / "again.pyz")], capture_output=True).returncode == 0
+    assert (tmp_path / "again.pyz").read_bytes() == file.read_bytes()
+    done = subprocess.run([*ctl, "launcher", str(tmp_path / "x")], capture_output=True, text=True)
+    assert done.returncode == 1 and "it needs no launcher" in done.stderr and "Traceback" not in done.stderr, done

@@ -573,6 +573,7 @@ def test_who_floods_its_descriptor_without_a_newline_is_no_longer_heard(pod: Pod
         ("liveness", "[1]", "a table, such as"),
         ("startup", "{ fd = 3 }\nreadiness = { fd = 4 }", "it speaks in one way only"),
         ("readiness", "{ notify = true, success_threshold = 2 }", "no threshold"),
+        ("pause", "true\ndaemonizes = true\npid_file = '/x'", "is no program"),
         ("backoff", "{ initial = '0s' }\nrestart = 'always'", "at least 1ms"),
     ],
 )

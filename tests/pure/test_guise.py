@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from pidone.guise import asked, show
-from pidone.guise.machine import SIGSTOP, Guised
+from pidone.guise.machine import Guised
 from pidone.guise.pause import Pause
-from pidone.guise.table import CATATONIT, DUMB_INIT, GUISES, TINI, TSTP, Guise
+from pidone.guise.table import CATATONIT, DUMB_INIT, GUISES, SIGSTOP, TINI, TSTP, Guise
 from pidone.init import events, plan
 from pidone.init.machine import OVER
 

@@ -1,11 +1,11 @@
 """A helper crashes.
 
-It is killed from outside. Whoever supervises it starts it again, and the app runs on. (s6 and runit wait a second
-after a start before the next one; pidone starts the first time at once, and waits longer each time after that, as a
-Pod does.)
+It has run for two seconds, and is killed from outside. Whoever supervises it starts it again, and the app runs on.
 """
 
 from __future__ import annotations
+
+import time
 
 from demos.comparison.peers import Day
 from demos.comparison.stage import Stage
@@ -16,6 +16,7 @@ COLUMNS = {"it is back": "yes", "after (ms)": "less", "the app runs on": "yes", 
 def play(stage: Stage) -> dict[str, object]:
     stage.start(Day(helpers={"helper": []}))
     stage.happens(lambda: stage.said("helper started"))
+    time.sleep(2)  # who ends at once is made to wait by all of them
     before = stage.find("main")
     died = stage.kill("helper")
     back = stage.happens(lambda: stage.when("helper started", 2), 5)

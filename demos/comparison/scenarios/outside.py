@@ -1,8 +1,8 @@
 """What the platform sees of an app that has failed.
 
 The app, with a helper beside it, fails for good: it exits with 3 every time it is started. Seen is what `docker
-inspect` says eight seconds later, without a policy; whether Docker's own `--restart on-failure` gets its turn; and
-what a HEALTHCHECK that asks the app says.
+inspect` says as soon as the container has ended, or a HEALTHCHECK that asks the app has called it unhealthy; and
+whether Docker's own `--restart on-failure` gets its turn.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """`docker stop`.
 
-The app and its helper each have a buffer that needs 300 ms to be written. Docker gives ten seconds, then it kills; a
-helper that the app still writes to should be told after the app has ended, and not before. (runit's PID 1 tells its
-services and is gone in the same moment: whether one of them hears it before the kernel kills it is chance.)
+The app has a buffer that needs 300 ms to be written, its helper one that needs 400. Docker gives ten seconds, then it
+kills; a helper that the app still writes to should be told after the app has ended, and not before. (`tini -g` would
+tell the helper, and then end with the app, as dumb-init does. runit's PID 1 tells its services and is gone in the
+same moment: whether one of them hears it before the kernel kills it is chance.)
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ COLUMNS = {
 
 
 def play(stage: Stage) -> dict[str, object]:
-    stage.start(Day("flush=300", helpers={"helper": ["flush=300"]}))
+    stage.start(Day("flush=300", helpers={"helper": ["flush=400"]}))
     stage.happens(lambda: stage.said("helper started"))
     seconds = stage.stop()
     killed = [name for name in ("main", "helper") if not stage.said(f"{name} flushed")]
