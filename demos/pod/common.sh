@@ -13,6 +13,7 @@ set -eu
 cd "$(dirname "$0")"
 root=$(cd ../../.. && pwd)
 image=${PIDONE_DEMO_IMAGE:-pidone-demos}
+dockerfile=demos/pod/Dockerfile
 container=
 export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 
@@ -23,7 +24,7 @@ docker version >/dev/null 2>&1 || {
 
 built() { # anew where a source has changed: all but that comes from docker's cache
     [ "$image" != "${PIDONE_DEMO_IMAGE:-}" ] || return 0
-    docker build -q -t "$1" -f "$2" "$root" >/dev/null
+    docker build -q -t "$image" -f "$root/$dockerfile" "$root" >/dev/null
 }
 
 trap '[ -z "$container" ] || docker rm -f "$container" >/dev/null 2>&1' EXIT
@@ -33,7 +34,7 @@ say() { printf '\n# %s\n' "$*"; }
 
 start() {
     [ -z "$container" ] || docker rm -f "$container" >/dev/null
-    built "$image" "$root/demos/pod/Dockerfile"
+    built
     named=
     for word; do
         shift

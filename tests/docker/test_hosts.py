@@ -110,7 +110,10 @@ def zombies(top: int) -> list[int]:
 
 def test_a_zombie_that_nobody_waits_for_would_be_seen(run: Run) -> None:
     """What the check above sees of a PID 1 that reaps nothing."""
-    container = run("--entrypoint", "sh", "plain", "-c", f"{HELPER} orphans 5; exec {HELPER} app main")
+    script = (
+        f"import subprocess; subprocess.run(['{HELPER}', 'orphans', '5']); print('main started', flush=True); input()"
+    )
+    container = run("-i", "--entrypoint", "python3", "plain", "-c", script)
     container.said("main started")
     assert len(zombies(int(container.inspect()["State"]["Pid"]))) == 5
 
