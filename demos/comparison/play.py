@@ -143,6 +143,6 @@ def facts(engine: Engine) -> dict[str, Any]:
     return {
         "versions": dict(sorted(line.split(" ") for line in versions if line)),
         "docker": server,
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "processors": os.cpu_count(),
     }
