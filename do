@@ -3,8 +3,9 @@
 #
 #   ./do hello         the helloworld group, as a real PID 1, in a sandbox
 #   ./do test [...]    every tier of tests; words after it are pytest's
-#   ./do pythons       the pure and namespace tiers on every Python 3.9 to 3.14 that is here, but that of ./do test,
-#                      without what is marked `once`; the Pod's statements on the oldest
+#   ./do pythons       on every Python 3.9 to 3.14 that is here, but that of ./do test, without what is marked `once`:
+#                      the pure and namespace tiers on the oldest and the newest, and the Pod's statements on the
+#                      oldest; on those between the pure tier, and what depends on the interpreter most
 #   ./do explore [S]   the group's machine on every order of events, for S seconds
 #   ./do lint          ruff and mypy
 #   ./do bench [...]   benchmarks/run, with its peers installed
@@ -94,14 +95,16 @@ pythons)
         ".venv-$version/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]' </dev/null
     done
     # Two at a time: these tests wait more than they work.
-    printf '%s\n' "$others" | sed 's/ .*//' | xargs -P 2 -L 1 ./do python "$oldest"
+    newest=$(printf '%s\n' "$others" | sed -n '$s/ .*//p')
+    printf '%s\n' "$others" | sed 's/ .*//' | xargs -P 2 -L 1 ./do python "$oldest" "$newest"
     ;;
-python) # OLDEST VERSION  one of the above
+python) # OLDEST NEWEST VERSION  one of the above
     tiers="tests/pure tests/namespace"
-    [ "$2" != "$3" ] || tiers="$tiers tests/pod"
+    [ "$4" = "$2" ] || [ "$4" = "$3" ] || tiers="tests/pure $(echo tests/namespace/test_{transparency,isolation,exit_codes,pyz}.py)"
+    [ "$4" != "$2" ] || tiers="$tiers tests/pod"
     mkdir -p /run/pidone # each has one of its own: there the control line is looked for
-    said=$(unshare --mount sh -c 'mount -t tmpfs -o mode=755 tmpfs /run/pidone && exec "$@"' sh ".venv-$3/bin/python" -m pytest -q -p no:cacheprovider --basetemp "/tmp/pidone-tests-$3" -m "not once" $tiers </dev/null 2>&1) && ended=0 || ended=$?
-    printf '== Python %s\n%s\n' "$3" "$said"
+    said=$(unshare --mount sh -c 'mount -t tmpfs -o mode=755 tmpfs /run/pidone && exec "$@"' sh ".venv-$4/bin/python" -m pytest -q -p no:cacheprovider --basetemp "/tmp/pidone-tests-$4" -m "not once" $tiers </dev/null 2>&1) && ended=0 || ended=$?
+    printf '== Python %s\n%s\n' "$4" "$said"
     exit "$ended"
     ;;
 explore)

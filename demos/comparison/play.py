@@ -26,7 +26,7 @@ IMAGE = "compared"
 
 #: pidone as an image has it, beside the others.
 DOCKERFILE = """\
-FROM peers
+FROM %s
 COPY pidone /usr/lib/python3/dist-packages/pidone
 RUN python3 -m compileall -q /usr/lib/python3/dist-packages/pidone \\
  && python3 -m pidone.ctl.main launcher /usr/bin/pidone
@@ -52,7 +52,8 @@ def compared() -> Iterator[tuple[Engine, Path]]:
         compile_app(directory / "tools")
         engine = Engine()
         try:
-            make_image(engine, directory / "image")
+            engine.import_base("peers", PACKAGES)
+            make_image(engine, directory / "image", "peers")
             yield engine, directory
         finally:
             engine.stop()
@@ -66,10 +67,10 @@ def compile_app(tools: Path) -> None:
     subprocess.run([compiler, "-O1", "-static", "-o", str(tools / "app"), str(source)], check=True)
 
 
-def make_image(engine: Engine, directory: Path) -> None:
-    engine.import_base("peers", PACKAGES)
+def make_image(engine: Engine, directory: Path, base: str) -> None:
+    """base: an image that has the peers."""
     shutil.copytree(ROOT / "pidone", directory / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
-    (directory / "Dockerfile").write_text(DOCKERFILE)
+    (directory / "Dockerfile").write_text(DOCKERFILE % base)
     engine.build(IMAGE, file=directory / "Dockerfile", directory=directory)
 
 

@@ -9,7 +9,7 @@ from typing import Callable
 import pytest
 
 from demos.comparison import play
-from tests.docker.engine import Container, Engine
+from tests.docker.engine import BASE, Container, Engine
 from tests.pid1 import ROOT
 
 Run = Callable[..., Container]
@@ -39,7 +39,7 @@ def run(engine: Engine, public: Path, helper: str) -> Iterator[Run]:
 @pytest.fixture(scope="session")
 def compared(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """With the image of demos/compare: all of its peers, and pidone."""
-    play.make_image(engine, tmp_path_factory.mktemp("compared"))
+    play.make_image(engine, tmp_path_factory.mktemp("compared"), BASE)
     return engine
 
 

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from demos.comparison.peers import PACKAGES
 from tests.pid1 import PATIENCE, ROOT, Result, until
 
 BASE = "debian:bookworm-slim"
@@ -29,13 +30,13 @@ NEEDS = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootst
 
 
 def packages() -> list[str]:
-    """What all of our Dockerfiles install: the lines after apt-get install."""
+    """What our Dockerfiles install, after apt-get install, and what demos/compare does: one base for all tests."""
     found: list[str] = []
     for file in [DOCKERFILE, *sorted(ROOT.glob("config/*/Dockerfile")), *sorted(ROOT.glob("demos/*/Dockerfile"))]:
         match = re.search(r"apt-get install -y --no-install-recommends((?:\s*\\\n[^&]*)+)", file.read_text())
         assert match, f"{file} installs nothing that this can read"
         found += [name for name in match[1].replace("\\\n", " ").split() if name not in found]
-    return found
+    return found + [name for name in PACKAGES if name not in found]
 
 
 class Engine:

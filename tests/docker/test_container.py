@@ -12,7 +12,7 @@ import pytest
 from pidone.ctl import pyz
 from tests.conftest import Write
 from tests.docker.conftest import Run, mount
-from tests.docker.engine import Engine
+from tests.docker.engine import BASE, Engine
 from tests.namespace.test_signals import process
 from tests.pid1 import until
 
@@ -53,13 +53,13 @@ def test_the_app_sees_what_it_would_see_without_an_init(run: Run, options: list[
     assert dump(run, *name, *options, "plain", "--", HELPER, "dump") == bare
 
 
-def test_one_file_is_all_that_an_image_needs(compared: Engine, tmp_path: Path, run: Run) -> None:
+def test_one_file_is_all_that_an_image_needs(engine: Engine, tmp_path: Path, run: Run) -> None:
     """pidone.pyz, copied into an image that has a Python and nothing of pidone's."""
     (tmp_path / "pidone.pyz").write_bytes(pyz.build())
     (tmp_path / "pidone.pyz").chmod(0o755)
-    lines = 'FROM peers\nCOPY pidone.pyz /usr/local/bin/pidone\nENTRYPOINT ["pidone", "--"]\n'
+    lines = f'FROM {BASE}\nCOPY pidone.pyz /usr/local/bin/pidone\nENTRYPOINT ["pidone", "--"]\n'
     (tmp_path / "Dockerfile").write_text(lines)
-    compared.build("one-file", file=tmp_path / "Dockerfile", directory=tmp_path)
+    engine.build("one-file", file=tmp_path / "Dockerfile", directory=tmp_path)
     name = ("--hostname", "same")
     bare = dump(run, *name, "--entrypoint", HELPER, "one-file", "dump")
     assert dump(run, *name, "one-file", HELPER, "dump") == bare
