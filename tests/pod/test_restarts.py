@@ -261,7 +261,7 @@ def test_after_waits_for_just_those_and_stops_before_them(pod: Pod, tmp_path: Pa
         run.line("main started")
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "quick started", "user started", "startup of slow: yes", "started main")
+    in_order(result, "started quick", "started user", "startup of slow: yes", "started main")
     in_order(result, "main ends", "user got 15", "user ends", "quick got 15")
     assert result.code == 0
 
