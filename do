@@ -99,11 +99,15 @@ pythons)
     printf '%s\n' "$others" | sed 's/ .*//' | xargs -P 2 -L 1 ./do python "$oldest" "$newest"
     ;;
 python) # OLDEST NEWEST VERSION  one of the above
-    tiers="tests/pure tests/namespace"
-    [ "$4" = "$2" ] || [ "$4" = "$3" ] || tiers="tests/pure $(echo tests/namespace/test_{transparency,isolation,exit_codes,pyz}.py)"
-    [ "$4" != "$2" ] || tiers="$tiers tests/pod"
+    case $4 in
+    "$2") tiers=(tests/pure tests/namespace tests/pod) ;;
+    "$3") tiers=(tests/pure tests/namespace) ;;
+    *) tiers=(tests/pure tests/namespace/test_{transparency,isolation,exit_codes,pyz}.py) ;;
+    esac
     mkdir -p /run/pidone # each has one of its own: there the control line is looked for
-    said=$(unshare --mount sh -c 'mount -t tmpfs -o mode=755 tmpfs /run/pidone && exec "$@"' sh ".venv-$4/bin/python" -m pytest -q -p no:cacheprovider --basetemp "/tmp/pidone-tests-$4" -m "not once" $tiers </dev/null 2>&1) && ended=0 || ended=$?
+    own='mount -t tmpfs -o mode=755 tmpfs /run/pidone && exec "$@"'
+    pytest=(".venv-$4/bin/python" -m pytest -q -p no:cacheprovider --basetemp "/tmp/pidone-tests-$4" -m "not once")
+    said=$(unshare --mount sh -c "$own" sh "${pytest[@]}" "${tiers[@]}" </dev/null 2>&1) && ended=0 || ended=$?
     printf '== Python %s\n%s\n' "$4" "$said"
     exit "$ended"
     ;;

@@ -14,7 +14,7 @@ import pytest
 
 from pidone.ctl import launcher
 from tests.docker.engine import BASE, Engine, packages
-from tests.pid1 import NAMESPACE, ROOT, Pidone
+from tests.pid1 import NAMESPACE, ROOT, Pidone, compile_c
 
 Write = Callable[[str, str], str]
 
@@ -82,11 +82,7 @@ def open_to_all(directory: Path) -> None:
 @pytest.fixture(scope="session")
 def helper(public: Path) -> str:
     """The compiled helper.c."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    assert compiler, "the tests need a C compiler: apt-get install gcc libc6-dev"
-    source = Path(__file__).with_name("helper.c")
-    command = [compiler, "-O1", "-Wall", "-Werror", "-static", "-o", str(public / "helper"), str(source)]
-    subprocess.run(command, check=True)
+    compile_c(Path(__file__).with_name("helper.c"), public / "helper")
     return str(public / "helper")
 
 

@@ -54,13 +54,13 @@ class Peer:
         self.program, self.configure, self.what, self.needs = program, configure, what, needs
 
 
-def script(directory: Path, day: Day, name: str = "start.sh") -> str:
+def script(directory: Path, day: Day) -> str:
     """The start script that images have: helpers into the background, and exec of the app."""
     lines = ["#!/bin/sh", "set -e"]
     lines += [shlex.join([APP, *day.init])] if day.init else []
     lines += [f"{shlex.join(command)} &" for name, command in day.commands().items() if name != "main"]
     lines += [f"exec {shlex.join(day.commands()['main'])}"]
-    return write(directory / name, "\n".join(lines) + "\n")
+    return write(directory / "start.sh", "\n".join(lines) + "\n")
 
 
 def write(path: Path, text: str) -> str:

@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from typing import Any
 from demos.comparison.peers import PACKAGES, PEERS
 from demos.comparison.stage import Stage
 from tests.docker.engine import Engine
-from tests.pid1 import ROOT
+from tests.pid1 import ROOT, compile_c
 
 IMAGE = "compared"
 
@@ -60,11 +59,8 @@ def compared() -> Iterator[tuple[Engine, Path]]:
 
 
 def compile_app(tools: Path) -> None:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    assert compiler, "a C compiler is needed: apt-get install gcc libc6-dev"
     tools.mkdir()
-    source = Path(__file__).with_name("app.c")
-    subprocess.run([compiler, "-O1", "-static", "-o", str(tools / "app"), str(source)], check=True)
+    compile_c(Path(__file__).with_name("app.c"), tools / "app")
 
 
 def make_image(engine: Engine, directory: Path, base: str) -> None:

@@ -28,8 +28,8 @@ ASKED = [
 class Process:
     """pid: this machine's. name: what it calls itself, or its program. state: a letter of proc(5)."""
 
-    def __init__(self, pid: int, inner: int, name: str, state: str) -> None:
-        self.pid, self.inner, self.name, self.state = pid, inner, name, state
+    def __init__(self, pid: int, name: str, state: str) -> None:
+        self.pid, self.name, self.state = pid, name, state
 
 
 class Stage:
@@ -162,6 +162,6 @@ def process(pid: int) -> Process | None:
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except OSError:
         return None
-    fields = dict(re.findall(r"^(Name|State|NSpid):\s*(.+)$", status, re.M))
+    fields = dict(re.findall(r"^(Name|State):\s*(.+)$", status, re.M))
     name = f"app {words[1]}" if words[0].endswith("/app") and len(words) > 1 else fields["Name"]
-    return Process(pid, int(fields["NSpid"].split()[-1]), name, fields["State"][0])
+    return Process(pid, name, fields["State"][0])

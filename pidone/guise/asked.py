@@ -116,9 +116,13 @@ def take(guise: "Guise", asked: Asked, letter: str, value: "str | None") -> None
     if field in AT_ONCE:
         asked.instead = field
     elif value is None:
-        setattr(asked, field, getattr(asked, field) + 1 if field == "louder" else True)
+        turn_on(asked, field)
     else:
         VALUES[field](asked, value)
+
+
+def turn_on(asked: Asked, field: str) -> None:
+    setattr(asked, field, asked.louder + 1 if field == "louder" else True)
 
 
 def take_parent(asked: Asked, value: str) -> None:
@@ -169,4 +173,4 @@ def take_environment(guise: "Guise", asked: Asked, environment: "dict[bytes, byt
         if how == "number":  # atoi(3): nonsense is 0; and it is stronger than -v
             asked.loud = scan(value.decode("ascii", "replace"))[0] or 0
         elif how == "there" or value == how[-1:].encode():
-            setattr(asked, field, getattr(asked, field) + 1 if field == "louder" else True)
+            turn_on(asked, field)

@@ -92,12 +92,8 @@ class Exec:
 
 def execvp(process: "Process") -> int:
     """execvp(3), with its way of taking what has no format for a shell script. Returns the errno."""
-    program = process.argv[0]
-    if not program:
-        return ENOENT
-    paths = [program] if b"/" in program else [d + b"/" + program if d else program for d in spawn.search_path(process)]
     seen, refused = ENOENT, False
-    for path in paths:
+    for path in spawn.candidates(process):
         try:
             posix.execv(path, process.argv)
         except OSError as error:

@@ -38,9 +38,8 @@ def main(inherited: "Inherited") -> "NoReturn":
         show.put(2, "pidone: %s: %s\n%s" % (guise.name, misuse, show.usage(guise)))
         posix._exit(MISUSE)
     if asked.instead is not None:
-        posix._exit(
-            0 if show.put(2 if asked.instead in guise.on_stderr else 1, show.instead(guise, asked.instead)) else MISUSE
-        )
+        fd = 2 if asked.instead in guise.on_stderr else 1
+        posix._exit(0 if show.put(fd, show.instead(guise, asked.instead)) else MISUSE)
     if asked.parent:
         die_with_parent(asked.parent)
     if posix.getpid() != 1:
@@ -110,16 +109,12 @@ def adopt(guise: "Guise", asked: "Asked") -> None:
 
 
 def die_with_parent(number: int) -> None:
-    """Without ctypes it cannot be had: that is said, and worth no refusal."""
-    parent = posix.getppid()
-    try:
-        import ctypes
+    """Where it cannot be had that is said, and worth no refusal."""
+    from pidone.init import others
 
-        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) == 0:
-            if posix.getppid() != parent:
-                posix.kill(posix.getpid(), number)  # it has died before it was asked for (E27)
-            return
-        why = posix.strerror(ctypes.get_errno()).lower()
-    except (ImportError, OSError, AttributeError) as error:
-        why = str(error)
-    words.say("no signal %d when the parent dies: %s" % (number, why))
+    parent = posix.getppid()
+    refused = others.prctl(PR_SET_PDEATHSIG, number)
+    if refused:
+        words.say("no signal %d when the parent dies: %s" % (number, refused))
+    elif posix.getppid() != parent:
+        posix.kill(posix.getpid(), number)  # it has died before it was asked for (E27)

@@ -3,10 +3,11 @@
 `catatonit -P` and `pidone --pause`; what Kubernetes and podman call the infra container runs just this.
 """
 
+from pidone.init.events import SIGTERM
 from pidone.init.machine import RUN, Machine
 from pidone.init.plan import Plan
 
-SIGINT, SIGTERM = 2, 15
+SIGINT = 2
 
 
 class Pause(Machine):

@@ -46,12 +46,17 @@ def is_helper(pid: int) -> bool:
 
 
 def become_subreaper() -> "str | None":
-    """Have orphans given to us (prctl(2)). None if it worked, else why not. PID 1 needs neither this nor ctypes."""
+    """Have orphans given to us. None if it worked, else why not. PID 1 does not need this."""
+    return prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def prctl(option: int, value: int) -> "str | None":
+    """prctl(2). None if it worked, else why not: without ctypes it cannot be had."""
     try:
         import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0:
+        if libc.prctl(option, value, 0, 0, 0) == 0:
             return None
         return posix.strerror(ctypes.get_errno()).lower()
     except (ImportError, OSError, AttributeError) as error:

@@ -158,9 +158,7 @@ def set_user(uid: int, gid: int, groups: "tuple[int, ...]") -> None:
 def execute(process: "Process", inherited: "Inherited") -> "tuple[int, str]":
     """exec as execvp does it, in the declared environment (E6). Returns only when it fails: (exit code, words)."""
     program = process.argv[0]
-    paths = [program] if b"/" in program else [d + b"/" + program if d else program for d in search_path(process)]
-    if not program:
-        paths = []
+    paths = candidates(process)
     refused = None  # the first that is there and cannot be run
     inherited.restore_signals()
     for path in paths:
@@ -180,14 +178,18 @@ def execute(process: "Process", inherited: "Inherited") -> "tuple[int, str]":
     return refusal.explain(program, paths, refused)
 
 
-def search_path(process: "Process") -> "list[bytes]":
+def candidates(process: "Process") -> "list[bytes]":
+    """Where its program may be: by PATH, unless it has a slash; nowhere, where it has no name."""
+    program = process.argv[0]
+    if b"/" in program or not program:
+        return [program] if program else []
     path = posix.environ.get(b"PATH")
     for name, value in process.env:
         if name == b"PATH":
             path = value
     if path is None:
         path = (posix.confstr("CS_PATH") or "/bin:/usr/bin").encode()
-    return path.split(b":")
+    return [directory + b"/" + program if directory else program for directory in path.split(b":")]
 
 
 def write_file(path: str, data: bytes) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,32 +15,38 @@ from tests.namespace.test_drop_in import ANYWHERE, NAMES, transcript
 from tests.namespace.test_terminal import APP, Tty
 from tests.pid1 import SETSID
 
+RUN = (SETSID, "--ctty", "docker", "run", "--rm", "--network", "none", "-it")
 
-def interactive(engine: Engine, *arguments: str) -> Tty:
-    os.environ["DOCKER_HOST"] = engine.host  # the client that Tty starts inherits it
+
+@contextmanager
+def client_of(engine: Engine) -> Iterator[None]:
+    """The docker that Tty starts inherits where its engine is."""
+    os.environ["DOCKER_HOST"] = engine.host
     try:
-        return Tty(SETSID, "--ctty", "docker", "run", "--rm", "--network", "none", "-it", *arguments)
+        yield
     finally:
         del os.environ["DOCKER_HOST"]
+
+
+def interactive(engine: Engine, *arguments: str) -> Tty:
+    with client_of(engine):
+        return Tty(*RUN, *arguments)
 
 
 def test_bash_has_job_control(engine: Engine) -> None:  # E24, E25
     with interactive(engine, "plain", "--", "bash", "--norc", "--noprofile") as tty:
         tty.see(r"bash-[\d.]+# ")
         assert "job control" not in tty.screen.before and "pidone" not in tty.screen.before
-        tty.type("stty -echo; PS1='<''> '")
-        tty.see("<> ")
+        tty.own_prompt()
         tty.type("cat")
-        tty.type("is read")
-        tty.see("is read")
+        tty.reads("is read")
         tty.press("z")
         tty.see(r"\[1\]\+ +Stopped +cat")
         tty.see("<> ")
         tty.type("bg")
         tty.see(r"\[1\]\+ +(cat &|Stopped)")
         tty.type("fg")
-        tty.type("is read again")
-        tty.see("is read again")
+        tty.reads("is read again")
         tty.press("c")
         tty.see("<> ")
         tty.type("ps -o pid,ppid,sid,tty,comm 2>/dev/null; exit 5")
@@ -71,13 +79,9 @@ def test_a_group_s_primary_has_the_terminal(engine: Engine) -> None:
 def test_in_the_place_of_another_it_is_as_with_that_one(compared: Engine, public: Path, name: str) -> None:
     """Debian's own, and pidone, each as PID 1 of docker run -it: foreground, window size, Ctrl-C, Ctrl-\\, the end."""
     (public / "anywhere.py").write_text(ANYWHERE)
-    run = ["docker", "run", "--rm", "--network", "none", "-it", "-v", f"{public}:/t", IMAGE]
-    os.environ["DOCKER_HOST"] = compared.host  # the client that Tty starts inherits it
-    try:
+    with client_of(compared):
         theirs, ours = (
-            transcript(SETSID, "--ctty", *run, *init, "--", "python3", "/t/anywhere.py")
+            transcript(*RUN, "-v", f"{public}:/t", IMAGE, *init, "--", "python3", "/t/anywhere.py")
             for init in ([name], ["pidone", "--as", name])
         )
-    finally:
-        del os.environ["DOCKER_HOST"]
     assert theirs == ours and theirs[0] == "up True" and theirs[-1] == "7"

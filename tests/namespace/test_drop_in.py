@@ -21,9 +21,9 @@ import pytest
 from pidone.ctl import launcher
 from pidone.guise.table import GUISES
 from tests.conftest import Write
-from tests.namespace.test_terminal import APP, Tty
+from tests.namespace.test_terminal import APP, ENGINE, Tty
 from tests.namespace.test_transparency import seen
-from tests.pid1 import NAMESPACE, PATIENCE, PYTHON, ROOT, SETSID, UNSHARE, Pidone, Result, Running, until
+from tests.pid1 import PATIENCE, PYTHON, ROOT, SETSID, UNSHARE, Pidone, Result, Running, until
 
 pytestmark = pytest.mark.once
 
@@ -485,7 +485,7 @@ def transcript(*command: str) -> list[str]:
 def test_on_a_terminal_all_is_as_with_theirs(pair: Pair, write: Write, leads: bool) -> None:
     """As PID 1 that leads the terminal's session, as docker run -t has it, and below a shell's."""
     app = write("app.py", ANYWHERE)
-    start = [*NAMESPACE[:-1], SETSID, "--ctty"] if leads else [SETSID, "--ctty", "sh", "-c", '"$@"; exit $?', "sh"]
+    start = ENGINE if leads else [SETSID, "--ctty", "sh", "-c", '"$@"; exit $?', "sh"]
     theirs, ours = (transcript(*start, *program.program, "--", PYTHON, app) for program in pair)
     assert theirs == ours and theirs[-1] == "7"
     assert theirs[0] == ("up None" if pair.name == "dumb-init" and not leads else "up True")
@@ -494,21 +494,17 @@ def test_on_a_terminal_all_is_as_with_theirs(pair: Pair, write: Write, leads: bo
 def test_a_shell_has_job_control_as_under_theirs(pair: Pair) -> None:
     """A bash as PID 1's program. Under catatonit's own, Ctrl-Z does not work: one of the differences."""
     for program in pair if pair.name != "catatonit" else [pair.ours]:
-        start = [*NAMESPACE[:-1], SETSID, "--ctty"]
-        with Tty(*start, *program.program, "--", "bash", "--norc", "--noprofile", "-i") as tty:
+        with Tty(*ENGINE, *program.program, "--", "bash", "--norc", "--noprofile", "-i") as tty:
             tty.see(r"bash-[\d.]+# ")
             assert "job control" not in tty.screen.before, tty.screen.before
-            tty.type("stty -echo; PS1='<''> '")
-            tty.see("<> ")
+            tty.own_prompt()
             tty.type("cat")
-            tty.type("is read")
-            tty.see("is read")
+            tty.reads("is read")
             tty.press("z")
             tty.see(r"\[1\]\+ +Stopped")
             tty.see("<> ")
             tty.type("fg")
-            tty.type("is read again")
-            tty.see("is read again")
+            tty.reads("is read again")
             tty.press("c")
             tty.see("<> ")
             tty.type("exit 5")
@@ -520,18 +516,15 @@ def test_dumb_init_stops_with_its_program_on_ctrl_z(links: Path, options: list[s
     """With -c under a shell with job control: the prompt comes back, and fg continues both."""
     for program in Pair("dumb-init", links):
         with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i") as tty:
-            tty.type("stty -echo; PS1='<''> '")
-            tty.see("<> ")
+            tty.own_prompt()
             tty.type(" ".join([*program.program, *options, "cat"]))
-            tty.type("is read")
-            tty.see("is read")
+            tty.reads("is read")
             if options:
                 tty.press("z")
                 tty.see(r"\[1\]\+ +Stopped")
                 tty.see("<> ")
                 tty.type("fg")
-            tty.type("is read again")
-            tty.see("is read again")
+            tty.reads("is read again")
             tty.press("d")
             tty.see("<> ")
             tty.type("exit 5")
@@ -553,7 +546,7 @@ time.sleep(0.1)
 open({str(log)!r} + ".new", "w").write(" ".join(map(str, sorted(set(got)))))
 os.rename({str(log)!r} + ".new", {str(log)!r})
 """)  # fmt: skip
-        with Tty(*NAMESPACE[:-1], SETSID, "--ctty", *program.program, "--", PYTHON, app) as tty:
+        with Tty(*ENGINE, *program.program, "--", PYTHON, app) as tty:
             tty.see("up")
             tty.hang_up()
             until(log.exists, "the app has been told")

@@ -70,6 +70,16 @@ class Tty:
         """Ctrl and this key."""
         self.screen.send(chr(ord(key.upper()) & 0x1F))
 
+    def own_prompt(self) -> None:
+        """A prompt that nothing else looks like, and no echo of what is typed."""
+        self.type("stty -echo; PS1='<''> '")
+        self.see("<> ")
+
+    def reads(self, words: str) -> None:
+        """A cat in the foreground reads them, and gives them back."""
+        self.type(words)
+        self.see(words)
+
     def resize(self, lines: int, columns: int) -> None:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
@@ -153,8 +163,7 @@ def test_bash_has_job_control(start: Start) -> None:  # E24, E25
     tty = start("--", "bash", "--norc", "--noprofile", "-i")
     tty.see(r"bash-[\d.]+[#$] ")
     assert "job control" not in tty.screen.before and "terminal" not in tty.screen.before
-    tty.type("stty -echo; PS1='<''> '")
-    tty.see("<> ")
+    tty.own_prompt()
     tty.type("sleep 1000")
     until(lambda: tty.foreground() == "sleep", "sleep is in the foreground")
     tty.press("z")
@@ -201,8 +210,7 @@ class TestUnderAShell:
         """(terminal with an interactive shell, the words that start pidone)."""
         with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i", cwd=ROOT) as tty:
             tty.see("# ")
-            tty.type("stty -echo; PS1='<''> '")
-            tty.see("<> ")
+            tty.own_prompt()
             yield tty, pidone.program[0] if request.param == "not pid 1" else f"{PYTHON} -m pidone.ctl.main sandbox"
             tty.type("exit")
 
@@ -261,8 +269,7 @@ class TestSuspended:
     def tty(self, pidone: Pidone, tmp_path: Path, helper: str) -> Iterator[Tty]:
         with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i", cwd=tmp_path) as tty:
             tty.see("# ")
-            tty.type("stty -echo; PS1='<''> '")
-            tty.see("<> ")
+            tty.own_prompt()
             tty.type(f"{pidone.program[0]} -- sh -c 'echo $$ > app; echo up; read x' 2> err")
             tty.see("up")
             tty.press("z")

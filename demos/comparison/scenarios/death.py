@@ -30,9 +30,7 @@ def look(stage: Stage, *app: str, kill: int = 0, names: tuple[str, ...]) -> dict
     else:
         stage.happens(lambda: stage.said("main ends"))
         died = stage.when("main ends") or time.monotonic() * 1000
-    while stage.running() and time.monotonic() * 1000 - died < PATIENCE * 1000:
-        time.sleep(0.002)
-    over = not stage.running()
+    over = stage.ended(PATIENCE)
     took = stage.when_over() - died if over else None
     return {
         "the container ends": over,
