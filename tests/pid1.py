@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 UNSHARE, SETSID = shutil.which("unshare") or "unshare", shutil.which("setsid") or "setsid"
@@ -49,7 +49,8 @@ class Running:
 
     def __init__(self, command: list[str], **options: Any) -> None:
         self.command = command
-        self.seen = b""
+        self.seen = b""  # of stdout
+        self.told = b""  # of stderr
         self.process = subprocess.Popen(
             command, stdin=options.pop("stdin", subprocess.DEVNULL), stdout=options.pop("stdout", subprocess.PIPE),
             stderr=options.pop("stderr", subprocess.PIPE), **options,
@@ -70,17 +71,27 @@ class Running:
 
     def line(self, wanted: str, count: int = 1) -> str:
         """Wait for the `count`-th line of stdout that holds `wanted`."""
-        assert self.process.stdout is not None
+        return self.await_line(self.process.stdout, "seen", wanted, count)
+
+    def said(self, wanted: str, count: int = 1) -> str:
+        """Wait for the `count`-th line of stderr that holds `wanted`: what pidone has done, where an app's own last
+        words come before its end.
+        """
+        return self.await_line(self.process.stderr, "told", wanted, count)
+
+    def await_line(self, stream: IO[bytes] | None, so_far: str, wanted: str, count: int) -> str:
+        assert stream is not None
         end = time.monotonic() + PATIENCE
         while True:
-            found = [line for line in self.seen.decode(errors="replace").splitlines() if wanted in line]
-            if len(found) >= count:
-                return found[count - 1]
-            ready = select.select([self.process.stdout], [], [], max(0.0, end - time.monotonic()))[0]
-            part = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            have: bytes = getattr(self, so_far)
+            found = [line for line in have.decode(errors="replace").splitlines(True) if wanted in line]
+            if len(found) >= count and found[count - 1].endswith("\n"):
+                return found[count - 1].rstrip("\n")
+            ready = select.select([stream], [], [], max(0.0, end - time.monotonic()))[0]
+            part = os.read(stream.fileno(), 65536) if ready else b""
             if not part:
                 raise AssertionError(f"no line with {wanted!r} came: {self.end(kill=True)}")
-            self.seen += part
+            setattr(self, so_far, have + part)
 
     def kill(self, number: int) -> None:
         """Send PID 1 a signal from outside of its namespace, as an engine does."""
@@ -130,9 +141,8 @@ class Running:
             self.process.kill()
             out, err = self.process.communicate()
             err = (err or b"") + b"\n(the test lost its patience)"
-        return Result(
-            self.command, self.process.returncode, self.seen + (out or b""), (err or b"").decode("utf-8", "replace")
-        )
+        told = (self.told + (err or b"")).decode("utf-8", "replace")
+        return Result(self.command, self.process.returncode, self.seen + (out or b""), told)
 
 
 def compile_c(source: Path, to: Path) -> None:
