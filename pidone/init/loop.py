@@ -126,11 +126,12 @@ class Loop:
                     self.note("stopped", member, pid)
                     self.feed((STOPPED, member))
                 continue
+            if self.answers:
+                self.read_answers()  # that of an exec comes before the ends it explains, or has led to
             if member is None:
                 self.undeclared(pid, code, number, what == reap.CORE)
                 reap.bury(pid)
                 continue
-            self.read_answers()  # the answer comes before the exit it explains
             if pid in self.members:
                 # still a zombie: its process group can be signalled
                 self.feed(self.ending(member, pid, code, number, what == reap.CORE))

@@ -153,6 +153,7 @@ def test_umask_and_the_options_of_the_program_are_its_own(background: Background
     done = background.start("--umask=077", "--", "sh", "-c", 'umask; echo "$@"', "sh", "--keep", "1", "--log", "x")
     assert done.returncode == 0, done
     background.said("0077\n--keep 1 --log x\n")
+    until(lambda: not command_line(background.pids[-1]), "it has ended")
     again = background.start("sh", "-c", 'echo "again $@"; exit 3', "sh", "--umask", "9")
     assert again.returncode == 0, again
     background.said("again --umask 9")

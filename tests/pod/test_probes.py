@@ -458,7 +458,7 @@ def python(pod: Pod, write: Any, script: str, role: str = "primary", name: str =
 
 def test_notify_says_when_it_has_started_and_when_it_stops(pod: Pod, write: Any) -> None:
     side = python(
-        pod, write, 'say("STATUS=warming up"); time.sleep(0.1); say("X=1\\nREADY=1"); time.sleep(0.1)\n'
+        pod, write, 'say("STATUS=warming up"); time.sleep(0.3); say("X=1\\nREADY=1"); time.sleep(0.1)\n'
         'say("STOPPING=1"); time.sleep(60)', "sidecar", "side",
         startup="{ notify = true }", readiness="{ notify = true }",
     )  # fmt: skip
@@ -466,7 +466,8 @@ def test_notify_says_when_it_has_started_and_when_it_stops(pod: Pod, write: Any)
         run.line("main started")
         run.line("side is running(started, not ready)")
         result = stop(run)
-    in_order(result, "running(not started, not ready)", "says: warming up", "says: READY", "started main", "not ready)")
+    in_order(result, "running(not started, not ready)", "says: READY", "started main", "not ready)")
+    in_order(result, "says: warming up", "says: READY")
     in_order(result, "side is running(started, ready)", "side is running(started, not ready)")
 
 
@@ -478,9 +479,9 @@ def test_notify_that_is_never_said_fails_the_start(pod: Pod, write: Any) -> None
 
 
 def test_a_watchdog_that_is_not_fed_ends_the_process(pod: Pod, write: Any) -> None:
-    script = 'assert os.environ["WATCHDOG_USEC"] == "300000"\nfor _ in range(8): say("WATCHDOG=1"); time.sleep(0.1)\n'
+    script = 'assert os.environ["WATCHDOG_USEC"] == "1000000"\nfor _ in range(8): say("WATCHDOG=1"); time.sleep(0.1)\n'
     script += "time.sleep(60)"
-    main = python(pod, write, script, liveness='{ notify = true, period = "300ms" }')
+    main = python(pod, write, script, liveness='{ notify = true, period = "1s" }')
     result = pod.run(main)
     assert result.text.count("says: WATCHDOG") == 8 and result.code == 143, result
     in_order(result, "says: WATCHDOG", "liveness failed once: nothing was heard from it: it is stopped")

@@ -440,8 +440,8 @@ def test_a_launcher_that_fails_is_a_failed_start(pod: Pod, tmp_path: Path) -> No
 
 def test_a_launcher_that_stays_in_the_foreground_is_said_and_ended(pod: Pod) -> None:
     d = pod.sidecar("d", daemonizes="true", pid_file='"/nope"', restart='"never"')
-    result = pod.run(d, pod.primary(), time_scale="0.01")
-    assert "d (pid 3) has not gone into the background in 0.6 s: it is stopped" in result.text and result.code == 1, (
+    result = pod.run(d, pod.primary(), time_scale="0.04")
+    assert "d (pid 3) has not gone into the background in 2.4 s: it is stopped" in result.text and result.code == 1, (
         result
     )
 
