@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 #: handler -> module of this room with a function `run`
 HELPERS = {
-    "http": "http", "hook": "http", "tcp": "tcp", "file": "file", "notify": "notify", "follow": "follow",
-    "leftovers": "leftovers", "message": "message", "suspects": "suspects",
+    "http": "http", "hook": "http", "tcp": "tcp", "grpc": "grpc", "file": "file", "notify": "notify",
+    "follow": "follow", "leftovers": "leftovers", "message": "message", "suspects": "suspects",
     "pump": "pump", "metrics": "metrics",
 }  # fmt: skip
 

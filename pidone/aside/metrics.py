@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pidone.aside import proc
+from pidone.declare import library
 from pidone.init.events import NO, UNKNOWN
 from pidone.init.words import say
 
@@ -23,8 +24,8 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
     """path: of the control line. Never returns well."""
     if path is None:
         return NO, "there is no control line to ask"
-    library = client_library()
-    if library is None:
+    client = library.load("prometheus_client")
+    if client is None:
         return NO, "the package prometheus-client is not here: pip install 'pidone[metrics]'"
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -38,30 +39,14 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         allow_reuse_address = True
 
-    registry = library.CollectorRegistry()
-    registry.register(Collector(library, path))
+    registry = client.CollectorRegistry()
+    registry.register(Collector(path))
     try:
-        server = make_server(host, port, App(library, registry, path), server_class=Server, handler_class=Quiet)
+        server = make_server(host, port, App(client, registry, path), server_class=Server, handler_class=Quiet)
     except OSError as error:
         return UNKNOWN, f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}"
     server.serve_forever()
     return UNKNOWN, "it has stopped serving"
-
-
-def client_library() -> Any:
-    """prometheus_client: beside pidone, or where the interpreter's site finds it (as declare/parse.py has it)."""
-    for attempt in range(2):
-        try:
-            import prometheus_client
-            import prometheus_client.core
-
-            return prometheus_client
-        except ImportError:
-            if not attempt:
-                import site
-
-                site.main()
-    return None
 
 
 class Unanswered(Exception):
@@ -85,8 +70,8 @@ def ask(path: bytes, request: str) -> dict[str, Any]:
 class App:
     """/metrics and /health."""
 
-    def __init__(self, library: Any, registry: Any, path: bytes) -> None:
-        self.metrics = library.make_wsgi_app(registry)
+    def __init__(self, client: Any, registry: Any, path: bytes) -> None:
+        self.metrics = client.make_wsgi_app(registry)
         self.path = path
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -112,8 +97,8 @@ def plain(start_response: Any, status: str, text: str) -> list[bytes]:
 class Collector:
     """What Prometheus gets at each scrape."""
 
-    def __init__(self, library: Any, path: bytes) -> None:
-        self.core = library.core
+    def __init__(self, path: bytes) -> None:
+        self.core = library.load("prometheus_client.core")
         self.path = path
 
     def describe(self) -> list[Any]:

@@ -32,6 +32,8 @@ def handler(found: dict[str, Any]) -> str:
         return f"{scheme}://{host}:{port}{path}"
     if kind == "tcp":
         return f"tcp {argument[0]}:{argument[1]}"
+    if kind == "grpc":
+        return f"grpc {argument[0]}:{argument[1]}{' ' if argument[2] else ''}{argument[2]}"
     if kind == "exec":
         return " ".join(argument)[:40]
     if kind == "sleep":

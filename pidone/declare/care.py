@@ -92,7 +92,7 @@ def arguments(handler: str, argument: Any, env: dict[str, bytes] | None) -> Any:
         return tuple(words if env is None else [expand(word, env) for word in words])
     if handler == "http":
         return (*argument[:4], tuple((name, value) for name, value in argument[4]))
-    if handler == "tcp":
+    if handler in ("tcp", "grpc"):
         return tuple(argument)
     if handler == "file":
         return (argument.encode(),)

@@ -9,30 +9,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pidone.declare import library
 from pidone.declare.read import Wrong
 
 Path = tuple[Any, ...]  # ("process", 2, "command")
 
 
 def toml_library() -> Any:
-    """tomllib, or tomli before Python 3.11: beside pidone, or where the interpreter's site finds it. Raises Wrong."""
+    """tomllib, or tomli before Python 3.11. Raises Wrong."""
     try:
         import tomllib
 
         return tomllib
     except ImportError:
-        pass
-    try:
-        import tomli
-    except ImportError:  # PID 1 runs without site; this child of it may use what belongs to the interpreter
-        import site
-
-        site.main()
-        try:
-            import tomli
-        except ImportError:
-            raise Wrong([(0, "reading TOML needs Python 3.11 or the package tomli: pip install tomli")]) from None
-    return tomli
+        found = library.load("tomli")
+    if found is None:
+        raise Wrong([(0, "reading TOML needs Python 3.11 or the package tomli: pip install tomli")])
+    return found
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:

@@ -1,102 +1,21 @@
 """What the keys of a Pod's behaviour may hold: probes, hooks, restart rules, back-off, ports.
 
-Like the readers in `schema`: a TOML value -> plain data, or ValueError with what would be right. A port that has a name
-stays one here; the checker knows the process's `ports`.
+Like the readers in `schema`: a TOML value -> plain data, or ValueError with what would be right.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any
 
 from pidone.declare import schema
 from pidone.declare.care import LOG_SIZE
+from pidone.declare.handlers import HANDLERS, OPTIONS, PLACE, headers, http, one_handler, port, unknown_key
 from pidone.desk.control import LONGEST
 from pidone.pod.care import AGAIN, ALL, POLICIES, TOLD
 
 #: Of the kubelet (S26), in seconds and counts.
 DEFAULTS = {"delay": 0.0, "period": 10.0, "timeout": 1.0, "success_threshold": 1, "failure_threshold": 3}
-
-URL = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[^:/?#\[\]\s]*)(?::([a-z0-9-]+))?(/[^#\s]*|\?[^#\s]*)?")
-PLACE = re.compile(r"(?:(\[[0-9a-fA-F:.]+\]|[^:/\[\]\s]*):)?([a-z0-9-]+)")
-
-#: An empty host is the Pod's own address there (S49); here all share one loopback.
-HERE = "127.0.0.1"
-
-
-def port(text: str) -> int | str:
-    """A number, or the name of one of the process's ports (S52). Raises ValueError."""
-    if not text.isdigit():
-        return text
-    if not 1 <= int(text) <= 65535:
-        raise ValueError("a port from 1 to 65535")
-    return int(text)
-
-
-def http(value: Any) -> list[Any]:
-    """[scheme, host, port, path, headers]"""
-    match = URL.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('http = "http://127.0.0.1:8080/health", with a port\'s name or number')
-    scheme, host, number, path = match[1], match[2].strip("[]"), match[3], match[4] or "/"
-    path = path if path.startswith("/") else "/" + path
-    return [scheme, host or HERE, port(number) if number else {"http": 80, "https": 443}[scheme], path, []]
-
-
-def tcp(value: Any) -> list[Any]:
-    """[host, port]"""
-    match = PLACE.fullmatch(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
-    if match is None:
-        raise ValueError('tcp = "127.0.0.1:514", or only the port')
-    return [(match[1] or "").strip("[]") or HERE, port(match[2])]
-
-
-def headers(value: Any) -> list[list[str]]:
-    if not isinstance(value, dict) or not all(isinstance(v, str) and k for k, v in value.items()):
-        raise ValueError('headers = { Host = "example.org" }, strings; an empty one takes a header away')
-    if any(re.search(r"[\r\n\0]|^[^!-~]*:", k + v) or ":" in k or " " in k for k, v in value.items()):
-        raise ValueError("headers without line ends, and names without ':' and spaces")
-    return [[key, item] for key, item in value.items()]
-
-
-def notify(value: Any) -> bool:
-    if value is not True:
-        raise ValueError("notify = true")
-    return True
-
-
-HANDLERS: dict[str, schema.Reader] = {
-    "exec": schema.command,
-    "http": http,
-    "tcp": tcp,
-    "file": schema.absolute,
-    "notify": notify,
-    "fd": schema.between(3, 1023),
-}
-
-GRPC = 'no grpc here: ask it by exec = ["grpc_health_probe", "-addr=127.0.0.1:50051"]'
-
-
-def one_handler(value: Any, known: Any) -> str:
-    if not isinstance(value, dict):
-        raise ValueError(f"a table, such as {{ {next(iter(known))} = ... }}, with one of: {', '.join(known)}")
-    if "grpc" in value:
-        raise ValueError(GRPC)
-    found = [name for name in known if name in value]
-    for key in value if not found else ():
-        if difflib.get_close_matches(key, list(known), 1):
-            raise unknown_key(key, known)
-    if len(found) != 1:
-        raise ValueError(f"exactly one of {', '.join(known)} (S27); there {'is none' if not found else 'are several'}")
-    return str(found[0])
-
-
-def unknown_key(key: str, known: Any) -> ValueError:
-    close = difflib.get_close_matches(key, list(known), 1)
-    if close:
-        return ValueError(f"'{close[0]}' for '{key}'")
-    return ValueError(f"a table of {', '.join(sorted(known))}; there is no '{key}'")
 
 
 def above_zero(value: Any) -> float:
@@ -116,32 +35,32 @@ def probe(what: str) -> schema.Reader:
         found: dict[str, Any] = {**DEFAULTS, "handler": handler, "grace": None}
         if what != "startup" and handler in TOLD:
             found["failure_threshold"] = 1  # one word is enough, as is a watchdog that was not fed (sd_notify(3))
-        extra = {"headers"} if handler == "http" else set()
+        option = OPTIONS.get(handler)
         wrong: list[tuple[str, Any, str]] = []
         for key, item in value.items():
             try:
-                found.update(read_key(key, item, handler, extra))
+                found.update(read_key(key, item, handler, option))
             except ValueError as error:
                 wrong.append((key, item, str(error)))
         if wrong:
             raise schema.Wrongs(wrong)
         check_rules(what, handler, found, value)
-        if "headers" in found:
-            found["argument"][4] = found.pop("headers")
+        if option and option[0] in found:
+            found["argument"][option[2]] = found.pop(option[0])
         return found
 
-    def read_key(key: str, item: Any, handler: str, extra: set[str]) -> dict[str, Any]:
+    def read_key(key: str, item: Any, handler: str, option: tuple[str, schema.Reader, int] | None) -> dict[str, Any]:
         if key == handler:
             return {"argument": HANDLERS[handler](item)}
-        if key == "headers" and extra:
-            return {key: headers(item)}
+        if option and key == option[0]:
+            return {key: option[1](item)}
         if key in ("success_threshold", "failure_threshold"):
             return {key: schema.between(1, 1 << 20)(item)}
         if key in ("delay", "grace"):
             return {key: schema.duration(item)}
         if key in ("period", "timeout"):
             return {key: above_zero(item)}
-        raise unknown_key(key, {*DEFAULTS, *HANDLERS, *extra, "grace"})
+        raise unknown_key(key, {*DEFAULTS, *HANDLERS, *(option or ())[:1], "grace"})
 
     return read
 

@@ -9,7 +9,7 @@ import grp
 import os
 import pwd
 
-from pidone.declare import care, memory
+from pidone.declare import care, library, memory
 from pidone.declare.read import MOST, Wrong
 from pidone.init.plan import WINDOW, Plan, Process
 
@@ -80,6 +80,7 @@ class Resolver:
         if "log" in group:
             entry = {"log": group["log"], **entry}
         made = care.pack(index, entry, env, group.get("restart"), group.get("time_scale", 1.0))
+        self.need_library(entry)
         if socket is not None:
             env.update(care.notify_environment(entry, socket, group.get("time_scale", 1.0)))
         return Process(
@@ -96,6 +97,12 @@ class Resolver:
             stop_signal=entry.get("stop_signal", 15),
             care=made,
         )
+
+    def need_library(self, entry: Entry) -> None:
+        """A probe that could never be answered is told at the start, not when it has ended the process."""
+        for what in care.PROBES:
+            if what in entry and entry[what]["handler"] == "grpc" and library.load("h2") is None:
+                self.wrong(entry, what, "a grpc probe needs the package h2: pip install 'pidone[grpc]'")
 
     def env_file(self, entry: Entry) -> dict[str, str]:
         """NAME=VALUE lines as docker run --env-file has them: nothing expanded; a bare NAME is the container's own."""

@@ -408,11 +408,6 @@ def test_s50_a_completed_connect_is_a_success(pod: Pod) -> None:
             stop(run)
 
 
-def test_s51_grpc_is_refused_with_the_way_out(pod: Pod) -> None:
-    said = pod.refused(pod.primary(liveness="{ grpc = { port = 50051 } }"))
-    assert 'no grpc here: ask it by exec = ["grpc_health_probe"' in said
-
-
 def test_s52_a_port_has_a_name(pod: Pod, web: Web) -> None:
     web.paths["/x"] = status(200)
     ports = f"{{ web = {web.port} }}"

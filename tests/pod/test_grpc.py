@@ -1,0 +1,200 @@
+"""S51 against a server of the field's own library, and against peers that are none."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from pidone.aside.grpc import Failed, field, message
+from tests.pid1 import PYTHON, Pidone
+from tests.pod.conftest import Pod
+from tests.pod.test_probes import one_probe, stop
+
+SERVER = Path(__file__).with_name("health_server.py")
+
+
+class Server:
+    """grpcio's. set(service, status) returns when it is in force."""
+
+    def __init__(self, *options: str) -> None:
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen([PYTHON, str(SERVER), *options], **pipes)
+        self.port = int(self.read())
+
+    def read(self) -> str:
+        assert self.process.stdout is not None
+        return str(self.process.stdout.readline())
+
+    def set(self, service: str, status: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{service} {status}\n")
+        self.process.stdin.flush()
+        assert self.read() == "set\n"
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    found = Server()
+    yield found
+    found.end()
+
+
+def answered(pod: Pod, port: int, more: str = "") -> str:
+    """What a probe comes to: its line."""
+    with one_probe(pod, "readiness", f'grpc = {port}, period = "60s", timeout = "10s"{more}') as run:
+        line = run.line("readiness of main: ")
+        stop(run)
+    return line.partition("readiness of main: ")[2]
+
+
+@pytest.mark.once
+def test_s51_grpc_asks_the_health_service(pod: Pod, server: Server) -> None:
+    assert answered(pod, server.port) == "yes"
+    server.set("my.Service", "SERVING")
+    assert answered(pod, server.port, ', service = "my.Service"') == "yes"
+
+
+@pytest.mark.once
+def test_grpc_follows_what_the_service_says(pod: Pod, server: Server) -> None:
+    server.set("my.Service", "SERVING")
+    keys = f'grpc = {server.port}, service = "my.Service", period = "100ms", timeout = "10s", failure_threshold = 1'
+    with one_probe(pod, "readiness", keys) as run:
+        run.line("main is running(started, ready)")
+        server.set("my.Service", "NOT_SERVING")
+        run.line("main is running(started, not ready)", count=2)  # before the first answer it was not, either
+        server.set("my.Service", "SERVING")
+        run.line("main is running(started, ready)", count=2)
+        stop(run)
+    assert "readiness of main: no: it answers with NOT_SERVING" in run.seen.decode()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("status", ["NOT_SERVING", "UNKNOWN", "SERVICE_UNKNOWN"])
+def test_s51_whatever_is_not_serving_is_a_failure(pod: Pod, server: Server, status: str) -> None:
+    server.set("", status)
+    assert answered(pod, server.port) == f"no: it answers with {status}"
+
+
+@pytest.mark.once
+def test_grpc_a_service_that_is_not_there_is_a_failure(pod: Pod, server: Server) -> None:
+    assert answered(pod, server.port, ', service = "other"') == "no: it knows of no service 'other'"
+    bare = Server("bare")
+    try:
+        assert answered(pod, bare.port) == "no: it does not implement grpc.health.v1.Health"
+    finally:
+        bare.end()
+
+
+def peer(what: Callable[[socket.socket], None]) -> tuple[socket.socket, int]:
+    """A server that does this to its first client. (it, its port)"""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        client, _ = server.accept()
+        with client, contextlib.suppress(OSError):  # the probe may have gone
+            client.settimeout(10)
+            client.recv(65536)
+            what(client)
+            client.shutdown(socket.SHUT_WR)  # and not close: what has come and was not read would make that a reset
+            while client.recv(65536):
+                pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server, server.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what it answers is not HTTP/2"),
+        (b"\0" * 100, "what it answers is not HTTP/2"),
+        (b"\xff" * 100000, "what it answers is not HTTP/2"),
+        (b"", "it closed the connection before it had answered"),
+        (b"\0\0\0\4\0\0\0\0\0", "it closed the connection before it had answered"),  # SETTINGS, and no more
+        (b"\0\0\0\4\0\0\0\0\0" + b"\0\0\x08\x07" + b"\0" * 12 + b"\x0b", "it breaks off, with HTTP/2's error 11"),
+        (b"\0\0\0\4\0\0\0\0\0" + b"\0\0\4\3\0\0\0\0\1\0\0\0\7", "it breaks off, with HTTP/2's error 7"),  # RST_STREAM
+        (b"\0\0\0\4\0\0\0\0\0" + b"\0\0\1\1\5\0\0\0\1\x8d", "it answers with HTTP status 404, and not by gRPC"),
+        (b"\0\0\0\4\0\0\0\0\0" + b"\0\0\1\1\5\0\0\0\1\x88", "it answers with gRPC's status None"),
+    ],
+)
+def test_a_peer_that_speaks_no_grpc_is_a_failure(pod: Pod, sent: bytes, said: str) -> None:
+    server, port = peer(lambda client: client.sendall(sent))
+    with server:
+        assert answered(pod, port) == f"no: {said}"
+
+
+def test_grpc_nobody_there_is_a_failure(pod: Pod) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert answered(pod, port) == f"no: 127.0.0.1:{port}: connection refused"
+
+
+def test_grpc_who_never_answers_is_late(pod: Pod) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with one_probe(pod, "liveness", f'grpc = {port}, timeout = "300ms", failure_threshold = 1') as run:
+            run.line("liveness failed once: no answer in 0.3 s: it is stopped")
+            assert run.end().code == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("{ grpc = 0 }", "grpc = 50051, a port's number (S51)"),
+        ('{ grpc = "web" }', "grpc = 50051, a port's number (S51)"),
+        ("{ grpc = { port = 1 } }", "grpc = 50051, a port's number (S51)"),
+        ("{ grpc = 1, service = 3 }", 'service = "my.package.Service"'),
+        ('{ tcp = 1, service = "x" }', "there is no 'service'"),
+        ("{ grpc = 1, servce = 'x' }", "'service' for 'servce'"),
+        ("{ grpc = 1, tcp = 1 }", "exactly one of"),
+    ],
+)
+def test_a_wrong_grpc_probe_is_refused(pod: Pod, value: str, said: str) -> None:
+    assert said in pod.refused(pod.primary(liveness=value))
+
+
+def test_a_hook_asks_nothing_by_grpc(pod: Pod) -> None:
+    assert "exactly one of exec, http, sleep" in pod.refused(pod.primary(pre_stop="{ grpc = 1 }"))
+
+
+def test_grpc_without_the_library_the_start_is_refused(pod: Pod) -> None:
+    """And not the process ended, again and again, by a probe that nothing can answer."""
+    boot = f"import sys; sys.path.insert(0, {str(SERVER.parents[2])!r}); sys.modules['h2'] = None;"
+    boot += "from pidone.init.main import main; main()"
+    bare = Pod(Pidone(sys.executable, "-I", "-c", boot), pod.write, pod.helper)
+    said = bare.refused(pod.primary(liveness="{ grpc = 1 }"))
+    assert "a grpc probe needs the package h2: pip install 'pidone[grpc]'" in said
+
+
+def test_a_request_is_as_protobuf_has_it() -> None:
+    assert message(b"") == b"\0\0\0\0\0"
+    assert message(b"a") == b"\0\0\0\0\3\n\1a"
+    assert message(b"a" * 300) == b"\0\0\0\1\x2f\n\xac\x02" + b"a" * 300
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 0), (b"\x08\x01", 1), (b"\x08\x02\x08\x01", 1), (b"\x08\x96\x01", 150),
+        (b"\x12\3abc\x08\x01", 1), (b"\x19" + b"x" * 8 + b"\x08\x01", 1), (b"\x1d" + b"x" * 4 + b"\x08\x01", 1),
+    ],
+)  # fmt: skip
+def test_fields_that_are_not_known_are_passed_over(body: bytes, status: int) -> None:
+    assert field(body) == status
+
+
+@pytest.mark.parametrize("body", [b"\x08", b"\x08" + b"\x80" * 11, b"\x12\x7fabc", b"\x0b\x01", b"\x1d1"])
+def test_what_is_no_message_is_said(body: bytes) -> None:
+    with pytest.raises(Failed):
+        field(body)
