@@ -48,7 +48,7 @@ def test_s26_defaults() -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "said"),
     [
-        ("liveness", "tcp = 80, http = 'http://:80/'", "exactly one of exec, http, tcp, file, notify, fd (S27)"),
+        ("liveness", "tcp = 80, http = 'http://:80/'", "exactly one of exec, http, tcp, grpc, file, notify, fd (S27)"),
         ("liveness", "period = '1s'", "exactly one of"),
         (
             "liveness",
