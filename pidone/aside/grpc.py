@@ -7,6 +7,7 @@ as field 1 (health.proto of grpc-proto).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,13 +16,12 @@ from pidone.aside import tcp
 from pidone.declare import library
 from pidone.init.events import NO, UNKNOWN, YES
 
-#: Bytes of an answer, of which two are its message and five come before that.
-MOST = 10240
+#: Bytes of an answer, of which two are its message and five come before that; and of a frame, where nothing else has
+#: been agreed on (RFC 9113, 4.2).
+MOST, LARGEST = 10240, 16384
 
-NOT_HTTP_2 = "what it answers is not HTTP/2"
-
-#: Type of the frame that a server has to begin with (RFC 9113, 3.4).
-SETTINGS = b"\4"
+# Types of frames (RFC 9113, 6)
+SETTINGS, GOAWAY = 4, 7
 
 #: ServingStatus of health.proto; of what it cannot be, protobuf passes the number on.
 STATES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
@@ -30,6 +30,9 @@ SERVING = 1
 #: Status codes of gRPC that have a meaning here (its statuscodes.md).
 OK, NOT_FOUND, UNIMPLEMENTED = "0", "5", "12"
 
+#: The one stream of a call.
+STREAM = 1
+
 
 class Failed(Exception):
     """str(): why the answer is none, or not a good one."""
@@ -37,8 +40,10 @@ class Failed(Exception):
 
 def run(host: str, port: int, service: str) -> tuple[int, str]:
     """A probe. service: empty for the server as a whole."""
-    if library.load("h2") is None:
-        return UNKNOWN, "the package h2 is not here: pip install 'pidone[grpc]'"
+    try:
+        library.load(*library.HTTP_2)
+    except library.Missing as missing:
+        return UNKNOWN, str(missing)
     from h2.exceptions import ProtocolError
 
     try:
@@ -50,16 +55,16 @@ def run(host: str, port: int, service: str) -> tuple[int, str]:
             if not data:
                 raise Failed("it closed the connection before it had answered")
             reply = call.told(data)
-            if reply:
+            if reply and not call.ended:  # who has answered may have gone
                 socket.sendall(reply)
         state = serving(call, service)
     except OSError as error:
         return NO, tcp.words(host, port, error)
     except (Failed, LookupError) as error:
         return NO, str(error)
-    except ProtocolError:
-        return NO, NOT_HTTP_2
-    return (YES, "") if state == SERVING else (NO, "it answers with %s" % STATES.get(state, state))
+    except ProtocolError as error:
+        return NO, f"it breaks HTTP/2's rules: {type(error).__name__}"
+    return (YES, "") if state == SERVING else (NO, f"it answers with {STATES.get(state, state)}")
 
 
 class Call:
@@ -70,9 +75,10 @@ class Call:
         from h2.connection import H2Connection
 
         self.connection: Any = H2Connection(H2Configuration(header_encoding="latin-1"))
+        self.connection.local_settings.enable_push = 0
         self.headers: dict[str, str] = {}
-        self.body = self.begun = b""
-        self.ended = False
+        self.body = self.unread = b""
+        self.begun = self.ended = False
 
     def asked(self, authority: str, body: bytes) -> bytes:
         self.connection.initiate_connection()
@@ -81,46 +87,70 @@ class Call:
             (":authority", authority), ("te", "trailers"), ("content-type", "application/grpc"),
             ("user-agent", f"pidone-probe/{__version__}"),
         ]  # fmt: skip
-        self.connection.send_headers(1, headers)
-        self.connection.send_data(1, body, end_stream=True)
+        self.connection.send_headers(STREAM, headers)
+        self.connection.send_data(STREAM, body, end_stream=True)
         return bytes(self.connection.data_to_send())
 
     def told(self, data: bytes) -> bytes:
         """What is to be sent now. Raises Failed, and h2's ProtocolError."""
+        self.unread += data
+        for frame in self.frames():
+            for event in self.connection.receive_data(frame):
+                if getattr(event, "stream_id", None) in (None, STREAM):
+                    self.take(event)
+        return bytes(self.connection.data_to_send())
+
+    def frames(self) -> Iterator[bytes]:
+        """Those that have come whole, but for a server's leave: it still answers (RFC 9113, 6.8); h2 would be deaf."""
+        while len(self.unread) >= 9:
+            length, kind = int.from_bytes(self.unread[:3], "big"), self.unread[3]
+            if length > LARGEST or (not self.begun and kind != SETTINGS):
+                raise Failed("what it answers is not HTTP/2")  # letters would be a length of megabytes
+            if len(self.unread) < 9 + length:
+                return
+            frame, self.unread = self.unread[: 9 + length], self.unread[9 + length :]
+            self.begun = True
+            last, code = int.from_bytes(frame[9:13], "big"), int.from_bytes(frame[13:17], "big")
+            if kind != GOAWAY or code or last < STREAM:
+                yield frame
+
+    def take(self, event: Any) -> None:
         from h2 import events
 
-        self.begun = (self.begun + data)[:4]
-        if self.begun[3:] not in (b"", SETTINGS):  # h2 would wait for the megabytes that letters are as a length
-            raise Failed(NOT_HTTP_2)
-        for event in self.connection.receive_data(data):
-            if isinstance(event, (events.ResponseReceived, events.TrailersReceived)):
-                self.headers.update((str(name), str(value)) for name, value in event.headers or ())
-            elif isinstance(event, events.DataReceived):
-                self.body += event.data
-                if len(self.body) > MOST:
-                    raise Failed(f"it answers with more than {MOST} bytes")
-            elif isinstance(event, events.StreamEnded):
-                self.ended = True
-            elif isinstance(event, (events.StreamReset, events.ConnectionTerminated)) and not self.ended:
-                raise Failed(f"it breaks off, with HTTP/2's error {int(event.error_code or 0)}")
-        return bytes(self.connection.data_to_send())
+        if isinstance(event, (events.ResponseReceived, events.TrailersReceived)):
+            self.headers.update((str(name), str(value)) for name, value in event.headers or ())
+        elif isinstance(event, events.DataReceived):
+            self.body += event.data
+            if len(self.body) > MOST:
+                raise Failed(f"it answers with more than {MOST} bytes")
+        elif isinstance(event, events.StreamEnded):
+            self.ended = True
+        elif isinstance(event, (events.StreamReset, events.ConnectionTerminated)) and not self.ended:
+            raise Failed(f"it breaks off, with HTTP/2's error {int(event.error_code or 0)}")
 
 
 def serving(call: Call, service: str) -> int:
     """ServingStatus of a whole answer. Raises Failed."""
-    http, code = call.headers.get(":status"), call.headers.get("grpc-status")
-    if code is None and http != "200":
-        raise Failed(f"it answers with HTTP status {http}, and not by gRPC")
+    code = call.headers.get("grpc-status", "")
+    if not code:
+        raise Failed(f"it answers with HTTP status {shown(call.headers.get(':status', ''))}, and not by gRPC")
     if code == UNIMPLEMENTED:
         raise Failed("it does not implement grpc.health.v1.Health")
     if code == NOT_FOUND:
-        raise Failed(f"it knows of no service {service!r}")
+        raise Failed(f"it knows of no service {service!r}" if service else "its health service knows nothing of it")
     if code != OK:
-        words = ascii(unquote(call.headers.get("grpc-message", ""))[:80])[1:-1]
-        raise Failed(f"it answers with gRPC's status {code}{': ' if words else ''}{words}")
-    if len(call.body) < 5 or call.body[0] or len(call.body) != 5 + int.from_bytes(call.body[1:5], "big"):
+        words = shown(unquote(call.headers.get("grpc-message", "")))
+        raise Failed(f"it answers with gRPC's status {shown(code)}{': ' if words else ''}{words}")
+    if call.body[:1] == b"\1":
+        raise Failed("its answer is compressed, which was not asked for")
+    if len(call.body) < 5 or len(call.body) != 5 + int.from_bytes(call.body[1:5], "big"):
         raise Failed("its answer is no message of gRPC's")
     return field(call.body[5:])
+
+
+def shown(text: str) -> str:
+    """What a peer has sent, so that it does no harm in a line."""
+    return ascii(text[:80])[1:-1]
 
 
 def message(service: bytes) -> bytes:
@@ -145,7 +175,7 @@ def field(body: bytes) -> int:
         kind = key & 7
         if kind == 0:
             value, at = unvarint(body, at)
-            found = value if key >> 3 == 1 else found
+            found = value & 0xFFFFFFFF if key >> 3 == 1 else found  # an enum has 32 bits
         elif kind == 2:
             length, at = unvarint(body, at)
             at += length

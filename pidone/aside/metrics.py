@@ -24,9 +24,11 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
     """path: of the control line. Never returns well."""
     if path is None:
         return NO, "there is no control line to ask"
-    client = library.load("prometheus_client")
-    if client is None:
-        return NO, "the package prometheus-client is not here: pip install 'pidone[metrics]'"
+    try:
+        client = library.load("prometheus_client", "prometheus-client", "'pidone[metrics]'")
+        core = library.load("prometheus_client.core", "prometheus-client", "'pidone[metrics]'")
+    except library.Missing as missing:
+        return NO, str(missing)
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
     class Quiet(WSGIRequestHandler):
@@ -40,7 +42,7 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
         allow_reuse_address = True
 
     registry = client.CollectorRegistry()
-    registry.register(Collector(path))
+    registry.register(Collector(core, path))
     try:
         server = make_server(host, port, App(client, registry, path), server_class=Server, handler_class=Quiet)
     except OSError as error:
@@ -97,8 +99,8 @@ def plain(start_response: Any, status: str, text: str) -> list[bytes]:
 class Collector:
     """What Prometheus gets at each scrape."""
 
-    def __init__(self, path: bytes) -> None:
-        self.core = library.load("prometheus_client.core")
+    def __init__(self, core: Any, path: bytes) -> None:
+        self.core = core
         self.path = path
 
     def describe(self) -> list[Any]:

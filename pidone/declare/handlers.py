@@ -49,7 +49,7 @@ def tcp(value: Any) -> list[Any]:
 def grpc(value: Any) -> list[Any]:
     """[host, port, service]; in a Pod, too, the port is a number, and the host is the Pod (S51)."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
-        raise ValueError("grpc = 50051, a port's number (S51)")
+        raise ValueError('grpc = 50051, a port\'s number; a service = "..." stands beside it (S51)')
     return [HERE, value, ""]
 
 

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+#: For gRPC probes: all that a call needs is loaded by this one module.
+HTTP_2 = ("h2.connection", "h2", "'pidone[grpc]'")
 
-def load(name: str) -> Any:
-    """The module, or None: beside pidone, or where the interpreter's site finds it.
 
-    PID 1 runs without `site`; a child of it may use what belongs to the interpreter.
+class Missing(Exception):
+    """str(): which package, why it cannot be used, and what to do."""
+
+
+def load(module: str, package: str, install: str) -> Any:
+    """The module: beside pidone, or where the interpreter's site finds it. Raises Missing.
+
+    PID 1 runs without `site`; a child of it may use what belongs to the interpreter. A package that is there may still
+    not load, such as one of another Python's. install: the words after `pip install`.
     """
-    try:
-        return __import__(name, fromlist=["*"])
-    except ImportError:
-        import site
+    for attempt in range(2):
+        try:
+            return __import__(module, fromlist=["*"])
+        except ModuleNotFoundError as error:
+            if not attempt:
+                import site
 
-        site.main()
-    try:
-        return __import__(name, fromlist=["*"])
-    except ImportError:
-        return None
+                site.main()
+            elif (error.name or "").partition(".")[0] == module.partition(".")[0]:
+                raise Missing(f"the package {package} is not here: pip install {install}") from None
+            else:
+                raise Missing(f"the package {package} does not load: {error}") from None
+        except Exception as error:
+            raise Missing(f"the package {package} does not load: {type(error).__name__}: {error}") from None
+    raise AssertionError("unreachable")

@@ -22,10 +22,11 @@ def toml_library() -> Any:
 
         return tomllib
     except ImportError:
-        found = library.load("tomli")
-    if found is None:
-        raise Wrong([(0, "reading TOML needs Python 3.11 or the package tomli: pip install tomli")])
-    return found
+        pass
+    try:
+        return library.load("tomli", "tomli", "tomli")
+    except library.Missing as missing:
+        raise Wrong([(0, f"reading TOML needs Python 3.11 or tomli: {missing}")]) from None
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:

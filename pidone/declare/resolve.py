@@ -36,6 +36,7 @@ class Resolver:
     def resolve(self) -> Plan:
         entries = self.declaration["processes"]
         sockets = care.sockets(entries, self.token)
+        self.need_library(entries)
         processes = [self.process(index, entry, sockets.get(index)) for index, entry in enumerate(entries)]
         for volume in self.declaration["volumes"]:
             if "owner" in volume:
@@ -80,7 +81,6 @@ class Resolver:
         if "log" in group:
             entry = {"log": group["log"], **entry}
         made = care.pack(index, entry, env, group.get("restart"), group.get("time_scale", 1.0))
-        self.need_library(entry)
         if socket is not None:
             env.update(care.notify_environment(entry, socket, group.get("time_scale", 1.0)))
         return Process(
@@ -98,11 +98,16 @@ class Resolver:
             care=made,
         )
 
-    def need_library(self, entry: Entry) -> None:
-        """A probe that could never be answered is told at the start, not when it has ended the process."""
-        for what in care.PROBES:
-            if what in entry and entry[what]["handler"] == "grpc" and library.load("h2") is None:
-                self.wrong(entry, what, "a grpc probe needs the package h2: pip install 'pidone[grpc]'")
+    def need_library(self, entries: list[Entry]) -> None:
+        """A probe that can never be answered is told at the start: it would say nothing, and nobody would miss it."""
+        asking = [(entry, what) for entry in entries for what in care.PROBES if what in entry]
+        for entry, what in asking:
+            if entry[what]["handler"] == "grpc":
+                try:
+                    library.load(*library.HTTP_2)
+                except library.Missing as missing:
+                    self.wrong(entry, what, f"a grpc probe cannot ask: {missing}")
+                return
 
     def env_file(self, entry: Entry) -> dict[str, str]:
         """NAME=VALUE lines as docker run --env-file has them: nothing expanded; a bare NAME is the container's own."""

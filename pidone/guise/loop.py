@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pidone.init.machine import Machine
     from pidone.init.plan import Process
 
+from pidone.guise.asked import scan
 from pidone.guise.table import OWN_GROUP, OWN_SESSION, SIGSTOP
 from pidone.init import spawn
 from pidone.init.loop import Loop
@@ -26,12 +27,15 @@ PASSED_OVER = (EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV, ETIMEDOUT)
 
 
 class Stand:
-    """Where the process is put; in the place of a Terminal, whether there is one or not. As they do, it asks stdin."""
+    """Where the process is put; in the place of a Terminal, whether there is one or not. As they do, it asks stdin.
 
-    __slots__ = ("where", "app", "suspended")
+    first: what is asked before that.
+    """
 
-    def __init__(self, where: str) -> None:
-        self.where = where
+    __slots__ = ("where", "first", "app", "suspended")
+
+    def __init__(self, where: str, first: "str | None" = None) -> None:
+        self.where, self.first = where, first
         self.app = 0
         self.suspended = False
 
@@ -47,7 +51,7 @@ class Stand:
         if self.where == OWN_GROUP:
             posix.setpgid(0, 0)
             try:
-                posix.tcsetpgrp(0, posix.getpgrp())  # SIGTTOU is blocked here (E23)
+                posix.tcsetpgrp(self.terminal(), posix.getpgrp())  # SIGTTOU is blocked here (E23)
             except OSError as error:
                 if error.errno not in (ENOTTY, ENXIO):
                     raise
@@ -57,6 +61,14 @@ class Stand:
                 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             except OSError:
                 pass
+
+    def terminal(self) -> int:
+        if self.first is not None:
+            try:
+                return posix.open(self.first, posix.O_RDWR | posix.O_CLOEXEC)
+            except OSError:
+                pass  # none, or no /dev/tty
+        return 0
 
     def suspend(self) -> None:
         """dumb-init stops with its program, so that a shell above gets its prompt back; PID 1 cannot be stopped."""
@@ -72,22 +84,31 @@ class Stand:
 class Exec:
     """In the place of what a group's process gets beyond a single command: exec by the guise's rules."""
 
-    __slots__ = ("process", "inherited", "failures")
+    __slots__ = ("process", "inherited", "guise")
 
-    def __init__(self, process: "Process", inherited: "Inherited", failures: "dict[int, int]") -> None:
-        self.process, self.inherited, self.failures = process, inherited, failures
+    def __init__(self, process: "Process", inherited: "Inherited", guise: "Guise") -> None:
+        self.process, self.inherited, self.guise = process, inherited, guise
 
     def in_parent(self) -> None:
         pass
 
     def in_child(self, answer: int) -> "NoReturn":
         """Does not return: execs, or answers and ends."""
+        if self.guise.activated is not None:
+            activate(self.guise.activated)
         self.inherited.restore_signals()
         number = execvp(self.process)
-        code = self.failures.get(number, self.failures[0])
+        code = self.guise.failures.get(number, self.guise.failures[0])
         text = "%s: %s" % (show(self.process.argv[0]), posix.strerror(number).lower())
         posix.write(answer, bytes((code,)) + text.encode("utf-8", "backslashreplace"))
         posix._exit(code)
+
+
+def activate(variable: bytes) -> None:
+    """Socket activation that was meant for the init is its program's (sd_listen_fds(3))."""
+    value = posix.environ.get(variable)
+    if value is not None and scan(value.decode("ascii", "replace"))[0] == posix.getppid():
+        posix.putenv(variable, b"%d" % posix.getpid())
 
 
 def execvp(process: "Process") -> int:
@@ -111,16 +132,16 @@ def execvp(process: "Process") -> int:
 
 
 class GuisedLoop(Loop):
-    """reaped: say when an orphan is (tini -w). failures: errno of exec -> exit code."""
+    """reaped: say when an orphan is (tini -w)."""
 
-    __slots__ = ("reaped", "failures")
+    __slots__ = ("reaped", "guise")
 
     def __init__(
         self, machine: "Machine", inherited: "Inherited", stand: Stand, wanted: "Arguments", guise: "Guise",
         asked: "Asked",
     ) -> None:  # fmt: skip
         Loop.__init__(self, machine, inherited, stand, wanted)  # type: ignore[arg-type]
-        self.reaped, self.failures = asked.reaped, guise.failures
+        self.reaped, self.guise = asked.reaped, guise
 
     def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
         Loop.undeclared(self, pid, code, number, core)
@@ -128,4 +149,4 @@ class GuisedLoop(Loop):
             self.talk("trace", ("reaped", pid, code, number))
 
     def extras(self, member: int) -> "Any":
-        return Exec(self.plan.processes[member], self.inherited, self.failures)
+        return Exec(self.plan.processes[member], self.inherited, self.guise)

@@ -92,7 +92,7 @@ def make_loop(guise: "Guise", asked: "Asked", inherited: "Inherited") -> GuisedL
     wanted.rewrites, wanted.remap = asked.rewrites, asked.forgiven
     wanted.group = asked.group or (bool(guise.farewell) and not asked.alone)
     plan.take(wanted)
-    stand = Stand(NOWHERE if asked.alone else guise.stands)
+    stand = Stand(NOWHERE if asked.alone else guise.stands, guise.terminal)
     return GuisedLoop(Guised(plan, guise, asked), inherited, stand, wanted, guise, asked)
 
 

@@ -28,12 +28,13 @@ class Guise:
     a `--`, as getopt(3) has it. unsent: signals that are never passed on. stands: where the process is put.
     subreaper: does it become one where it is not PID 1: "asked", "never", "always". failures: errno of exec -> exit
     code; 0 for any other. farewell: what the process's group gets when it has ended itself, or 0. on_stderr: what is
-    printed there instead of on stdout.
+    printed there instead of on stdout. terminal: what is asked first for the terminal, before stdin. activated: the
+    variable that names the process meant by socket activation; where that is the init, its program is put there.
     """
 
     __slots__ = (
         "name", "version", "options", "longs", "environment", "permutes", "unsent", "stands", "subreaper", "failures",
-        "farewell", "on_stderr",
+        "farewell", "on_stderr", "terminal", "activated",
     )  # fmt: skip
 
     def __init__(self, name: str, version: str, **rows: "Any") -> None:
@@ -54,6 +55,8 @@ class Guise:
         failures: "dict[int, int]"
         farewell: int
         on_stderr: "tuple[str, ...]"
+        terminal: "str | None"
+        activated: "bytes | None"
 
 
 TINI = Guise(
@@ -75,7 +78,7 @@ TINI = Guise(
         ("TINI_VERBOSITY", "loud", "number", "0 to 3; 1 where it is not set"),
     ),
     permutes=True, unsent=(*FAULTS, CHLD, TTIN, TTOU), stands=OWN_GROUP, subreaper="asked",
-    failures={ENOENT: 127, EACCES: 126, 0: 1}, farewell=0, on_stderr=(),
+    failures={ENOENT: 127, EACCES: 126, 0: 1}, farewell=0, on_stderr=(), terminal=None, activated=None,
 )  # fmt: skip
 
 DUMB_INIT = Guise(
@@ -93,7 +96,7 @@ DUMB_INIT = Guise(
         ("DUMB_INIT_DEBUG", "louder", "is 1", "1: as -v"),
     ),
     permutes=False, unsent=(CHLD,), stands=OWN_SESSION, subreaper="never", failures={0: 2}, farewell=15,
-    on_stderr=("help", "version"),
+    on_stderr=("help", "version"), terminal=None, activated=None,
 )  # fmt: skip
 
 CATATONIT = Guise(
@@ -108,7 +111,7 @@ CATATONIT = Guise(
     longs={"version": "V"},
     environment=(),
     permutes=True, unsent=(*FAULTS, CHLD, TSTP, TTIN, TTOU), stands=OWN_GROUP, subreaper="always", failures={0: 1},
-    farewell=0, on_stderr=("help",),
+    farewell=0, on_stderr=("help",), terminal="/dev/tty", activated=b"LISTEN_PID",
 )  # fmt: skip
 
 GUISES = {

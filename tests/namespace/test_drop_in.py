@@ -183,7 +183,10 @@ ENVIRONMENTS = {
     "dumb-init": [
         {"DUMB_INIT_SETSID": value} for value in ("0", "1", "x", "", "00")
     ] + [{"DUMB_INIT_DEBUG": value} for value in ("0", "1", "2", "x", "")],
-    "catatonit": [{"CATATONIT_NONSENSE": "1"}],
+    "catatonit": [
+        {"LISTEN_PID": value, "LISTEN_FDS": "2"}
+        for value in ("1", " 1", "+1", "01", "1 ", "1x", "0x1", "", "2", "-1", "x", "4294967297", "9" * 30)
+    ] + [{"CATATONIT_NONSENSE": "1"}],
 }  # fmt: skip
 
 #: Says where it stands: parent, group, session, terminal, the terminal's group, as 1 where it is its own
@@ -192,7 +195,11 @@ PLACE = "read a b c d e f g h rest </proc/$$/stat; echo $d $((e == a)) $((f == a
 
 def test_every_environment_does_as_with_theirs(pair: Pair) -> None:
     for environment in ENVIRONMENTS[pair.name]:
-        alike(pair, ["--", "sh", "-c", f"{PLACE}; exit 3"], env={"PATH": "/usr/bin:/bin", **environment})
+        alike(
+            pair,
+            ["--", "sh", "-c", f"{PLACE}; tr '\\0' '\\n' </proc/$$/environ; exit 3"],
+            env={"PATH": "/usr/bin:/bin", **environment},
+        )
 
 
 # -- what the child sees
@@ -489,6 +496,23 @@ def test_on_a_terminal_all_is_as_with_theirs(pair: Pair, write: Write, leads: bo
     theirs, ours = (transcript(*start, *program.program, "--", PYTHON, app) for program in pair)
     assert theirs == ours and theirs[-1] == "7"
     assert theirs[0] == ("up None" if pair.name == "dumb-init" and not leads else "up True")
+
+
+#: On stdout: has the terminal that is on stderr its own process group in the foreground?
+OWNS = "import os; print('owns', os.tcgetpgrp(2) == os.getpgrp())"
+
+
+@pytest.mark.parametrize("before", ['exec "$@" </dev/null', 'mount -t tmpfs none /dev && exec "$@"'])
+@pytest.mark.parametrize("leads", [True, False])
+def test_the_foreground_is_taken_by_what_theirs_takes_it_by(pair: Pair, leads: bool, before: str) -> None:
+    """tini by its stdin alone, catatonit by /dev/tty where there is one, dumb-init by a session of its own."""
+    found = []
+    for program in pair:
+        start = ENGINE if leads else [SETSID, "--ctty", "unshare", "--mount"]
+        with Tty(*start, "sh", "-c", before, "sh", *program.program, "--", PYTHON, "-c", OWNS) as tty:
+            tty.see(r"owns (\w+)", "Inappropriate ioctl")
+            found.append((str(tty.screen.after), tty.code()))
+    assert found[0] == found[1], found
 
 
 def test_a_shell_has_job_control_as_under_theirs(pair: Pair) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -114,24 +115,108 @@ def peer(what: Callable[[socket.socket], None]) -> tuple[socket.socket, int]:
     return server, server.getsockname()[1]
 
 
+def frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    """RFC 9113, 4.1."""
+    return len(body).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + body
+
+
+def literal(name: bytes, value: bytes) -> bytes:
+    """RFC 7541, 6.2.2."""
+    return b"\0" + bytes((len(name),)) + name + bytes((len(value),)) + value
+
+
+DATA, HEADERS, RESET, PUSH, GOAWAY = 0, 1, 3, 5, 7
+END_STREAM, END_HEADERS = 1, 4
+HELLO = frame(4, 0, 0, b"")  # SETTINGS
+STATUS_200, STATUS_404 = b"\x88", b"\x8d"  # RFC 7541, appendix A
+
+
+def answer(
+    body: bytes = b"\0\0\0\0\2\x08\1", code: bytes = b"0", message: bytes = b"", stream: int = 1, more: bytes = b""
+) -> bytes:
+    """A server's frames; a good answer's, unless it is told otherwise."""
+    trailers = literal(b"grpc-status", code) + (literal(b"grpc-message", message) if message else b"")
+    return (
+        frame(HEADERS, END_HEADERS, stream, STATUS_200)
+        + frame(DATA, 0, stream, body)
+        + more
+        + frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers)
+    )
+
+
+LEAVE = frame(GOAWAY, 0, 0, b"\x7f\xff\xff\xff" + b"\0" * 4)
+
+
+def dribble(client: socket.socket, data: bytes) -> None:
+    for at in range(len(data)):
+        client.sendall(data[at : at + 1])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HELLO + answer(),
+        HELLO + LEAVE + answer(),  # a server that is stopping still answers what it has begun
+        HELLO + answer(more=LEAVE),
+        HELLO + frame(HEADERS, END_HEADERS, 1, literal(b":status", b"103")) + answer(),
+        HELLO + frame(99, 0, 0, b"what is not known is passed over") + answer(),
+        HELLO + answer(body=b"") .replace(frame(DATA, 0, 1, b""), frame(DATA, 0, 1, b"\0\0\0") +
+                                          frame(DATA, 8, 1, b"\3\0\2\x08\1\0\0\0")),  # in parts, and padded
+    ],
+    ids=["plain", "leave first", "leave between", "103 first", "unknown frame", "in parts"],
+)  # fmt: skip
+def test_a_good_answer_may_come_in_many_ways(pod: Pod, sent: bytes) -> None:
+    server, port = peer(lambda client: dribble(client, sent))
+    with server:
+        assert answered(pod, port) == "yes"
+
+
+def test_who_has_answered_may_have_gone(pod: Pod) -> None:
+    def reset(client: socket.socket) -> None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(HELLO + answer())
+        client.close()
+
+    server, port = peer(reset)
+    with server:
+        # the reset may overtake the answer: then there is none
+        assert answered(pod, port) in ("yes", f"no: 127.0.0.1:{port}: connection reset by peer")
+
+
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what it answers is not HTTP/2"),
         (b"\0" * 100, "what it answers is not HTTP/2"),
         (b"\xff" * 100, "what it answers is not HTTP/2"),
+        (HELLO + b"\xff" * 100, "what it answers is not HTTP/2"),
         (b"", "it closed the connection before it had answered"),
-        (b"\0\0\0\4\0\0\0\0\0", "it closed the connection before it had answered"),  # SETTINGS, and no more
-        (b"\0\0\0\4\0\0\0\0\0" + b"\0\0\x08\x07" + b"\0" * 12 + b"\x0b", "it breaks off, with HTTP/2's error 11"),
-        (b"\0\0\0\4\0\0\0\0\0" + b"\0\0\4\3\0\0\0\0\1\0\0\0\7", "it breaks off, with HTTP/2's error 7"),  # RST_STREAM
-        (b"\0\0\0\4\0\0\0\0\0" + b"\0\0\1\1\5\0\0\0\1\x8d", "it answers with HTTP status 404, and not by gRPC"),
-        (b"\0\0\0\4\0\0\0\0\0" + b"\0\0\1\1\5\0\0\0\1\x88", "it answers with gRPC's status None"),
+        (HELLO, "it closed the connection before it had answered"),
+        (HELLO + LEAVE, "it closed the connection before it had answered"),
+        (HELLO + frame(GOAWAY, 0, 0, b"\0" * 7 + b"\x0b"), "it breaks off, with HTTP/2's error 11"),
+        (HELLO + frame(GOAWAY, 0, 0, b"\0" * 8), "it breaks off, with HTTP/2's error 0"),  # this call was too late
+        (HELLO + frame(RESET, 0, 1, b"\0\0\0\7"), "it breaks off, with HTTP/2's error 7"),
+        (HELLO + frame(DATA, 0, 1, b"x"), "it breaks HTTP/2's rules: ProtocolError"),
+        (HELLO + frame(HEADERS, 5, 1, STATUS_404), "it answers with HTTP status 404, and not by gRPC"),
+        (HELLO + frame(HEADERS, 5, 1, STATUS_200), "it answers with HTTP status 200, and not by gRPC"),
+        (HELLO + frame(PUSH, 4, 1, b"\0\0\0\2" + STATUS_200) + answer(stream=2), None),
+        (HELLO + answer(code=b"14", message=b"not%20now%0a"), "it answers with gRPC's status 14: not now\\n"),
+        (HELLO + answer(code=b"\x1b" * 90), "it answers with gRPC's status " + "\\x1b" * 80),
+        (HELLO + answer(code=b""), "it answers with HTTP status 200, and not by gRPC"),
+        (HELLO + answer(body=b"\1\0\0\0\2\x08\1"), "its answer is compressed, which was not asked for"),
+        (HELLO + answer(body=b"\0\0\0\0\3\x08\1"), "its answer is no message of gRPC's"),
+        (HELLO + answer(body=b""), "its answer is no message of gRPC's"),
+        (HELLO + answer(body=b"\0\0\0\0\0"), "it answers with UNKNOWN"),
+        (HELLO + answer(body=b"\0" * 10241), "it answers with more than 10240 bytes"),
     ],
-)
-def test_a_peer_that_speaks_no_grpc_is_a_failure(pod: Pod, sent: bytes, said: str) -> None:
+    ids=range(22),
+)  # fmt: skip
+def test_a_peer_that_speaks_no_grpc_is_a_failure(pod: Pod, sent: bytes, said: str | None) -> None:
+    """None: in words that are h2's."""
     server, port = peer(lambda client: client.sendall(sent))
     with server:
-        assert answered(pod, port) == f"no: {said}"
+        line = answered(pod, port)
+        assert line == f"no: {said}" if said is not None else line.startswith("no: "), line
 
 
 def test_grpc_nobody_there_is_a_failure(pod: Pod) -> None:
@@ -151,9 +236,9 @@ def test_grpc_who_never_answers_is_late(pod: Pod) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("{ grpc = 0 }", "grpc = 50051, a port's number (S51)"),
-        ('{ grpc = "web" }', "grpc = 50051, a port's number (S51)"),
-        ("{ grpc = { port = 1 } }", "grpc = 50051, a port's number (S51)"),
+        ("{ grpc = 0 }", "grpc = 50051, a port's number; a service"),
+        ('{ grpc = "web" }', "grpc = 50051, a port's number; a service"),
+        ("{ grpc = { port = 1 } }", "grpc = 50051, a port's number; a service"),
         ("{ grpc = 1, service = 3 }", 'service = "my.package.Service"'),
         ('{ tcp = 1, service = "x" }', "there is no 'service'"),
         ("{ grpc = 1, servce = 'x' }", "'service' for 'servce'"),
@@ -168,13 +253,21 @@ def test_a_hook_asks_nothing_by_grpc(pod: Pod) -> None:
     assert "exactly one of exec, http, sleep" in pod.refused(pod.primary(pre_stop="{ grpc = 1 }"))
 
 
-def test_grpc_without_the_library_the_start_is_refused(pod: Pod) -> None:
-    """And not the process ended, again and again, by a probe that nothing can answer."""
-    boot = f"import sys; sys.path.insert(0, {str(SERVER.parents[2])!r}); sys.modules['h2'] = None;"
+@pytest.mark.parametrize(
+    ("absent", "said"),
+    [
+        ("sys.modules['h2'] = None", "the package h2 is not here: pip install 'pidone[grpc]'"),
+        ("sys.modules['hpack'] = None", "the package h2 does not load: No module named 'hpack"),
+        ("sys.modules['hpack.exceptions'] = sys", "the package h2 does not load: ImportError: cannot import name"),
+    ],
+)
+def test_grpc_without_the_library_the_start_is_refused(pod: Pod, absent: str, said: str) -> None:
+    """And not the probe unanswered for ever."""
+    boot = f"import sys; sys.path.insert(0, {str(SERVER.parents[2])!r}); {absent};"
     boot += "from pidone.init.main import main; main()"
     bare = Pod(Pidone(sys.executable, "-I", "-c", boot), pod.write, pod.helper)
-    said = bare.refused(pod.primary(liveness="{ grpc = 1 }"))
-    assert "a grpc probe needs the package h2: pip install 'pidone[grpc]'" in said
+    refused = bare.refused(pod.primary(liveness="{ grpc = 1 }"))
+    assert f"a grpc probe cannot ask: {said}" in refused, refused
 
 
 def test_a_request_is_as_protobuf_has_it() -> None:
