@@ -4,8 +4,7 @@
 #   ./do hello         the helloworld group, as a real PID 1, in a sandbox
 #   ./do test [...]    every tier of tests; words after it are pytest's
 #   ./do pythons       on every Python 3.9 to 3.14 that is here, but that of ./do test, without what is marked `once`:
-#                      the pure and namespace tiers on the oldest and the newest, and the Pod's statements on the
-#                      oldest; on those between the pure tier, and what depends on the interpreter most
+#                      the pure and namespace tiers on each, and the Pod's statements on the oldest
 #   ./do explore [S]   the group's machine on every order of events, for S seconds
 #   ./do lint          ruff and mypy
 #   ./do bench [...]   benchmarks/run, with its peers installed
@@ -94,21 +93,17 @@ pythons)
         [ -x ".venv-$version/bin/python" ] || "$python" -m venv ".venv-$version"
         ".venv-$version/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]' </dev/null
     done
-    # Two at a time: these tests wait more than they work.
-    newest=$(printf '%s\n' "$others" | sed -n '$s/ .*//p')
-    printf '%s\n' "$others" | sed 's/ .*//' | xargs -P 2 -L 1 ./do python "$oldest" "$newest"
+    # All at the same time: these tests wait more than they work.
+    printf '%s\n' "$others" | sed 's/ .*//' | xargs -P 6 -L 1 ./do python "$oldest"
     ;;
-python) # OLDEST NEWEST VERSION  one of the above
-    case $4 in
-    "$2") tiers=(tests/pure tests/namespace tests/pod) ;;
-    "$3") tiers=(tests/pure tests/namespace) ;;
-    *) tiers=(tests/pure tests/namespace/test_{transparency,isolation,exit_codes,pyz}.py) ;;
-    esac
+python) # OLDEST VERSION  one of the above
+    tiers=(tests/pure tests/namespace)
+    [ "$3" != "$2" ] || tiers+=(tests/pod)
     mkdir -p /run/pidone # each has one of its own: there the control line is looked for
     own='mount -t tmpfs -o mode=755 tmpfs /run/pidone && exec "$@"'
-    pytest=(".venv-$4/bin/python" -m pytest -q -p no:cacheprovider --basetemp "/tmp/pidone-tests-$4" -m "not once")
+    pytest=(".venv-$3/bin/python" -m pytest -q -p no:cacheprovider --basetemp "/tmp/pidone-tests-$3" -m "not once")
     said=$(unshare --mount sh -c "$own" sh "${pytest[@]}" "${tiers[@]}" </dev/null 2>&1) && ended=0 || ended=$?
-    printf '== Python %s\n%s\n' "$4" "$said"
+    printf '== Python %s\n%s\n' "$3" "$said"
     exit "$ended"
     ;;
 explore)

@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def send(line: socket.socket, request: dict[str, Any], fds: tuple[int, ...]) -> None:
-    socket.send_fds(line, [json.dumps(request).encode() + b"\n"], list(fds))
+    with contextlib.suppress(BrokenPipeError):  # refused before it was asked: the answer is there, and says why
+        socket.send_fds(line, [json.dumps(request).encode() + b"\n"], list(fds))
 
 
 def outcome(line: socket.socket) -> int:

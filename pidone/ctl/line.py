@@ -80,7 +80,8 @@ def queue_up(line: socket.socket, place: bytes) -> None:
 def ask(arguments: argparse.Namespace, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Each answer; the last one has "ok". Raises Unanswered."""
     with connect(arguments.socket) as line:
-        line.sendall(json.dumps(request).encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # refused before it was asked: the answer is there, and says why
+            line.sendall(json.dumps(request).encode() + b"\n")
         yield from answers(line)
 
 
