@@ -23,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,15 +60,55 @@ static void status_lines(void)
         fclose(f);
 }
 
+/* Without a /proc: what the kernel tells by calls. */
+static void called(void)
+{
+    static const int asked[] = {PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_GET_CHILD_SUBREAPER};
+    struct {
+        unsigned version;
+        int pid;
+    } header = {0x20080522, 0}; /* capget(2) */
+    unsigned capabilities[6] = {0};
+    uid_t u[3];
+    gid_t g[3], groups[1024];
+    sigset_t blocked, pending;
+    struct rlimit limit;
+    mode_t mask = umask(0);
+    umask(mask);
+    if (getresuid(u, u + 1, u + 2) || getresgid(g, g + 1, g + 2) || sigprocmask(SIG_BLOCK, NULL, &blocked) ||
+        sigpending(&pending) || syscall(SYS_capget, &header, capabilities))
+        die("calls");
+    printf("call umask: %o\ncall uids: %u %u %u\ncall gids: %u %u %u\ncall groups:", mask, u[0], u[1], u[2], g[0], g[1], g[2]);
+    for (int i = 0, n = getgroups(1024, groups); i < n; i++)
+        printf(" %u", groups[i]);
+    printf("\ncall capabilities:");
+    for (int i = 0; i < 6; i++)
+        printf(" %08x", capabilities[i]);
+    for (int n = 1; n <= 64; n++)
+        if (sigismember(&blocked, n) > 0 || sigismember(&pending, n) > 0)
+            printf("\ncall signal %d: blocked %d pending %d", n, sigismember(&blocked, n), sigismember(&pending, n));
+    for (int n = 0; getrlimit(n, &limit) == 0; n++)
+        printf("\ncall limit %d: %lu %lu", n, (unsigned long)limit.rlim_cur, (unsigned long)limit.rlim_max);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        int value = 0, given = asked[i] == PR_GET_CHILD_SUBREAPER;
+        int got = prctl(asked[i], given ? &value : 0, 0, 0, 0);
+        printf("\ncall prctl %d: %d", asked[i], got < 0 ? -errno : given ? value : got);
+    }
+    printf("\n");
+}
+
 static void descriptors(void)
 {
     char path[64], target[4096], info[4096];
+    struct stat kind;
     for (int fd = 0; fd < 1024; fd++) {
         int flags = fcntl(fd, F_GETFD), n;
         if (flags < 0)
             continue;
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
         n = readlink(path, target, sizeof target - 1);
+        if (n < 0 && fstat(fd, &kind) == 0)
+            n = snprintf(target, sizeof target, "mode %o device %lx", kind.st_mode, (unsigned long)kind.st_rdev);
         target[n > 0 ? n : 0] = 0;
         printf("fd %d: %s flags %d status %o", fd, target, flags, fcntl(fd, F_GETFL));
         snprintf(info, sizeof info, " offset %ld\n", (long)lseek(fd, 0, SEEK_CUR));
@@ -86,6 +127,7 @@ static void dump(char **argv)
     for (int i = 0; environ[i]; i++)
         printf("environment %d: %s\n", i, environ[i]);
     descriptors();
+    called();
     status_lines();
     for (int n = 1; n <= 64; n++)
         if (sigaction(n, NULL, &action) == 0 && action.sa_handler != SIG_DFL)

@@ -13,7 +13,7 @@ from demos.comparison.play import IMAGE
 from tests.docker.engine import Engine
 from tests.namespace.test_drop_in import ANYWHERE, NAMES, transcript
 from tests.namespace.test_terminal import APP, Tty
-from tests.pid1 import SETSID
+from tests.pid1 import SETSID, until
 
 RUN = (SETSID, "--ctty", "docker", "run", "--rm", "--network", "none", "-it")
 
@@ -73,6 +73,60 @@ def test_a_group_s_primary_has_the_terminal(engine: Engine) -> None:
         assert "job control" not in tty.screen.before
         tty.type("exit 4")
         assert tty.code() == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_the_place_of_another_a_shell_has_job_control(compared: Engine, name: str) -> None:
+    """Under catatonit's own, Ctrl-Z does not work: one of the differences."""
+    for init in ([name], ["pidone", "--as", name])[name == "catatonit" :]:
+        with interactive(compared, IMAGE, *init, "--", "bash", "--norc", "--noprofile") as tty:
+            tty.see(r"bash-[\d.]+# ")
+            assert "job control" not in tty.screen.before, tty.screen.before
+            tty.own_prompt()
+            tty.type("cat")
+            tty.reads("is read")
+            tty.press("z")
+            tty.see(r"\[1\]\+ +Stopped")
+            tty.see("<> ")
+            tty.type("fg")
+            tty.reads("is read again")
+            tty.press("c")
+            tty.see("<> ")
+            tty.type("exit 5")
+            assert tty.code() == 5
+
+
+#: Says which signals it has got when it is told to end.
+LISTENS = """
+import os, signal, sys
+got = []
+for number in (signal.SIGHUP, signal.SIGCONT): signal.signal(number, lambda n, f: got.append(n))
+signal.signal(signal.SIGTERM, lambda n, f: sys.exit(0))
+print("up", flush=True)
+try:
+    while True: signal.pause()
+finally:
+    open(sys.argv[1], "w").write("told " + " ".join(map(str, got)))
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_client_s_terminal_that_hangs_up_is_not_the_app_s(compared: Engine, public: Path, name: str) -> None:
+    """The engine holds the app's: with theirs and with ours it goes on, and is told nothing."""
+    (public / "listens.py").write_text(LISTENS)
+    found = []
+    for which, init in enumerate(([name], ["pidone", "--as", name])):
+        log = public / f"{name}{which}"
+        container = f"hangs{which}"
+        listens = ["python3", "/t/listens.py", f"/t/{log.name}"]
+        with interactive(compared, "-v", f"{public}:/t", "--name", container, IMAGE, *init, "--", *listens) as tty:
+            tty.see("up")
+            tty.hang_up()
+        assert compared.docker("inspect", "-f", "{{.State.Running}}", container).text == "true\n"
+        compared.docker("stop", container)
+        found.append(log.read_text())
+        until(lambda at=container: compared.docker("ps", "-aqf", f"name={at}").text == "", "--rm has removed it")
+    assert found == ["told ", "told "]
 
 
 @pytest.mark.parametrize("name", NAMES)
