@@ -13,7 +13,7 @@ from demos.comparison.play import IMAGE
 from tests.docker.engine import Engine
 from tests.namespace.test_drop_in import ANYWHERE, NAMES, transcript
 from tests.namespace.test_terminal import APP, Tty
-from tests.pid1 import SETSID, until
+from tests.pid1 import PATIENCE, SETSID, until
 
 RUN = (SETSID, "--ctty", "docker", "run", "--rm", "--network", "none", "-it")
 
@@ -96,37 +96,32 @@ def test_in_the_place_of_another_a_shell_has_job_control(compared: Engine, name:
             assert tty.code() == 5
 
 
-#: Says which signals it has got when it is told to end.
+#: Says which signals it has got, when it has been hung up.
 LISTENS = """
 import os, signal, sys
 got = []
 for number in (signal.SIGHUP, signal.SIGCONT): signal.signal(number, lambda n, f: got.append(n))
-signal.signal(signal.SIGTERM, lambda n, f: sys.exit(0))
 print("up", flush=True)
-try:
-    while True: signal.pause()
-finally:
-    open(sys.argv[1], "w").write("told " + " ".join(map(str, got)))
+while signal.SIGHUP not in got: signal.pause()
+open(sys.argv[1], "w").write("told " + " ".join(map(str, got)))
+sys.exit(6)
 """
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_client_s_terminal_that_hangs_up_is_not_the_app_s(compared: Engine, public: Path, name: str) -> None:
-    """The engine holds the app's: with theirs and with ours it goes on, and is told nothing."""
+def test_in_the_place_of_another_a_hang_up_comes_as_with_that_one(compared: Engine, public: Path, name: str) -> None:
+    """The engine holds the app's terminal: what hangs up is the client's, which passes the signal on."""
     (public / "listens.py").write_text(LISTENS)
     found = []
     for which, init in enumerate(([name], ["pidone", "--as", name])):
-        log = public / f"{name}{which}"
-        container = f"hangs{which}"
+        log, container = public / f"{name}{which}", f"hangs-{name}{which}"
         listens = ["python3", "/t/listens.py", f"/t/{log.name}"]
         with interactive(compared, "-v", f"{public}:/t", "--name", container, IMAGE, *init, "--", *listens) as tty:
             tty.see("up")
             tty.hang_up()
-        assert compared.docker("inspect", "-f", "{{.State.Running}}", container).text == "true\n"
-        compared.docker("stop", container)
-        found.append(log.read_text())
-        until(lambda at=container: compared.docker("ps", "-aqf", f"name={at}").text == "", "--rm has removed it")
-    assert found == ["told ", "told "]
+            until(lambda at=container: compared.docker("ps", "-aqf", f"name={at}").text == "", "it has ended")
+            found.append((log.read_text(), tty.process.wait(PATIENCE)))
+    assert found == [("told 1", 6)] * 2
 
 
 @pytest.mark.parametrize("name", NAMES)
