@@ -125,6 +125,12 @@ def test_every_command_line_ends_as_theirs(pair: Pair) -> None:
         alike(pair, split(line))
 
 
+@pytest.mark.parametrize("name", ["tini-static", "docker-init"])
+def test_the_other_names_of_tini_end_as_theirs(links: Path, name: str) -> None:
+    for line in LINES["tini"]:
+        alike(Pair(name, links), split(line))
+
+
 def test_every_program_ends_as_under_theirs(pair: Pair) -> None:
     for line in PROGRAMS:
         alike(pair, ["--", *split(line)])
@@ -153,6 +159,40 @@ def test_what_the_variable_says_is_stronger_than_v(links: Path) -> None:
             done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
             warned.append((done.returncode, "PID 1" in done.stderr or "pid 1" in done.stderr))
         assert warned[0] == warned[1] == (0, value != "0"), (value, warned)
+
+
+LOUDER: list[tuple[str, list[str], dict[str, str], list[str], dict[str, str]]] = [
+    ("tini", [], {}, ["-v"], {}),
+    ("tini", [], {"TINI_VERBOSITY": "0"}, [], {"TINI_VERBOSITY": "3"}),
+    ("dumb-init", [], {}, ["-v"], {}),
+    ("dumb-init", [], {"DUMB_INIT_DEBUG": "0"}, [], {"DUMB_INIT_DEBUG": "1"}),
+]
+
+
+@pytest.mark.parametrize(("name", "quiet", "quiet_environment", "loud", "loud_environment"), LOUDER)
+def test_more_is_said_where_theirs_says_more(
+    links: Path, name: str, quiet: list[str], quiet_environment: dict[str, str], loud: list[str],
+    loud_environment: dict[str, str],
+) -> None:  # fmt: skip
+    for program in Pair(name, links):
+        said = []
+        for options, environment in ((quiet, quiet_environment), (loud, loud_environment)):
+            result = program.run(*options, "--", "true", env={"PATH": "/usr/bin:/bin", **environment})
+            said.append((result.text + result.err).count("\n"))
+        assert said[0] < said[1], (program.program, said)
+
+
+def test_tini_s_w_tells_of_each_orphan(links: Path, helper: str) -> None:
+    told = []
+    for program in Pair("tini", links):
+        with program.start("-w", "--", "sh", "-c", f"{helper} orphans 3; exec {helper} app a") as run:
+            run.line("a started")
+            children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+            until(lambda at=children: len(at.read_text().split()) == 1, "its only child is the app")
+            run.kill(signal.SIGTERM)
+            result = run.end()
+        told.append(len(re.findall(r"(?i)reaped", result.text + result.err)))
+    assert told == [3, 3]
 
 
 def test_posixly_correct_is_heard(pair: Pair) -> None:
@@ -280,6 +320,21 @@ def test_every_signal_comes_as_under_theirs(pair: Pair, helper: str, more: list[
     assert theirs == ours
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "environment"),
+    [
+        ("tini", [], {"TINI_KILL_PROCESS_GROUP": ""}), ("dumb-init", [], {"DUMB_INIT_SETSID": "0"}),
+        ("dumb-init", ["-c"], {"DUMB_INIT_SETSID": "1"}),
+    ],
+)  # fmt: skip
+def test_a_variable_tells_the_group_or_not_as_with_theirs(
+    links: Path, helper: str, name: str, options: list[str], environment: dict[str, str]
+) -> None:
+    found = [group_told(program, options, helper, environment) for program in Pair(name, links)]
+    assert found[0] == found[1], found
+    assert bool([line for line in found[0][1] if line == "kid got 15"]) == (name == "tini")
+
+
 REWRITES = ["-r 15:3", "-r 15:0", "-r 1:15 -r 15:1", "-r 20:0", "-r 20:10 -c", "-r 17:10"]
 
 
@@ -293,17 +348,20 @@ def test_dumb_init_s_rewrites_are_as_theirs(links: Path, helper: str, line: str)
 def test_a_group_is_told_as_by_theirs(pair: Pair, helper: str, write: Write, more: list[str]) -> None:
     """How often the program's child in its group was told: twice where the init told it, too."""
     options = (["-c"] if pair.name == "dumb-init" else ["-g"]) if more else []
-    found = []
-    for program in pair:
-        script = f"trap 'echo sh got; wait; exit 3' TERM; {helper} app kid ends=10 ignore=15 & wait"
-        with program.start(*options, "--", "sh", "-c", script) as run:
-            run.line("kid started")
-            run.kill(signal.SIGTERM)
-            run.line("sh got")
-            os.kill(run.child("kid"), signal.SIGUSR1)
-            result = run.end()
-        found.append((result.code, sorted(line for line in result.lines if "got" in line)))
+    found = [group_told(program, options, helper, {}) for program in pair]
     assert found[0] == found[1], found
+
+
+def group_told(program: Pidone, options: list[str], helper: str, environment: dict[str, str]) -> tuple[int, list[str]]:
+    script = f"trap 'echo sh got; wait; exit 3' TERM; {helper} app kid ends=40 ignore=15 & wait"
+    environment = {"PATH": "/usr/bin:/bin", **environment}
+    with program.start(*options, "--", "sh", "-c", script, env=environment) as run:
+        run.line("kid started")
+        run.kill(signal.SIGTERM)
+        run.line("sh got")
+        os.kill(run.child("kid"), 40)  # a number that comes after SIGTERM's
+        result = run.end()
+    return result.code, sorted(line for line in result.lines if "got" in line)
 
 
 # -- the end
@@ -365,17 +423,26 @@ def test_orphans_are_reaped_as_by_theirs(pair: Pair, helper: str) -> None:
             assert run.end().code == 0
 
 
-@pytest.mark.parametrize("options", [["-s"], []])
-def test_tini_is_a_subreaper_when_it_is_asked_to_be(links: Path, helper: str, options: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [(["-s"], {}), ([], {}), ([], {"TINI_SUBREAPER": ""}), (["-s"], {"TINI_SUBREAPER": "0"})],
+)
+def test_tini_is_a_subreaper_when_it_is_asked_to_be(
+    links: Path, helper: str, options: list[str], environment: dict[str, str]
+) -> None:
     """Whose an orphan becomes where it is not PID 1: with -s its; without, somebody's above, and it warns."""
+    asked = bool(options or environment)
     script = f"p=$({helper} app orphan >/dev/null & echo $!); cut -d' ' -f4 /proc/$p/stat"
     found = []
     for program in Pair("tini", links):
         wrap = [UNSHARE, "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", '"$@"; exit', "sh"]
         command = [*wrap, *program.program, *options, "--", "sh", "-c", script]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **environment},
+        )  # fmt: skip
         found.append((done.stdout.strip() != "1", bool(done.stderr)))
-    assert found == [(bool(options), not options)] * 2
+    assert found == [(asked, not asked)] * 2
 
 
 @pytest.mark.parametrize("name", ["tini", "catatonit"])
@@ -425,9 +492,10 @@ def only_one(words: str) -> int:
 
 
 def test_pause_ends_at_int_and_term_only_and_reaps(links: Path, helper: str) -> None:
+    ways = [["catatonit", *words] for words in (["-P"], ["-gP"], ["-P", "true"], ["-P", "--", "nosuchprogram"])]
     for program in (
-        Pidone("/usr/bin/catatonit", "-P"),
-        Pidone(str(links / "catatonit"), "-P"),
+        *(Pidone(f"/usr/bin/{name}", *words) for name, *words in ways),
+        *(Pidone(str(links / name), *words) for name, *words in ways),
         Pidone(str(links / "pidone"), "--pause"),
     ):
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -548,12 +616,27 @@ def test_dumb_init_stops_with_its_program_on_ctrl_z(links: Path, options: list[s
                 tty.press("z")
                 tty.see(r"\[1\]\+ +Stopped")
                 tty.see("<> ")
+                # the shell has seen its child stop, not cat; one that has not yet would read what is typed
+                until(lambda at=tty: stopped(at, "cat"), "cat has stopped, too")
                 tty.type("fg")
             tty.reads("is read again")
             tty.press("d")
             tty.see("<> ")
             tty.type("exit 5")
             assert tty.code() == 5
+
+
+def stopped(tty: Tty, name: str) -> bool:
+    """Is a process of this name stopped that has this terminal as its stdin?"""
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.readlink(entry / "fd" / "0") == tty.name:
+                text = (entry / "status").read_text()
+                if f"Name:\t{name}\n" in text and "State:\tT" in text:
+                    return True
+        except OSError:
+            continue
+    return False
 
 
 def test_a_hang_up_comes_as_under_theirs(pair: Pair, write: Write, tmp_path: Path) -> None:
@@ -608,6 +691,37 @@ def test_misuse_says_what_is_wrong_and_shows_the_usage_of_who_was_called(pair: P
     result = pair.ours.run("-Z", "true")
     assert result.code == 1 and result.err.startswith(f"pidone: {pair.name}: invalid option -- 'Z'"), result
     assert f"usage: {pair.name} [-" in result.err and result.text == "", result
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("tini", "-e 256 true", "-e 256: wanted is an exit code from 0 to 255"),
+        ("tini", "-e x true", "-e x: wanted is an exit code from 0 to 255"),
+        ("tini", "-p SIGFOO true", "-p SIGFOO: wanted is a signal's full name, such as SIGTERM"),
+        ("tini", "-p", "option requires an argument -- 'p'"),
+        ("dumb-init", "-r x true", "-r x: wanted is S:R, numbers of signals up to 31, as in 15:3; R may be 0"),
+        ("dumb-init", "-r 32:1 true", "-r 32:1: wanted is S:R"),
+        ("dumb-init", "--nonsense true", "unrecognized option '--nonsense'"),
+        ("dumb-init", "--verbose=1 true", "option '--verbose' takes no argument"),
+        ("dumb-init", "--rewrite", "option '--rewrite' requires an argument"),
+        ("catatonit", "-g", "no program to run; say which, as in: catatonit -- sleep 10"),
+    ],
+)
+def test_misuse_says_what_would_be_right(links: Path, name: str, words: str, said: str) -> None:
+    result = Pair(name, links).ours.run(*split(words))
+    assert result.code == 1 and result.err.startswith(f"pidone: {name}: {said}"), result
+    assert f"usage: {name} [-" in result.err and result.text == "", result
+
+
+def test_a_signal_that_the_caller_ignores_stays_so_under_theirs_but_for_python_s_own(pair: Pair, helper: str) -> None:
+    """SIGPIPE and SIGXFSZ: one of the differences."""
+    for name, number in (("HUP", 1), ("PIPE", 13), ("USR2", 12), ("XFSZ", 25)):
+        wrap = ("env", f"--ignore-signal={name}")
+        theirs, ours = (
+            f"signal {number}: ignored" in program.run("--", helper, "dump", wrap=wrap).text for program in pair
+        )
+        assert ours == (name in ("HUP", "USR2")) and theirs == (pair.name != "dumb-init"), (name, theirs, ours)
 
 
 def test_the_differences_are_at_most_five_and_each_has_its_reason() -> None:

@@ -43,6 +43,7 @@ class Tty:
 
     def __init__(self, *command: str, cwd: Path | None = None) -> None:
         self.master, slave = os.openpty()
+        self.name = os.ttyname(slave)
         self.resize(24, 80)
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, cwd=cwd)
         os.close(slave)
