@@ -30,7 +30,7 @@ TIERS = ("pure", "namespace", "pod", "docker", "docs")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every-tier", action="store_true", help="fail where a tier has run no test, or left one out")
+    parser.addoption("--every-tier", action="store_true", help="fail where a tier has run no test; name those left out")
 
 
 class EveryTier:

@@ -16,7 +16,7 @@ import pytest
 from pidone.ctl import pyz
 from tests.conftest import Write
 from tests.namespace.test_signals import process
-from tests.pid1 import PATIENCE, PYTHON, ROOT, Pidone, until
+from tests.pid1 import PATIENCE, PYTHON, ROOT, UNSHARE, Pidone, until
 
 
 class Background:
@@ -81,6 +81,29 @@ def test_a_group_runs_in_the_background_and_pidonectl_finds_it(background: Backg
     os.kill(background.pid(), signal.SIGTERM)
     log = background.said("side ends")
     assert [line for line in log.splitlines() if line.endswith("ends")] == ["main ends", "side ends"]
+
+
+def test_pidonectl_finds_it_where_nobody_has_named_a_place(background: Background, helper: str, write: Write) -> None:
+    """In a mount name space of its own, for these places are the machine's."""
+    file = write("g.toml", process("main", "primary", helper, "app", "main"))
+    ctl = f"{PYTHON} -m pidone.ctl.main"
+    script = f"""
+mount -t tmpfs -o mode=755 tmpfs /run
+{background.program} --detach -c {file} >&2
+cat /run/pidone/pidone.pid
+{ctl} wait main
+{ctl} status
+{ctl} stop >&2
+while kill -0 $(cat /run/pidone/pidone.pid) 2>/dev/null; do :; done
+cat /run/pidone/pidone.log
+"""
+    command = [UNSHARE, "--mount", "sh", "-euc", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+    pid = re.search(r"background as pid (\d+)", done.stderr)
+    assert pid and done.stdout.startswith(f"{pid[1]}\n") and re.search(r"^main +primary +running", done.stdout, re.M), (
+        done
+    )
+    assert done.stdout.endswith("main ends\n"), done
 
 
 def test_a_second_start_is_refused_with_the_pid_of_the_first(background: Background) -> None:

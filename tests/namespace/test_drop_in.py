@@ -485,6 +485,25 @@ def test_tini_s_p_ends_it_with_its_parent(links: Path, helper: str, number: str,
             os.kill(left, signal.SIGKILL)  # nobody has told it
 
 
+def test_a_parent_that_dies_before_it_was_asked_for_is_noticed(links: Path, helper: str, tmp_path: Path) -> None:  # E27
+    """Which tini's own does not. The call that asks is held back, and the parent dies meanwhile."""
+    log, trace = tmp_path / "log", tmp_path / "trace"
+    strace = ["strace", "-D", "-o", str(trace), "-e", "trace=getppid,prctl", "-e", "inject=prctl:delay_enter=1000000"]
+    command = [*strace, str(links / "tini"), "-p", "SIGKILL", "--", helper, "app", "orphan"]
+    script = "import subprocess, sys, time\np = subprocess.Popen(sys.argv[2:], stdout=open(sys.argv[1], 'w'))\n"
+    script += "print(p.pid, flush=True)\ntime.sleep(60)"
+    parent = subprocess.Popen(
+        [PYTHON, "-c", script, str(log), *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert parent.stdout is not None
+    tini = int(parent.stdout.readline())
+    until(lambda: trace.exists() and "getppid" in trace.read_text(), "it knows its parent")
+    parent.kill()
+    parent.communicate()
+    until(lambda: not Path(f"/proc/{tini}").exists(), "it is gone, too")
+    assert "started" not in log.read_text()
+
+
 def only_one(words: str) -> int:
     """The pid of the one process whose command line has these words; 0 while there are several."""
     pids = subprocess.run(["pgrep", "-f", words], capture_output=True, text=True).stdout.split()

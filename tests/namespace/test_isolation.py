@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pidone import __version__
+from pidone.ctl import pyz
 from pidone.init import ALLOWED
 from tests.conftest import Write
 from tests.namespace.test_signals import process
@@ -31,9 +33,13 @@ NAMES = (
 )
 
 
-@pytest.fixture(params=["launcher", "pip's script", "pip's script, linked"])
+@pytest.fixture(params=["launcher", "pip's script", "pip's script, linked", "pidone.pyz"])
 def started(request: pytest.FixtureRequest, pidone: Pidone, installed: Path, tmp_path: Path) -> Pidone:
     """Each way in which an image may start pidone."""
+    if request.param == "pidone.pyz":
+        (tmp_path / "pidone.pyz").write_bytes(pyz.build())
+        (tmp_path / "pidone.pyz").chmod(0o755)
+        return Pidone(str(tmp_path / "pidone.pyz"))
     if request.param == "launcher":
         return pidone
     if request.param == "pip's script":
@@ -48,6 +54,11 @@ def hostile(tmp_path: Path) -> Path:
     directory.mkdir()
     for name in NAMES:
         (directory / f"{name}.py").write_text(HOSTILE)
+    # and as a user's site-packages, by PYTHONUSERBASE
+    site = directory / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
+    site.parent.mkdir(parents=True)
+    site.symlink_to(directory)
+    (directory / "hostile.pth").write_text("import usercustomize\n")
     return directory
 
 
@@ -81,6 +92,14 @@ def environment(hostile: Path) -> dict[str, str]:
 def test_nothing_of_it_changes_what_pid_1_imports(started: Pidone, hostile: Path, helper: str) -> None:
     wanted = environment(hostile)
     result = started.run("--", "/usr/bin/env", cwd=hostile, env=wanted)
+    assert result.code == 0 and result.err == "", result
+    assert dict(line.split("=", 1) for line in result.lines) == wanted
+
+
+def test_nor_in_the_place_of_another(pidone: Pidone, hostile: Path, tmp_path: Path) -> None:
+    (tmp_path / "tini").symlink_to(pidone.program[0])
+    wanted = environment(hostile)
+    result = Pidone(str(tmp_path / "tini")).run("-s", "--", "/usr/bin/env", cwd=hostile, env=wanted)
     assert result.code == 0 and result.err == "", result
     assert dict(line.split("=", 1) for line in result.lines) == wanted
 

@@ -93,7 +93,7 @@ def test_a_line_of_eighty_megabytes_and_binary_bytes_do_no_harm(pidone: Pidone, 
     assert all(mark == b"+ " and len(piece) <= 1 << 16 for mark, piece in pieces[:-1]) and result.code == 0
 
 
-def test_the_last_words_of_one_that_is_killed_are_not_lost(pidone: Pidone, write: Write) -> None:
+def test_the_last_words_of_one_that_is_killed_are_not_lost(pidone: Pidone, write: Write) -> None:  # E43
     result = pidone.run("-c", one(write, "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; done; kill -9 $$"))
     assert result.code == 137 and result.lines == [f"main: line {i}" for i in range(1, 2001)], result
     assert "its last line: line 2000" in said(result), result

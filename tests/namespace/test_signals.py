@@ -196,6 +196,21 @@ def got(lines: list[str]) -> list[int]:
     return [int(line.split()[2]) for line in lines if " got " in line]
 
 
+@pytest.mark.parametrize("blocked", [True, False])
+def test_a_signal_between_fork_and_exec_is_the_program_s(pidone: Pidone, helper: str, blocked: bool) -> None:  # E2
+    """Its exec is held back, and the signal comes before it: to what the mask says that pidone was started with."""
+    strace = ("strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=execve", "-e", "inject=execve:delay_enter=1000000")
+    mask = ("env", "--block-signal=USR1") if blocked else ("env", "--default-signal=USR1")
+    with pidone.start("--", helper, "app", "a", wrap=(*mask, *strace)) as run:
+        until(lambda: "pidone" in run.children(), "the program is forked, and not yet itself")
+        run.kill(signal.SIGUSR1)
+        if blocked:
+            run.line("a got 10")
+            run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == (0 if blocked else 138) and ("a started" in result.text) == blocked, result
+
+
 def pending(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("ShdPnd")), 16)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -308,6 +310,28 @@ class TestFailedStart:
         started = {line.split()[0] for line in result.lines if "started" in line}
         ended = {line.split()[0] for line in result.lines if "ends" in line}
         assert started == ended and "main" not in started and len(started) >= 3, result
+
+    def test_a_fork_that_fails_at_a_restart_is_said_once_and_tried_again(
+        self, anyone: Pidone, helper: str, write: Write
+    ) -> None:  # E30
+        again = "restart = 'always'\nbackoff = { initial = '100ms', max = '100ms' }"
+        file = process("side", "sidecar", helper, "app", "side", more=again) + process(
+            "main", "primary", helper, "app", "main"
+        )
+        wrap = ("setpriv", "--reuid=64323", "--regid=64323", "--clear-groups")
+        with anyone.start("-v", "-c", write("g.toml", file), wrap=wrap) as run:
+            run.line("side started")
+            run.line("main started")
+            limit = [*wrap, "prlimit", "--pid", str(run.pid)]
+            subprocess.run([*limit, "--nproc=1:"], check=True)
+            os.kill(run.child("side"), signal.SIGTERM)
+            run.said("cannot start side: cannot fork: resource temporarily unavailable")
+            run.said("leftovers of side: unknown: cannot fork", count=4)  # each time before it is tried
+            subprocess.run([*limit, f"--nproc={resource.getrlimit(resource.RLIMIT_NPROC)[0]}:"], check=True)
+            run.line("side started", count=2)
+            run.kill(signal.SIGTERM)
+            result = run.end()
+        assert result.code == 0 and result.plain.count("cannot start side") == 1, result
 
     def test_no_fork_at_all_is_one_line_and_126(self, anyone: Pidone) -> None:
         wrap = ("setpriv", "--reuid=64322", "--regid=64321", "--clear-groups", "prlimit", "--nproc=1")
