@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -99,8 +100,11 @@ class Running:
 
     def children(self) -> dict[str, int]:
         """name -> pid out here, of PID 1's children."""
-        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return {Path(f"/proc/{pid}/comm").read_text().strip(): int(pid) for pid in found}
+        found = {}
+        for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            with contextlib.suppress(FileNotFoundError):  # it has just been reaped
+                found[Path(f"/proc/{pid}/comm").read_text().strip()] = int(pid)
+        return found
 
     def child(self, argument: str) -> int:
         """Pid out here of the process of this namespace that has `argument` among its arguments."""

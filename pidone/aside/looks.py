@@ -147,6 +147,7 @@ def snapshot(loop: GroupLoop) -> dict[str, Any]:
             for (member, what, answer), (count, took) in sorted(loop.tally.probes.items())
         ],
         "processes": processes, "orphans": loop.orphans, "sessions": sessions,
+        "guests": len(control.guests) if control is not None else 0, "longest_wait": round(loop.tally.longest, 6),
         "conditions": {key: {"status": value, "reason": why} for key, (value, why) in words.conditions(group).items()},
     }  # fmt: skip
 

@@ -126,9 +126,11 @@ class Collector:
             phase.add_metric([name], float(found["phase"] == name))
         orphans = self.counter("orphans_reaped", "orphans that PID 1 has reaped")
         orphans.add_metric([], found["orphans"])
+        wait = self.gauge("reap_wait_seconds_max", "longest so far that an ended child has waited for a look")
+        wait.add_metric([], found["longest_wait"])
         lived = self.gauge("lived_seconds", "seconds since pidone began")
         lived.add_metric([], found["lived"])
-        return [phase, orphans, lived]
+        return [phase, orphans, wait, lived]
 
     def of_processes(self, found: dict[str, Any]) -> list[Any]:
         label = ("process", "role")
@@ -154,7 +156,10 @@ class Collector:
         return [exits, probes, seconds]
 
     def of_kernel(self, found: dict[str, Any]) -> list[Any]:
-        """CPU and memory of each process's session; zombies that wait for PID 1."""
+        """CPU and memory of each process's session; zombies that wait for PID 1.
+
+        CPU with that of children which have been waited for, or the count would fall when a worker ends (proc(5)).
+        """
         cpu = self.counter("process_cpu_seconds", "processor time of what runs in its session", ("process",))
         memory = self.gauge("process_resident_bytes", "resident memory of what runs in its session", ("process",))
         everyone = proc.everyone(zombies=True)
@@ -165,7 +170,15 @@ class Collector:
         for one in found["processes"]:
             if one["pid"] is None:
                 continue
-            fields = [fields for fields in everyone.values() if proc.session(fields) == one["pid"]]
-            cpu.add_metric([one["name"]], sum(int(f[11]) + int(f[12]) for f in fields) / proc.TICKS)
+            fields = members(everyone, one["pid"], found["pid"])
+            cpu.add_metric([one["name"]], sum(int(ticks) for f in fields for ticks in f[11:15]) / proc.TICKS)
             memory.add_metric([one["name"]], sum(int(f[21]) for f in fields) * PAGE)
         return [cpu, memory, zombies]
+
+
+def members(everyone: dict[int, list[bytes]], pid: int, init: int) -> list[list[bytes]]:
+    """stat of all of a process's session, which another has led where it has gone into the background by two forks."""
+    session, ours = (proc.session(everyone[one]) if one in everyone else 0 for one in (pid, init))
+    if session in (0, ours):
+        return [everyone[pid]] if pid in everyone else []
+    return [fields for fields in everyone.values() if proc.session(fields) == session]

@@ -55,7 +55,7 @@ def is_own(place: bytes, uid: int) -> bool:
 class Control:
     """sessions: pids of those that answer. followers: of those that go on telling what comes; as many again.
 
-    guests: {pid: member} of commands that run beside a process.
+    guests: {pid: member} of commands that run beside a process; as many again.
     """
 
     __slots__ = ("socket", "path", "sessions", "followers", "guests", "reading", "writing")

@@ -73,7 +73,14 @@ class GroupLoop(Steered):
 
     # -- events
 
+    def reap(self) -> bool:
+        now = self.tally.looks()
+        more = Steered.reap(self)
+        self.tally.since = now if more else None
+        return more
+
     def hear(self) -> None:
+        self.tally.woken()
         Steered.hear(self)
         if self.planning is not None:
             self.read_plan(*self.planning)

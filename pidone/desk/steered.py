@@ -73,7 +73,8 @@ class Steered(Hearing):
             return
         self.note("command", verb, member, number, pid, uid)
         if verb == EXEC and number in self.control.sessions:
-            self.control.sessions.discard(number)
+            if len(self.control.guests) < SESSIONS:  # or it goes on counting as a session
+                self.control.sessions.discard(number)
             self.control.guests[number] = member
             self.note("beside", member, number)
         elif verb == RELOAD:

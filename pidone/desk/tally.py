@@ -7,14 +7,30 @@ MOST_CODES = 64
 
 
 class Tally:
-    """exits: {(member, exit code): count}. probes: {(member, what, answer): [count, seconds]}. started: {pid: time}."""
+    """exits: {(member, exit code): count}. probes: {(member, what, answer): [count, seconds]}. started: {pid: time}.
 
-    __slots__ = ("exits", "probes", "started")
+    longest: seconds that an ended child has waited for a look at most, so far. since: when such a wait may have begun.
+    """
+
+    __slots__ = ("exits", "probes", "started", "longest", "since")
 
     def __init__(self) -> None:
         self.exits: "dict[tuple[int, int], int]" = {}
         self.probes: "dict[tuple[int, str, str], list[float]]" = {}
         self.started: "dict[int, float]" = {}
+        self.longest = 0.0
+        self.since: "float | None" = None
+
+    def woken(self) -> None:
+        if self.since is None:
+            self.since = monotonic()
+
+    def looks(self) -> float:
+        """Now, a look at ended children."""
+        now = monotonic()
+        if self.since is not None and now - self.since > self.longest:
+            self.longest = now - self.since
+        return now
 
     def exited(self, member: int, code: int) -> None:
         if (member, code) not in self.exits and sum(key[0] == member for key in self.exits) >= MOST_CODES:

@@ -93,6 +93,29 @@ def test_they_tell_of_a_group_what_status_tells(
     assert result.code == 0 and result.err.count("metrics") == 0, result
 
 
+def test_a_daemon_s_processor_time_and_memory_are_those_of_its_session(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path, port: int
+) -> None:
+    """It leads no session: who has started it did. And what a worker has used is not lost when that ends."""
+    line = Line(pidone, write, tmp_path / "c.sock")
+    work = write("work", "#!/bin/sh\n(i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done)\ntouch worked\nsleep 1000\n")
+    launch = write("launch", f"#!/bin/sh\ncd {tmp_path} && setsid sh -c '{work} & echo $! >pid.new; mv pid.new pid'\n")
+    more = f"daemonizes = true\npid_file = '{tmp_path}/pid'\n"
+    daemon = process("daemon", "sidecar", launch, more=more)
+    with line.start(
+        daemon, process("main", "primary", helper, "app", "main"), f"[metrics]\nlisten = '127.0.0.1:{port}'\n"
+    ) as run:
+        run.line("main started")
+        until((tmp_path / "worked").exists, "its worker has ended")
+        until(lambda: get(port, "/metrics")[0] == 200, "it serves")
+        found = scrape(port)
+        assert found["pidone_process_cpu_seconds_total", ("daemon",)] > 0.02
+        assert found["pidone_process_resident_bytes", ("daemon",)] > 4096
+        assert 0 <= found["pidone_reap_wait_seconds_max", ()] < 5
+        run.kill(signal.SIGTERM)
+        assert run.end().code == 0
+
+
 @pytest.mark.once
 def test_a_server_that_dies_is_said_and_nobody_else_s_trouble(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, port: int

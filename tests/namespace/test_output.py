@@ -206,6 +206,28 @@ class TestFiles:
         finally:
             subprocess.run(["umount", str(disk)], check=True)
 
+    def test_a_disk_that_is_full_under_the_rotation_is_said_and_the_process_goes_on(
+        self, pidone: Pidone, write: Write, tmp_path: Path
+    ) -> None:
+        """What has been turned away cannot be kept where there is no room; the newest lines can, when there is."""
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=True)
+        try:
+            script = f"""for i in $(seq 3000); do echo a line that is some forty bytes long, $i; done
+            until [ -e {tmp_path}/go ]; do sleep 0.01; done; echo after; exit 5"""
+            log = f"{{ file = '{disk}/web.log', max_size = '16KiB', keep = 9 }}"
+            with pidone.start("-c", one(write, script, log), stderr=subprocess.STDOUT) as run:
+                run.line(f"cannot be written to {disk}/web.log: no space left on device: it is lost until it can")
+                for path in disk.glob("web.log.*"):
+                    path.unlink()
+                (tmp_path / "go").touch()
+                result = run.end()
+            assert result.code == 5 and "/web.log again; " in result.text and " bytes were lost" in result.text, result
+            assert (disk / "web.log").read_bytes().endswith(b"after\n")
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+
     def test_a_file_that_cannot_be_opened_is_said_and_the_process_runs(self, pidone: Pidone, write: Write) -> None:
         result = pidone.run("-c", one(write, "echo lost; exit 4", "{ file = '/no/such/dir/x.log' }"))
         assert (

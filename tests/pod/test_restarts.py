@@ -12,8 +12,12 @@ import pytest
 
 from pidone.aside import follow, leftovers
 from pidone.declare.probes import backoff
-from pidone.pod import restart
-from pidone.pod.care import BACKOFF, Care
+from pidone.init import events as e
+from pidone.init.plan import INIT, PRIMARY, SIDECAR
+from pidone.pod import restart, status
+from pidone.pod.care import ALWAYS, BACKOFF, NEVER, Care
+from pidone.pod.group import Group
+from tests.explorer import make
 from tests.pid1 import PYTHON
 from tests.pod.conftest import Pod, gaps, in_order, stamps
 
@@ -195,6 +199,25 @@ def test_s67_restart_all_kills_all_and_begins_at_the_head(pod: Pod, tmp_path: Pa
     assert before.count("started step") == before.count("started side") == before.count("started log") == 2, before
     assert "got 15" not in before and "pre_stop" not in before, before
     assert "by its restart_rules all of the group is killed and started anew" in before
+
+
+def test_s67_every_count_goes_up_and_a_condition_says_it_meanwhile() -> None:
+    group = Group(make(((INIT, NEVER, "plain"), (SIDECAR, ALWAYS, "all anew"), (PRIMARY, ALWAYS, "plain"))))
+
+    def take(*events: tuple[Any, ...]) -> None:
+        for event in events:
+            group.take(event, 0.0)
+
+    take((e.BEGIN,), (e.EXECED, 0), (e.EXITED, 0, 0, 0), (e.ENDED, 0, "leftovers", e.YES, ""))
+    take((e.EXECED, 1), (e.EXECED, 2))
+    assert status.conditions(group)["AllContainersRestarting"][0] is False
+    take((e.EXITED, 1, 3, 0))
+    assert status.conditions(group)["AllContainersRestarting"][0] is True
+    take((e.EXITED, 2, 0, 9), *((e.ENDED, index, "leftovers", e.YES, "") for index in range(3)))
+    assert group.deadline is not None
+    group.take((e.DEADLINE,), group.deadline)
+    assert status.conditions(group)["AllContainersRestarting"][0] is False
+    assert [member.restarts for member in group.members] == [1, 1, 1]
 
 
 # -- what a Pod has no field for

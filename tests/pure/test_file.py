@@ -14,6 +14,7 @@ from pidone.declare import memory, schema
 from pidone.declare.check import check
 from pidone.declare.parse import parse
 from pidone.declare.read import Wrong
+from pidone.desk.kills import count_kills
 from pidone.init import plan
 
 
@@ -183,6 +184,32 @@ class TestCgroups:
     def test_v2_in_a_cgroup_namespace(self, tmp_path: Path) -> None:
         proc = self.tree(tmp_path, "0::/\n", self.V2.format(root="/"), {"memory.max": "268435456\n"})
         assert memory.limit(proc) == 268435456
+
+    def test_kills_and_the_peak_are_counted_by_v1(self, tmp_path: Path) -> None:
+        files = {
+            "a/memory.limit_in_bytes": "1000", "a/memory.max_usage_in_bytes": "990\n",
+            "a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
+        }  # fmt: skip
+        proc = self.tree(tmp_path, "4:memory:/a\n", self.V1.format(root="/"), files)
+        assert count_kills(memory.kill_counter(proc)) == 3 and memory.most_used(proc) == 990
+
+    def test_kills_and_the_peak_are_counted_by_v2(self, tmp_path: Path) -> None:
+        files = {
+            "a/memory.max": "1000\n", "a/memory.peak": "980\n",
+            "a/memory.events": "low 0\nhigh 0\nmax 7\noom 2\noom_kill 2\noom_group_kill 0\n",
+        }  # fmt: skip
+        proc = self.tree(tmp_path, "0::/a\n", self.V2.format(root="/"), files)
+        assert count_kills(memory.kill_counter(proc)) == 2 and memory.most_used(proc) == 980
+
+    def test_v2_before_it_had_a_peak(self, tmp_path: Path) -> None:
+        files = {"memory.max": "1000\n", "memory.events": "oom_kill 0\n"}
+        proc = self.tree(tmp_path, "0::/\n", self.V2.format(root="/"), files)
+        assert count_kills(memory.kill_counter(proc)) == 0 and memory.most_used(proc) is None
+
+    def test_nobody_counts_where_nothing_is_to_be_seen(self, tmp_path: Path) -> None:
+        proc = self.tree(tmp_path, "0::/a\n", "", {})
+        assert memory.kill_counter(proc) is None and memory.most_used(proc) is None
+        assert count_kills(None) == count_kills(b"/nonexistent") == 0
 
     def test_a_hierarchy_that_is_not_to_be_seen(self, tmp_path: Path) -> None:
         assert memory.limit(self.tree(tmp_path, "0::/a\n", "", {})) is None
