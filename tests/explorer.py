@@ -17,6 +17,7 @@ import random
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -60,6 +61,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "logged": {"log": ("json",)},
     "steered": {},
     "measured": {},
+    "after none": {},
+    "after the first": {},
 }  # fmt: skip
 
 Kind = tuple[int, int, str]  # role, restart policy, key of KINDS
@@ -67,7 +70,8 @@ Kind = tuple[int, int, str]  # role, restart policy, key of KINDS
 
 def care(index: int, kind: Kind) -> tuple[Any, ...]:
     options = {"restart": kind[1], "backoff": BACKOFF, **KINDS[kind[2]]}
-    made = Care(index, (), **options)
+    after: dict[str, tuple[int, ...]] = {"after none": (), "after the first": (0,) if index else ()}
+    made = Care(0, after[kind[2]], **options) if kind[2] in after else Care(index, (), **options)
     return tuple(getattr(made, slot) for slot in made.__slots__)
 
 
@@ -77,6 +81,13 @@ def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan
     listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "told")
     return Plan(processes, GRACE, stop_signals, bounds=(None, 9.0 if "bounded" in [k[2] for k in kinds] else None),
                 notify=listened, metrics=("", 0) if "measured" in [k[2] for k in kinds] else None)  # fmt: skip
+
+
+@cache
+def needs(kinds: tuple[Kind, ...], index: int) -> frozenset[int]:
+    """Whom it waits for: all before it, unless its `after` says otherwise."""
+    after = {"after none": (), "after the first": (0,) if index else ()}.get(kinds[index][2])
+    return frozenset(range(index) if after is None else after)
 
 
 def show(kinds: Iterable[Kind]) -> str:
@@ -134,7 +145,7 @@ class World:
 
     __slots__ = (
         "group", "roles", "kinds", "now", "life", "ended", "ended_at", "starts", "told", "stop_at", "exit", "beside",
-        "signals", "passed", "ending_at", "ticks", "single",
+        "signals", "passed", "ending_at", "ticks", "single", "event",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) -> None:
@@ -240,6 +251,7 @@ class World:
 
     def apply(self, event: tuple[Any, ...]) -> None:
         kind = event[0]
+        self.event = event
         if kind == "tick":
             self.now += 1.0
             return
@@ -379,7 +391,7 @@ class World:
         assert self.stop_at is None, "started after the stop had begun"
         if self.life[i] == "ended":
             self.check_restart(i)
-        for j in range(i if self.life[i] == "-" else 0):  # a restart is not gated again (S23)
+        for j in needs(self.kinds, i) if self.life[i] == "-" else ():  # a restart is not gated again (S23)
             assert j in self.passed, f"started before {j} had let it"
         self.life[i] = "forked"
         self.ended.pop(i, None)
@@ -411,7 +423,7 @@ class World:
             if self.roles[i] == SIDECAR and self.stop_at is not None and not self.group.expired and (
                 self.ending_at.get(i, self.stop_at) >= self.stop_at
             ):  # fmt: skip
-                later = [j for j in range(i + 1, len(self.roles)) if self.roles[j] != INIT]
+                later = [j for j, role in enumerate(self.roles) if role != INIT and i in needs(self.kinds, j)]
                 assert all(self.life[j] in ("-", "ended") for j in later), "told before its turn"
         elif number == TERM:
             raise AssertionError("told twice")
@@ -440,7 +452,8 @@ class World:
         else:
             assert code != 0, "the primary never ran, and the exit code says all is well"
         assert self.stop_at is not None
-        assert self.now <= self.stop_at + GRACE + WINDOW + LAST_RESORT, "the stop took too long"
+        unkillable = LAST_RESORT if self.event[0] == e.DEADLINE else 0.0  # who has been killed and has not gone (E38)
+        assert self.now <= self.stop_at + GRACE + WINDOW + unkillable, "the stop took too long"
         assert self.group.phase == OVER
         assert code == 0 or troubled or self.signals, "it fails, and nobody is told why"
 
@@ -485,9 +498,10 @@ def begun(kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) 
 class Found(AssertionError):
     """A rule is broken: by which group, and by which events from its beginning."""
 
-    def __init__(self, error: AssertionError, kinds: tuple[Kind, ...], path: list[Any]) -> None:
+    def __init__(self, error: Exception, kinds: tuple[Kind, ...], path: list[Any]) -> None:
         events = " ".join(name_of(event) for event in path)
-        super().__init__(f"{error}: {show(kinds)}: after {events}")
+        what = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+        super().__init__(f"{what}: {show(kinds)}: after {events}")
         self.path = path
 
 
@@ -516,7 +530,7 @@ def explore(
                 transitions += 1
                 try:
                     after.apply(event)
-                except AssertionError as error:
+                except Exception as error:
                     raise Found(error, kinds, unwind((path, event))) from None
                 if after.exit is None:
                     key = after.key()
@@ -552,7 +566,7 @@ def wander(kinds: tuple[Kind, ...], dice: random.Random, most: int, group: Any =
         path.append(event)
         try:
             world.apply(event)
-        except AssertionError as error:
+        except Exception as error:
             raise Found(error, kinds, path) from None
     return len(path)
 
@@ -568,8 +582,8 @@ def kinds_of(role: int, full: bool) -> Iterator[Kind]:
             if full:
                 yield role, policy, "message"
             continue
-        yield role, policy, "startup"
-        yield role, policy, "post_start"
+        for what in ("startup", "post_start", "after none", "after the first"):
+            yield role, policy, what
         if full:
             for what in (
                 "liveness",

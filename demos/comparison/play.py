@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -121,15 +122,23 @@ def one(module: ModuleType, stage: Stage, limit: float) -> dict[str, Any]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        remove_all(stage.engine)
+        if not remove_all(stage.engine):
+            values = {"error": "the engine does not answer any more"}
     return values
 
 
-def remove_all(engine: Engine) -> None:
-    """Every container of the engine, which is ours alone: also of a scenario that was interrupted in between."""
-    ids = engine.docker("ps", "-aq", check=False).text.split()
-    if ids:
-        engine.docker("rm", "-f", *ids, check=False)
+def remove_all(engine: Engine) -> bool:
+    """Every container of the engine, which is ours alone: also of a scenario that was interrupted in between.
+
+    False where the engine does not answer; what it had goes with it when it is stopped.
+    """
+    try:
+        ids = engine.docker("ps", "-aq").text.split()
+        if ids:
+            engine.docker("rm", "-f", *ids, check=False)
+        return True
+    except (AssertionError, subprocess.TimeoutExpired):
+        return False
 
 
 def facts(engine: Engine) -> dict[str, Any]:

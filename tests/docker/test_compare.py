@@ -114,6 +114,23 @@ def test_a_scenario_that_hangs_is_a_cell_that_says_so_and_its_container_is_gone(
     assert compared.docker("ps", "-aq").text == "" and "  tini: not over after 3 s" in said
 
 
+def test_an_engine_that_dies_in_between_is_a_cell_that_says_so(directory: Path, tmp_path: Path) -> None:
+    engine = Engine()
+
+    def kill(stage: Stage) -> dict[str, object]:
+        engine.process.kill()
+        engine.process.wait()
+        return {"never": "reached"}
+
+    module = ModuleType("kills")
+    module.play = kill  # type: ignore[attr-defined]
+    try:
+        cell = play.one(module, Stage(engine, "none", "tini", tmp_path, directory), 30)
+        assert cell == {"error": "the engine does not answer any more"}
+    finally:
+        engine.stop()
+
+
 def test_a_peer_that_is_not_installed_is_a_cell_that_says_so_and_the_rest_goes_on(
     compared: Engine, directory: Path
 ) -> None:
