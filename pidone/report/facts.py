@@ -6,7 +6,8 @@
  "orphans": reaped so far,
  "processes": [{"name", "role", "instances": [{"pid", "forked", "execed", "started", "ready": [[from, to], ...],
                 "ended", "code", "signal", "core", "oom", "size", "failed"}], "restarts"}],
- "events": [{"at", "what", ...}], "cause": {...} as `cause` makes it, "output": {name: [last lines]}}
+ "events": [{"at", "what", ...}]: of a start with "why" and "waited" (starts.py),
+ "cause": {...} as `cause` makes it, "output": {name: [last lines]}}
 """
 
 from __future__ import annotations
@@ -98,11 +99,13 @@ def event(raw: Event, names: list[str]) -> dict[str, Any]:
 
 def make(context: dict[str, Any], raw: list[Event]) -> Document:
     """context: what the document says of the group as a whole, and "eras"."""
+    from pidone.report import starts
     from pidone.report.cause import explain
 
     context = dict(context)
     eras: Eras = context.pop("eras")
     events = [event(one, names_at(eras, one[0])) for one in raw]
+    starts.tell(events)
     now = set(eras[-1][1])
     processes: dict[str, dict[str, Any]] = {}
     for place, (_, names, roles) in enumerate(eras):  # those of today last, and the primary at the end

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pidone.declare.memory import show as amount
+from pidone.report import starts
 from pidone.report.cause import how, sender, span
 
 Document = dict[str, Any]
 
 #: Events that are told one by one; the others are in the processes' lines.
-TELLING = ("failed", "exited", "turned", "sent", "swept", "said", "noted", "ended", "signal", "suspects", "missed",
-           "command", "beside", "parted")  # fmt: skip
+TELLING = ("forked", "failed", "exited", "turned", "sent", "swept", "said", "noted", "ended", "signal", "suspects",
+           "missed", "command", "beside", "parted")  # fmt: skip
 
 
 def lines(document: Document, last: int = 40) -> list[str]:
@@ -73,7 +74,7 @@ def state(instance: dict[str, Any]) -> str:
 
 #: Events that are said in one way only.
 PLAIN = {
-    "forked": "{process} (pid {pid}) is forked", "execed": "{process} (pid {pid}) has been executed",
+    "execed": "{process} (pid {pid}) has been executed",
     "begun": "{beside} of {process} begins", "stopped": "{process} (pid {pid}) is stopped, as by Ctrl-Z",
     "sized": "{process} has had up to {size} kB of memory", "exit": "pidone exits with {code}",
     "oom": "the kernel has killed {kills} processes here, for memory ran out",
@@ -90,6 +91,8 @@ def sentence(event: dict[str, Any]) -> str:
     kind, name = event["what"], event.get("process")
     pid = f" (pid {event['pid']})" if event.get("pid") else ""
     words: Any = str(event.get("text") or "")
+    if kind == "forked":
+        return f"{name}{pid} is forked" + (f": {starts.words(event)}" if "why" in event else "")
     if kind == "signal":
         return f"{event['signal']} came from {sender(event)}"
     if kind == "exited":

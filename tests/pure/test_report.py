@@ -13,19 +13,22 @@ from hypothesis import strategies as st
 
 from pidone.desk.record import MOST, SLOT, SLOTS, Record
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
-from pidone.report import cause, facts, page, replay, text, timeline
+from pidone.report import cause, facts, page, replay, starts, text, timeline
 
 NAMES = ["step", "log", "main"]
 
 
-def document(events: list[tuple[Any, ...]], code: int | None = 1, single: bool = False, **more: Any) -> dict[str, Any]:
+def document(
+    events: list[tuple[Any, ...]], code: int | None = 1, single: bool = False, first: int = 0, **more: Any
+) -> dict[str, Any]:
+    """first: the number of the first event that the record still has."""
     context = {
         "pidone": "1", "group": "g", "single": single, "began": "2026-01-01T00:00:00.000Z", "lived": 60.0,
         "exit_code": code,
         "grace": 8.0, "stop_signals": ["SIGTERM", "SIGINT"], "memory": {"limit": None, "peak": None, "kills": None},
         "orphans": 0, "eras": [(0, NAMES, [INIT, SIDECAR, PRIMARY])], **more,
     }  # fmt: skip
-    return facts.make(context, [(n, n * 1000, *event) for n, event in enumerate(events)])
+    return facts.make(context, [(n, n * 1000, *event) for n, event in enumerate(events, first)])
 
 
 def record() -> Record:
@@ -84,6 +87,39 @@ def test_of_what_comes_in_thousands_a_part_is_noted_and_all_is_counted() -> None
 
 STARTED = [("forked", 1, 3), ("execed", 1, 3), ("forked", 2, 4), ("execed", 2, 4), ("turned", 2, "started")]
 END = [("turned", -1, "stop"), ("sent", 1, 3, 15, False), ("exited", 1, 3, 0, 0, False, False), ("exit", 1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "why", "words"),
+    [
+        ([], "turn", "its turn, 0 ms after pidone began"),
+        (
+            [("forked", 1, 3), ("exited", 1, 3, 7, 0, False, False), ("said", "restart", 1, 7, 0, "Error", None, 1, 1)],
+            "restart", "restart, 2 ms after its end",
+        ),
+        (
+            [("forked", 1, 3), ("said", "restart all", 2, 7, 0, "Error"), ("exited", 1, 3, 0, 9, False, False)],
+            "restart of all", "restart of all, 1 ms after its end",
+        ),
+        (
+            [("forked", 1, 3), ("exited", 1, 3, 7, 0, False, False), ("command", 1, 1, 0, 9, 0)],
+            "command", "as commanded, 2 ms after its end",
+        ),
+        (
+            [("forked", 2, 3), ("turned", -1, "reloaded")],
+            "reload", "by its file, read again, 2 ms after pidone began",
+        ),
+    ],
+)  # fmt: skip
+def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], why: str, words: str) -> None:
+    event = document([*before, ("forked", 1, 4)])["events"][-1]
+    assert event["why"] == why and starts.words(event) == words, event
+
+
+def test_where_the_record_has_lost_its_beginning_a_wait_is_not_made_up() -> None:
+    event = document([("forked", 1, 4)], first=7)["events"][0]
+    assert event["waited"] is None and starts.words(event) == "its turn"
+
 
 DEATHS: list[tuple[list[tuple[Any, ...]], str, str]] = [
     ([("exited", 2, 4, 3, 0, False, False)], "main", "main (pid 4) ended with exit code 3"),
