@@ -42,7 +42,7 @@ start() {
         set -- "$@" "$word"
     done
     [ -n "$named" ] || set -- "$@" "$image"
-    container=$(docker create --network none -v "$PWD:/demo:ro" "$@")
+    container=$(docker create --network none -v "$PWD:/demo:ro" -w /demo "$@")
     docker start "$container" >/dev/null
 }
 
