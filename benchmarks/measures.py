@@ -436,8 +436,8 @@ def lines_lost(bench: Bench, megabytes: int, writers: int = 10) -> int:
 def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Values, Values]:
     """While orphans are made: 1,000 commands one after the other, and 200 clients that stall or talk nonsense at once.
 
-    ({pidone: most ms that an ended child has waited for a look, of all looks}, {pidone: USS in kB after it, with the
-    record full}). Raises RuntimeError where the storm was over before the sessions, or the record was not full.
+    ({pidone: most ms from when an ended child may have waited to the end of the look at it}, {pidone: USS in kB after
+    it, with the record full}). Raises RuntimeError where the storm was over before the sessions.
     """
     sessions, orphans = max(50, int(sessions * bench.scale)), max(5000, int(100000 * bench.scale))
     with tempfile.TemporaryDirectory(dir=bench.directory) as directory:

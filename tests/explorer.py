@@ -63,15 +63,23 @@ KINDS: dict[str, dict[str, Any]] = {
     "measured": {},
     "after none": {},
     "after the first": {},
+    "replica": {},
 }  # fmt: skip
 
 Kind = tuple[int, int, str]  # role, restart policy, key of KINDS
 
 
+def waits_for(what: str, index: int) -> tuple[int, tuple[int, ...]]:
+    """(gate, after) of Care: so many from the list's head, and these. What names a later process is not among them."""
+    if what == "replica":
+        return max(0, index - 1), ()  # as the one before it has it
+    after: dict[str, tuple[int, ...]] = {"after none": (), "after the first": (0,) if index else ()}
+    return (0, after[what]) if what in after else (index, ())
+
+
 def care(index: int, kind: Kind) -> tuple[Any, ...]:
     options = {"restart": kind[1], "backoff": BACKOFF, **KINDS[kind[2]]}
-    after: dict[str, tuple[int, ...]] = {"after none": (), "after the first": (0,) if index else ()}
-    made = Care(0, after[kind[2]], **options) if kind[2] in after else Care(index, (), **options)
+    made = Care(*waits_for(kind[2], index), **options)
     return tuple(getattr(made, slot) for slot in made.__slots__)
 
 
@@ -85,9 +93,10 @@ def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan
 
 @cache
 def needs(kinds: tuple[Kind, ...], index: int) -> frozenset[int]:
-    """Whom it waits for: all before it, unless its `after` says otherwise."""
-    after = {"after none": (), "after the first": (0,) if index else ()}.get(kinds[index][2])
-    return frozenset(range(index) if after is None else after)
+    """Whom it waits for, and whom these wait for."""
+    gate, after = waits_for(kinds[index][2], index)
+    direct = {*range(gate), *after}
+    return frozenset(direct.union(*(needs(kinds, other) for other in direct)))
 
 
 def show(kinds: Iterable[Kind]) -> str:
@@ -578,11 +587,12 @@ def kinds_of(role: int, full: bool) -> Iterator[Kind]:
     """What a process of this role may be; without `full` only role, policy and gate."""
     for policy in POLICIES_ALL:
         yield role, policy, "plain"
+        yield role, policy, "after the first"
         if role == INIT:
             if full:
                 yield role, policy, "message"
             continue
-        for what in ("startup", "post_start", "after none", "after the first"):
+        for what in ("startup", "post_start", "after none", *(("replica",) if role == SIDECAR else ())):
             yield role, policy, what
         if full:
             for what in (

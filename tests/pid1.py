@@ -102,7 +102,7 @@ class Running:
         """name -> pid out here, of PID 1's children."""
         found = {}
         for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-            with contextlib.suppress(FileNotFoundError):  # it has just been reaped
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just been reaped
                 found[Path(f"/proc/{pid}/comm").read_text().strip()] = int(pid)
         return found
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 from pidone.aside import guest
 from pidone.aside.session import ANSWERING, Refused, Renumbered
-from pidone.desk.control import RELOAD
+from pidone.desk.control import EXEC, RELOAD, SESSIONS
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import number as signal_number
 from pidone.pod.member import RUNNING
@@ -27,6 +27,8 @@ def command(session: Session, verb: int, index: int = 0, number: int = 0) -> Non
     """Send it, and wait until PID 1 has noted it."""
     words = session.send(verb, index, number)
     for event in session.following(session.since, 5.0):
+        if verb == EXEC and event[2:] == ("turned", -1, "not beside", number):
+            raise Refused(f"{SESSIONS} commands run beside processes already; end one of them first")
         if event[2] == "command" and event[3:] == words:
             session.since = event[0]
             return

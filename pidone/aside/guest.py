@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pidone.aside.session import Session
 
 from pidone.aside import leftovers
-from pidone.desk.control import EXEC, SESSIONS
+from pidone.desk.control import EXEC
 from pidone.init.plan import CANNOT, PRIMARY, Process
 from pidone.init.spawn import Refused, execute, prepare
 from pidone.report import replay
@@ -48,9 +48,6 @@ def run(session: Session, request: dict[str, Any]) -> NoReturn:
     from pidone.aside.commands import command
     from pidone.aside.session import Refused as Refusal
 
-    control = session.loop.control
-    if control is not None and len(control.guests) >= SESSIONS:
-        raise Refusal(f"{SESSIONS} commands run beside processes already; end one of them first")
     index = session.member(request["name"])
     argv = [os.fsencode(word) for word in request["argv"]]
     if not argv or len(session.fds) != 3:

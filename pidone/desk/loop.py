@@ -73,10 +73,13 @@ class GroupLoop(Steered):
 
     # -- events
 
+    def feed(self, event: "Event") -> None:
+        self.tally.woken()  # what it leads to, a child may have to wait for
+        Steered.feed(self, event)
+
     def reap(self) -> bool:
-        now = self.tally.looks()
         more = Steered.reap(self)
-        self.tally.since = now if more else None
+        self.tally.looked(more)
         return more
 
     def hear(self) -> None:

@@ -71,10 +71,12 @@ class Steered(Hearing):
                 self.control.followers.add(number)
                 self.unread = True  # one more may be waiting for its turn
             return
+        if verb == EXEC and len(self.control.guests) >= SESSIONS:
+            self.note("turned", -1, "not beside", number)
+            return
         self.note("command", verb, member, number, pid, uid)
         if verb == EXEC and number in self.control.sessions:
-            if len(self.control.guests) < SESSIONS:  # or it goes on counting as a session
-                self.control.sessions.discard(number)
+            self.control.sessions.discard(number)
             self.control.guests[number] = member
             self.note("beside", member, number)
         elif verb == RELOAD:

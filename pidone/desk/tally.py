@@ -1,4 +1,6 @@
-"""Counts for those who measure: how processes have ended, and what their probes have answered, and in what time."""
+"""Figures for those who measure: how processes have ended, what their probes have answered and in what time, and how
+long an ended child may have waited for PID 1.
+"""
 
 from time import monotonic
 
@@ -9,7 +11,8 @@ MOST_CODES = 64
 class Tally:
     """exits: {(member, exit code): count}. probes: {(member, what, answer): [count, seconds]}. started: {pid: time}.
 
-    longest: seconds that an ended child has waited for a look at most, so far. since: when such a wait may have begun.
+    longest: most seconds, so far, from when an ended child may have waited to the end of the look at such. since: when
+    that wait may have begun; None while PID 1 sleeps.
     """
 
     __slots__ = ("exits", "probes", "started", "longest", "since")
@@ -25,12 +28,12 @@ class Tally:
         if self.since is None:
             self.since = monotonic()
 
-    def looks(self) -> float:
-        """Now, a look at ended children."""
+    def looked(self, more: bool) -> None:
+        """A look at ended children is over. more: others may be waiting."""
         now = monotonic()
         if self.since is not None and now - self.since > self.longest:
             self.longest = now - self.since
-        return now
+        self.since = now if more else None
 
     def exited(self, member: int, code: int) -> None:
         if (member, code) not in self.exits and sum(key[0] == member for key in self.exits) >= MOST_CODES:

@@ -29,7 +29,7 @@ PASSED_OVER = (EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV, ETIMEDOUT)
 class Stand:
     """Where the process is put; in the place of a Terminal, whether there is one or not. As they do, it asks stdin.
 
-    first: what is asked before that.
+    first: the terminal that is tried before stdin, or None.
     """
 
     __slots__ = ("where", "first", "app", "suspended")

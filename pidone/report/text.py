@@ -92,7 +92,8 @@ def sentence(event: dict[str, Any]) -> str:
     pid = f" (pid {event['pid']})" if event.get("pid") else ""
     words: Any = str(event.get("text") or "")
     if kind == "forked":
-        return f"{name}{pid} is forked" + (f": {starts.words(event)}" if "why" in event else "")
+        why = starts.words(event) if "why" in event else ""
+        return f"{name}{pid} is forked" + (f": {why}" if why else "")
     if kind == "signal":
         return f"{event['signal']} came from {sender(event)}"
     if kind == "exited":

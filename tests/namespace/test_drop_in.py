@@ -488,7 +488,7 @@ def test_tini_s_p_ends_it_with_its_parent(links: Path, helper: str, number: str,
 def test_a_parent_that_dies_before_it_was_asked_for_is_noticed(links: Path, helper: str, tmp_path: Path) -> None:  # E27
     """Which tini's own does not. The call that asks is held back, and the parent dies meanwhile."""
     log, trace = tmp_path / "log", tmp_path / "trace"
-    strace = ["strace", "-D", "-o", str(trace), "-e", "trace=getppid,prctl", "-e", "inject=prctl:delay_enter=1000000"]
+    strace = ["strace", "-D", "-o", str(trace), "-e", "trace=getppid,prctl", "-e", "inject=prctl:delay_enter=4000000"]
     command = [*strace, str(links / "tini"), "-p", "SIGKILL", "--", helper, "app", "orphan"]
     script = "import subprocess, sys, time\np = subprocess.Popen(sys.argv[2:], stdout=open(sys.argv[1], 'w'))\n"
     script += "print(p.pid, flush=True)\ntime.sleep(60)"

@@ -70,7 +70,8 @@ def test_only_what_has_changed_is_ended_and_started(line: Line, group: Group) ->
 
 
 def test_a_file_that_is_the_same_changes_nothing(line: Line, group: Group) -> None:
-    entries = group.app("a", more="startup = { tcp = 1, period = '1s' }\nafter = []"), group.app("main", "primary")
+    never = "startup = { tcp = 1, period = '1s', failure_threshold = 1000 }\nafter = []"
+    entries = group.app("a", more=never), group.app("main", "primary")
     with line.start(*entries, group="start_timeout = '60s'") as run:
         run.line("a started")
         before = pids(line)
@@ -285,15 +286,17 @@ def test_a_reader_that_has_stopped_stops_no_reload(line: Line, group: Group, tmp
 
 
 def test_a_restart_of_all_calls_a_reload_off_and_the_group_goes_on(line: Line, group: Group, write: Write) -> None:
-    script = write("slow.sh", "#!/bin/sh\ntrap 'sleep 1; exit 0' TERM; echo up; while :; do sleep 0.05; done\n")
+    go = Path(line.path).with_name("go")  # until then it does not end by SIGTERM
+    waits = f"until [ -e {go} ]; do sleep 0.05; done"
+    script = write("slow.sh", f"#!/bin/sh\ntrap '{waits}; exit 0' TERM; echo up; while :; do sleep 0.05; done\n")
     slow = process("slow", "sidecar", script)
     again = "restart = 'always'\nrestart_rules = [{ in = [42], action = 'restart-all' }]"
     ra = group.app("ra", "sidecar", "ends=10", "code=42", more=again)
     main = group.app("main", "primary")
-    with line.start(slow, ra, main) as run:
+    with line.start(slow, ra, main, group="grace = '60s'") as run:
         run.line("up")
         run.line("main started")
-        group.write(process("slow", "sidecar", script, "changed"), ra, main)
+        group.write(process("slow", "sidecar", script, "changed"), ra, main, group="grace = '60s'")
         client = line.client("reload", stderr=subprocess.PIPE)
         until(lambda: '"verb": "reload"' in line.good("events", "--json"), "it is under way")
         line.good("signal", "ra", "USR1")
@@ -301,6 +304,7 @@ def test_a_restart_of_all_calls_a_reload_off_and_the_group_goes_on(line: Line, g
         assert client.wait(20) == 1 and client.stderr is not None
         client.stderr.close()
         assert line.good("health") == "healthy\n"
+        go.touch()
         assert line.good("reload") == ""
         run.kill(signal.SIGTERM)
         run.end()

@@ -30,9 +30,14 @@ def ctl(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_primary_s_own_code_and_what_followed(pidone: Pidone, helper: str, write: Write) -> None:
     file = write(
-        "g.toml", process("log", "sidecar", helper, "app", "log") + process("main", "primary", "sh", "-c", "exit 3")
+        "g.toml",
+        process("log", "sidecar", helper, "app", "log") + process("main", "primary", helper, "app", "main", "code=3"),
     )
-    result = pidone.run("-c", file)
+    with pidone.start("-c", file) as run:
+        run.line("log started")
+        run.line("main started")
+        os.kill(run.child("main"), signal.SIGTERM)
+        result = run.end()
     assert result.code == 3 and said(result).endswith("; then stopped: log (exit code 0); exit code 3"), result
     assert "report: main (pid " in said(result) and ") ended with exit code 3, " in said(result), result
 

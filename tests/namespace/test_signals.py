@@ -199,7 +199,7 @@ def got(lines: list[str]) -> list[int]:
 @pytest.mark.parametrize("blocked", [True, False])
 def test_a_signal_between_fork_and_exec_is_the_program_s(pidone: Pidone, helper: str, blocked: bool) -> None:  # E2
     """Its exec is held back, and the signal comes before it: to what the mask says that pidone was started with."""
-    strace = ("strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=execve", "-e", "inject=execve:delay_enter=1000000")
+    strace = ("strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=execve", "-e", "inject=execve:delay_enter=4000000")
     mask = ("env", "--block-signal=USR1") if blocked else ("env", "--default-signal=USR1")
     with pidone.start("--", helper, "app", "a", wrap=(*mask, *strace)) as run:
         until(lambda: "pidone" in run.children(), "the program is forked, and not yet itself")

@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -258,6 +259,10 @@ def test_a_rewrite_holds_while_the_file_is_read(pidone: Pidone, tmp_path: Path) 
     assert (result.code, result.text) == (0, "started\n"), result
 
 
+#: A user's processes are counted by RLIMIT_NPROC, whoever has started them: other Pythons' runs have others.
+USER = 64400 + 10 * sys.version_info[1]
+
+
 class TestFailedStart:
     """A group that could not start leaves nothing running."""
 
@@ -303,7 +308,7 @@ class TestFailedStart:
         """RLIMIT_NPROC counts a user's processes: this user has none but ours."""
         sidecars = "".join(process(f"s{n}", "sidecar", helper, "app", f"s{n}") for n in range(12))
         file = write("g.toml", sidecars + process("main", "primary", helper, "app", "main"))
-        wrap = ("setpriv", "--reuid=64321", "--regid=64321", "--clear-groups", "prlimit", "--nproc=8")
+        wrap = ("setpriv", f"--reuid={USER}", "--regid=64321", "--clear-groups", "prlimit", "--nproc=8")
         result = anyone.run("-c", file, wrap=wrap)
         assert result.code == 126, result
         assert "cannot fork: resource temporarily unavailable (exit 126)" in result.plain, result
@@ -318,7 +323,7 @@ class TestFailedStart:
         file = process("side", "sidecar", helper, "app", "side", more=again) + process(
             "main", "primary", helper, "app", "main"
         )
-        wrap = ("setpriv", "--reuid=64323", "--regid=64323", "--clear-groups")
+        wrap = ("setpriv", f"--reuid={USER + 2}", "--regid=64321", "--clear-groups")
         with anyone.start("-v", "-c", write("g.toml", file), wrap=wrap) as run:
             run.line("side started")
             run.line("main started")
@@ -334,7 +339,7 @@ class TestFailedStart:
         assert result.code == 0 and result.plain.count("cannot start side") == 1, result
 
     def test_no_fork_at_all_is_one_line_and_126(self, anyone: Pidone) -> None:
-        wrap = ("setpriv", "--reuid=64322", "--regid=64321", "--clear-groups", "prlimit", "--nproc=1")
+        wrap = ("setpriv", f"--reuid={USER + 1}", "--regid=64321", "--clear-groups", "prlimit", "--nproc=1")
         result = anyone.run("--", "true", wrap=wrap)
         assert result.code == 126 and "cannot fork" in result.err and result.err.count("\n") == 1, result
 

@@ -106,9 +106,18 @@ END = [("turned", -1, "stop"), ("sent", 1, 3, 15, False), ("exited", 1, 3, 0, 0,
             "command", "as commanded, 2 ms after its end",
         ),
         (
-            [("forked", 2, 3), ("turned", -1, "reloaded")],
-            "reload", "by its file, read again, 2 ms after pidone began",
+            [("forked", 2, 3), ("turned", -1, "reloaded")], "reload", "by its file, read again, 1 ms after that",
         ),
+        (
+            [("forked", 1, 3), ("exited", 1, 3, 7, 0, False, False),
+             ("said", "restart", 1, 7, 0, "Error", None, 1.0, 1), ("turned", -1, "reloaded")],
+            "reload", "by its file, read again, 3 ms after its end",
+        ),
+        (
+            [("forked", 1, 3), ("turned", -1, "reloaded"), ("exited", 1, 3, 7, 0, False, False)],
+            "restart", "restart, 1 ms after its end",
+        ),
+        ([("command", 16, 1, 9, 9, 0), ("beside", 1, 9)], "turn", "its turn, 2 ms after pidone began"),
     ],
 )  # fmt: skip
 def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], why: str, words: str) -> None:
@@ -118,7 +127,7 @@ def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], w
 
 def test_where_the_record_has_lost_its_beginning_a_wait_is_not_made_up() -> None:
     event = document([("forked", 1, 4)], first=7)["events"][0]
-    assert event["waited"] is None and starts.words(event) == "its turn"
+    assert event["why"] is event["waited"] is None and starts.words(event) == ""
 
 
 DEATHS: list[tuple[list[tuple[Any, ...]], str, str]] = [
