@@ -20,6 +20,8 @@ UNSHARE, SETSID = shutil.which("unshare") or "unshare", shutil.which("setsid") o
 NAMESPACE = [UNSHARE, "--pid", "--fork", "--mount-proc", "--kill-child", SETSID]
 PATIENCE = 20.0  # seconds after which an awaited event is taken to never come
 PYTHON = sys.executable
+#: To wrap a start in: SIGTERM waits for an app that does not look yet. For helper.c's apps only: others never get it.
+HELD = ("env", "--block-signal=TERM")
 
 
 class Result:

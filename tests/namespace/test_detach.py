@@ -91,7 +91,7 @@ def test_pidonectl_finds_it_where_nobody_has_named_a_place(background: Backgroun
 mount -t tmpfs -o mode=755 tmpfs /run
 {background.program} --detach -c {file} >&2
 cat /run/pidone/pidone.pid
-{ctl} wait main
+until grep -q 'main started' /run/pidone/pidone.log; do sleep 0.02; done
 {ctl} status
 {ctl} stop >&2
 while kill -0 $(cat /run/pidone/pidone.pid) 2>/dev/null; do :; done

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Write
 from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, ROOT, Pidone, Result
+from tests.pid1 import HELD, PYTHON, ROOT, Pidone, Result
 
 
 def said(result: Result) -> str:
@@ -76,7 +76,8 @@ def test_a_primary_that_its_probe_has_ended_is_said_although_the_code_is_0(
     pidone: Pidone, helper: str, write: Write
 ) -> None:
     probe = "liveness = { exec = ['false'], period = '50ms' }"
-    result = pidone.run("-c", write("g.toml", process("main", "primary", helper, "app", "main", more=probe)))
+    file = write("g.toml", process("main", "primary", helper, "app", "main", more=probe))
+    result = pidone.run("-c", file, wrap=HELD)
     assert result.code == 0 and "its liveness probe failed 3 times: exit code 1" in said(result), result
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import Write
 from tests.namespace.test_signals import pending, process
-from tests.pid1 import PYTHON, Pidone, until
+from tests.pid1 import HELD, PYTHON, Pidone, until
 
 
 def test_a_primary_s_end_is_the_end_at_once(pidone: Pidone, helper: str) -> None:  # E34
@@ -308,7 +308,7 @@ class TestFailedStart:
         """RLIMIT_NPROC counts a user's processes: this user has none but ours."""
         sidecars = "".join(process(f"s{n}", "sidecar", helper, "app", f"s{n}") for n in range(12))
         file = write("g.toml", sidecars + process("main", "primary", helper, "app", "main"))
-        wrap = ("setpriv", f"--reuid={USER}", "--regid=64321", "--clear-groups", "prlimit", "--nproc=8")
+        wrap = ("setpriv", f"--reuid={USER}", "--regid=64321", "--clear-groups", "prlimit", "--nproc=8", *HELD)
         result = anyone.run("-c", file, wrap=wrap)
         assert result.code == 126, result
         assert "cannot fork: resource temporarily unavailable (exit 126)" in result.plain, result

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pid1 import HELD
 from tests.pod.conftest import Pod, Web, in_order, status
 
 
@@ -35,7 +36,7 @@ def test_s69_until_it_returns_it_is_not_running_and_nothing_is_probed(pod: Pod) 
 
 def test_s70_its_failure_ends_the_process_which_then_restarts_by_policy(pod: Pod) -> None:
     keys = {"post_start": '{ exec = ["false"] }', "pre_stop": '{ exec = ["true"] }', "backoff": '{ initial = "60s" }'}
-    with pod.start(pod.sidecar("side", **keys), pod.primary()) as run:
+    with pod.start(pod.sidecar("side", **keys), pod.primary(), wrap=HELD) as run:
         run.line("side is waiting(PostStartHookError)")
         run.kill(signal.SIGTERM)
         result = run.end()
@@ -52,7 +53,7 @@ def test_s71_pre_stop_runs_before_the_signal_whenever_pidone_ends_it(pod: Pod, c
         keys[cause] = '{ exec = ["false"], period = "50ms", failure_threshold = 1 }'
     if cause == "post_start":
         keys[cause] = '{ exec = ["false"] }'
-    with pod.start(pod.primary("main", "ends=10", **keys)) as run:
+    with pod.start(pod.primary("main", "ends=10", **keys), wrap=HELD) as run:
         run.line("main started")
         if cause in ("stop", "itself"):
             run.line("main is running(started, ready)")
@@ -65,7 +66,7 @@ def test_s71_pre_stop_runs_before_the_signal_whenever_pidone_ends_it(pod: Pod, c
 
 
 def test_s72_its_failure_is_said_and_the_stop_goes_on(pod: Pod) -> None:
-    with pod.start(pod.primary(pre_stop='{ exec = ["sh", "-c", "exit 7"] }')) as run:
+    with pod.start(pod.primary(pre_stop='{ exec = ["sh", "-c", "exit 7"] }'), wrap=HELD) as run:
         run.line("main is running(started")
         run.kill(signal.SIGTERM)
         result = run.end()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pid1 import HELD
 from tests.pod.conftest import Pod, gaps, in_order, stamps
 
 EVENTUALLY = '{ exec = ["test", "-e", "%s"], period = "50ms", failure_threshold = 1000 }'
@@ -57,7 +58,7 @@ def test_s05_a_failed_step_is_tried_again_with_back_off(pod: Pod, tmp_path: Path
 
 
 def test_s06_a_failed_step_under_never_fails_the_group(pod: Pod) -> None:
-    result = pod.run(pod.sidecar("log"), pod.init("step", "sh", "-c", "exit 9"), pod.primary())
+    result = pod.run(pod.sidecar("log"), pod.init("step", "sh", "-c", "exit 9"), pod.primary(), wrap=HELD)
     assert result.code == 9 and "main started" not in result.text, result
     in_order(result, "init step step (pid", "log got 15", "log ends")
     assert [line for line in result.lines if "phase" in line][-1] == "pidone: phase Failed", result
@@ -182,7 +183,7 @@ def test_s20_liveness_does_not_gate(pod: Pod) -> None:
     side = pod.sidecar(
         "side", liveness='{ exec = ["false"], period = "100ms", delay = "100ms", failure_threshold = 1 }'
     )
-    with pod.start(side, pod.primary()) as run:
+    with pod.start(side, pod.primary(), wrap=HELD) as run:
         run.line("main started")
         run.line("liveness failed once")
         run.line("side started", count=2)
@@ -192,7 +193,7 @@ def test_s20_liveness_does_not_gate(pod: Pod) -> None:
 
 def test_s21_a_failed_startup_ends_and_restarts_whatever_the_group_s_policy(pod: Pod) -> None:
     side = pod.sidecar("side", startup='{ exec = ["false"], period = "50ms", failure_threshold = 1 }')
-    with pod.start(side, pod.primary(), restart='"never"') as run:
+    with pod.start(side, pod.primary(), restart='"never"', wrap=HELD) as run:
         run.line("side started", count=2)
         assert "startup failed once: exit code 1: it is stopped" in run.seen.decode()
         run.kill(signal.SIGTERM)

@@ -20,7 +20,7 @@ from pidone.init import events as e
 from pidone.pod.group import Group
 from pidone.pod.probe import Probe
 from tests.explorer import make
-from tests.pid1 import PYTHON, Result, Running, until
+from tests.pid1 import HELD, PYTHON, Result, Running, until
 from tests.pod.conftest import Pod, Web, in_order, stamps, status
 
 FAST = 'period = "50ms", failure_threshold = 1'
@@ -32,7 +32,7 @@ def stop(run: Running) -> Result:
 
 
 def one_probe(pod: Pod, kind: str, text: str, **keys: str) -> Running:
-    return pod.start(pod.primary(**{kind: f"{{ {text} }}"}, **keys))
+    return pod.start(pod.primary(**{kind: f"{{ {text} }}"}, **keys), wrap=HELD)
 
 
 def test_s26_defaults() -> None:
@@ -96,7 +96,7 @@ def test_s28_nothing_else_is_probed_until_startup_has_succeeded(pod: Pod, tmp_pa
 
 def test_s29_liveness_and_readiness_do_not_wait_for_each_other(pod: Pod) -> None:
     keys = {"readiness": f'{{ exec = ["false"], {FAST} }}', "liveness": f'{{ exec = ["true"], {FAST} }}'}
-    with pod.start(pod.primary(**keys)) as run:
+    with pod.start(pod.primary(**keys), wrap=HELD) as run:
         run.line("readiness of main: no", count=3)
         run.line("liveness of main: yes", count=3)
         assert stop(run).code == 0
@@ -168,7 +168,7 @@ def test_s35_at_the_threshold_it_is_ended_and_no_longer_asked(pod: Pod) -> None:
     main = pod.primary(
         "main", "delay=400", "code=3", liveness='{ exec = ["false"], period = "50ms", failure_threshold = 2 }'
     )
-    result = pod.run(main)
+    result = pod.run(main, wrap=HELD)
     in_order(result, "liveness failed 2 times: exit code 1: it is stopped", "main got 15", "main ends")
     assert result.text.count("liveness of main: no") == 2 and result.code == 3, result
 
@@ -212,13 +212,13 @@ def test_s39_a_probe_s_own_grace_and_the_group_s_in_a_stop(pod: Pod) -> None:
     side = pod.sidecar(
         "side", "ignore=15", liveness=f'{{ exec = ["false"], {FAST}, grace = "300ms" }}', restart='"never"'
     )
-    with pod.start(side, pod.primary(), grace='"10s"', time_scale="0.5") as run:
+    with pod.start(side, pod.primary(), grace='"10s"', time_scale="0.5", wrap=HELD) as run:
         run.line("the grace of 0.15 s is over: SIGKILL to side")
         assert stop(run).code == 0
     slow = pod.sidecar(
         "side", "ignore=15", liveness=f'{{ exec = ["false"], {FAST}, grace = "60s" }}', restart='"never"'
     )
-    with pod.start(slow, pod.primary(), grace='"400ms"', time_scale="0.2") as run:
+    with pod.start(slow, pod.primary(), grace='"400ms"', time_scale="0.2", wrap=HELD) as run:
         run.line("side got 15")
         began = time.monotonic()
         result = stop(run)
@@ -424,7 +424,7 @@ def test_s52_a_port_has_a_name(pod: Pod, web: Web) -> None:
 
 def test_s53_in_the_stop_only_readiness_goes_on(pod: Pod) -> None:
     keys = {"readiness": f'{{ exec = ["true"], {FAST} }}', "liveness": f'{{ exec = ["true"], {FAST} }}'}
-    with pod.start(pod.sidecar("side", **keys), pod.primary("main", "delay=500", **keys)) as run:
+    with pod.start(pod.sidecar("side", **keys), pod.primary("main", "delay=500", **keys), wrap=HELD) as run:
         run.line("liveness of main: yes")
         run.line("liveness of side: yes")
         run.kill(signal.SIGTERM)

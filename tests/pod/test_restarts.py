@@ -18,7 +18,7 @@ from pidone.pod import restart, status
 from pidone.pod.care import ALWAYS, BACKOFF, NEVER, Care
 from pidone.pod.group import Group
 from tests.explorer import make
-from tests.pid1 import PYTHON
+from tests.pid1 import HELD, PYTHON
 from tests.pod.conftest import Pod, gaps, in_order, stamps
 
 QUICK = '{ initial = "100ms", max = "400ms" }'
@@ -48,7 +48,7 @@ def test_s54_policies(pod: Pod, policy: str, code: int, starts: int) -> None:
 
 def test_s54_the_default_for_a_primary_is_never_for_a_sidecar_always(pod: Pod) -> None:
     side = pod.entry("side", "sidecar", "sh", "-c", f"{pod.helper} stamp side")
-    with pod.start(side, pod.entry("main", "primary", pod.helper, "app", "main", "code=3")) as run:
+    with pod.start(side, pod.entry("main", "primary", pod.helper, "app", "main", "code=3"), wrap=HELD) as run:
         run.line("started side", count=2)
         os.kill(run.child("main"), signal.SIGTERM)
         result = run.end()
@@ -94,7 +94,7 @@ def test_s57_a_restart_by_rule_backs_off_and_counts(pod: Pod, tmp_path: Path) ->
 
 def test_s58_after_a_probe_s_kill_the_policy_decides_not_the_code(pod: Pod) -> None:
     main = pod.primary(liveness='{ exec = ["false"], period = "100ms", failure_threshold = 1 }', restart='"on-failure"')
-    with pod.start(main) as run:
+    with pod.start(main, wrap=HELD) as run:
         run.line("main started", count=2)
         run.kill(signal.SIGTERM)
         result = run.end()
@@ -225,25 +225,29 @@ def test_s67_every_count_goes_up_and_a_condition_says_it_meanwhile() -> None:
 
 def test_a_restart_limit_ends_the_group_with_the_culprit_s_code(pod: Pod) -> None:
     side = pod.entry("side", "sidecar", "sh", "-c", "exit 7", max_restarts="2", backoff=QUICK)
-    result = pod.run(side, pod.primary())
+    result = pod.run(side, pod.primary(), wrap=HELD)
     assert result.code == 7 and result.text.count("started side") == 3, result
     assert "side has been restarted 2 times, its max_restarts: the group stops (exit 7)" in result.text, result
     in_order(result, "its max_restarts", "main got 15", "main ends")
 
 
 def test_an_essential_process_s_end_is_the_group_s(pod: Pod) -> None:
-    result = pod.run(pod.entry("side", "sidecar", "sh", "-c", "sleep 0.2; exit 6", essential="true"), pod.primary())
+    result = pod.run(
+        pod.entry("side", "sidecar", "sh", "-c", "sleep 0.2; exit 6", essential="true"), pod.primary(), wrap=HELD
+    )
     assert result.code == 6, result
     in_order(result, "ended with exit code 6: the group stops (exit 6)", "main got 15")
     assert "pidone: essential side (pid" in result.text, result
-    result = pod.run(pod.entry("side", "sidecar", "sleep", "0.2", essential="true"), pod.primary("main", "code=4"))
+    result = pod.run(
+        pod.entry("side", "sidecar", "sleep", "0.2", essential="true"), pod.primary("main", "code=4"), wrap=HELD
+    )
     assert result.code == 4, result
 
 
 def test_an_essential_end_with_0_leaves_the_waiting_primary_s_last_code(pod: Pod) -> None:
     essential = pod.sidecar("side", essential="true")
     main = pod.entry("main", "primary", "sh", "-c", "exit 3", restart='"always"', backoff='{ initial = "60s" }')
-    with pod.start(essential, main) as run:
+    with pod.start(essential, main, wrap=HELD) as run:
         run.line("main is waiting(CrashLoopBackOff)")
         os.kill(run.child("side"), signal.SIGTERM)
         assert run.end().code == 3

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.pid1 import Result, Running
+from tests.pid1 import HELD, Result, Running
 from tests.pod.conftest import Pod, in_order
 
 SCALE = "0.1"
@@ -34,7 +34,7 @@ def test_s75_sigterm_and_sigint_begin_the_stop(pod: Pod, number: int) -> None:
 
 def test_s76_every_pre_stop_begins_at_once(pod: Pod) -> None:
     hook = {"pre_stop": '{ exec = ["true"] }'}
-    with pod.start(pod.sidecar("side", **hook), pod.primary("main", "delay=300", **hook)) as run:
+    with pod.start(pod.sidecar("side", **hook), pod.primary("main", "delay=300", **hook), wrap=HELD) as run:
         run.line("main is running(started")
         result, _ = stop(run)
     in_order(result, "pre_stop of side: yes", "main ends", "side got 15")
@@ -42,7 +42,7 @@ def test_s76_every_pre_stop_begins_at_once(pod: Pod) -> None:
 
 def test_s77_an_app_is_told_when_its_own_pre_stop_has_ended(pod: Pod) -> None:
     with pod.start(pod.sidecar("side", pre_stop='{ exec = ["sleep", "0.5"] }'),
-                   pod.primary("main", pre_stop='{ exec = ["sleep", "0.1"] }')) as run:  # fmt: skip
+                   pod.primary("main", pre_stop='{ exec = ["sleep", "0.1"] }'), wrap=HELD) as run:  # fmt: skip
         run.line("main is running(started")
         result, _ = stop(run)
     in_order(result, "pre_stop of main: yes", "main got 15", "pre_stop of side: yes", "side got 15")
@@ -156,7 +156,7 @@ def test_s86_what_it_leaves_behind_goes_with_it(pod: Pod) -> None:
 
 def test_s87_the_primary_s_own_end_is_the_same_stop(pod: Pod) -> None:
     sides = [pod.sidecar(name, pre_stop='{ exec = ["true"] }') for name in "ab"]
-    result = pod.run(*sides, pod.entry("main", "primary", "sh", "-c", "exit 5"))
+    result = pod.run(*sides, pod.entry("main", "primary", "sh", "-c", "exit 5"), wrap=HELD)
     in_order(result, "main (pid", "pre_stop of", "b got 15", "b ends", "a got 15", "a ends")
     assert result.text.count("pre_stop of") == 2 and result.code == 5, result
 
