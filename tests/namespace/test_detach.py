@@ -100,6 +100,7 @@ cat /run/pidone/pidone.log
     command = [UNSHARE, "--mount", "sh", "-euc", script]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
     pid = re.search(r"background as pid (\d+)", done.stderr)
+    background.pids += [int(pid[1])] if pid else []
     assert pid and done.stdout.startswith(f"{pid[1]}\n") and re.search(r"^main +primary +running", done.stdout, re.M), (
         done
     )
