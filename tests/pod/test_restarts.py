@@ -497,7 +497,8 @@ if os.fork() == 0:
         run.line("worker started", count=2)
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "was killed by SIGKILL; restart 1 now", "worker got 15", "leftovers of d: yes", "started d")
+    in_order(result, "was killed by SIGKILL", "worker got 15", "leftovers of d: yes", "started d")
+    in_order(result, "was killed by SIGKILL; restart 1 now", "leftovers of d: yes", "started d")
 
 
 def test_back_off_levels_and_rules_are_plain_data(tmp_path: Path) -> None:
