@@ -66,7 +66,7 @@ A container manages one process. Make the app PID 1, and its helpers are nobody'
 whole system PID 1, and the container reports on that, and not on the app. What follows is what each does on the same
 days, in real containers, with the same small programs ([demos/comparison/app.c](../demos/comparison/app.c)), the
 days on which another does better than pidone included. Every figure was written here by `demos/compare --write`, and
-comes from one run of it, which `./do compare` repeats on a fresh machine.
+comes from one run of it, which `./do compare` repeats on a fresh machine in some quarter of an hour.
 
 """
 
@@ -82,8 +82,8 @@ def page(document: Document) -> str:
     text_ += "".join(f"| {name} | {peer.what} |\n" for name, peer in PEERS.items()) + "\n"
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     text_ += (
-        f"Debian's {versions}; Docker {facts['docker']}, Linux {facts['kernel']}, {facts['processors']} processors. "
-        f"The run took {facts['minutes']:g} minutes.\n"
+        f"Debian's {versions}; Docker {facts['docker']}, Linux {facts['kernel']}, {facts['processors']} processors."
+        + (f" The run took {facts['minutes']:g} minutes.\n" if "minutes" in facts else "\n")
     )
     text_ += TAUGHT
     text_ += " ([how each was configured](../demos/comparison/peers.py)).\n"

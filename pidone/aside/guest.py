@@ -28,6 +28,9 @@ from pidone.report import replay
 #: Seconds between the hang-up, SIGTERM and SIGKILL.
 WINDOW = 2.0
 
+#: Seconds between two hang-ups in the group's stop, until its grace is over.
+AGAIN = 0.3
+
 
 class Foreground:
     """Stands for a terminal in `prepare`: the session is ours already, and the terminal, if it is one, becomes ours."""
@@ -87,6 +90,14 @@ def become(session: Session, index: int, argv: list[bytes], tty: bool, term: Any
     os._exit(code)
 
 
+class Stopping(Exception):
+    """The group's stop has come to the keeper."""
+
+
+def stopping(number: int, frame: object) -> None:
+    raise Stopping
+
+
 def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
     between = os.fork()
     if between:
@@ -97,8 +108,14 @@ def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
             os.setsid()
             for fd in (0, 1, 2, *session.fds):  # or a pipe of the caller's would never come to its end
                 os.close(fd)
-            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))  # the sweep is for the command
-            keep(session, pid, pidfd)
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
+            signal.signal(signal.SIGTERM, stopping)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+            try:
+                keep(session, pid, pidfd)
+            except Stopping:
+                signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+                hang_up_again(session, pid)
     finally:
         os._exit(0)
 
@@ -137,6 +154,17 @@ def tell_end(session: Session, pid: int) -> None:
                 return
         time.sleep(0.002)
     session.say({"ok": False, "error": "it has ended, and nobody knows how"})
+
+
+def hang_up_again(session: Session, pid: int) -> None:
+    """In the group's stop, which has hung it up once: a shell that was about to read its next line may not look."""
+    while running(pid):
+        time.sleep(AGAIN)
+        try:
+            os.killpg(pid, signal.SIGHUP)
+        except OSError:
+            pass  # it has ended meanwhile
+    tell_end(session, pid)
 
 
 def hang_up(pid: int) -> None:

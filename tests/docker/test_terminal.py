@@ -80,20 +80,7 @@ def test_in_the_place_of_another_a_shell_has_job_control(compared: Engine, name:
     """Under catatonit's own, Ctrl-Z does not work: one of the differences."""
     for init in ([name], ["pidone", "--as", name])[name == "catatonit" :]:
         with interactive(compared, IMAGE, *init, "--", "bash", "--norc", "--noprofile") as tty:
-            tty.see(r"bash-[\d.]+# ")
-            assert "job control" not in tty.screen.before, tty.screen.before
-            tty.own_prompt()
-            tty.type("cat")
-            tty.reads("is read")
-            tty.press("z")
-            tty.see(r"\[1\]\+ +Stopped")
-            tty.see("<> ")
-            tty.type("fg")
-            tty.reads("is read again")
-            tty.press("c")
-            tty.see("<> ")
-            tty.type("exit 5")
-            assert tty.code() == 5
+            tty.try_job_control()
 
 
 #: Says which signals it has got, when it has been hung up.

@@ -335,6 +335,19 @@ class TestExec:
         shell.close(force=True)
         assert result.code == 0 and time.monotonic() - began < 5, result
 
+    def test_a_stop_hangs_a_guest_up_until_it_looks(self, app: App, tmp_path: Path) -> None:
+        """As a shell that was about to read its next line when the first one came."""
+        line, run = app
+        script = f"n=0; trap 'n=$((n+1)); [ $n = 2 ] && exit 0' HUP; trap '' TERM; touch {tmp_path}/up; "
+        guest = line.client("exec", "log", "--", "sh", "-c", f"{script} while :; do sleep 0.05; done")
+        until((tmp_path / "up").exists, "it runs")
+        began = time.monotonic()
+        run.kill(signal.SIGTERM)
+        result = run.end()
+        guest.wait(PATIENCE)
+        assert result.code == 0 and time.monotonic() - began < 6, result
+        assert "SIGKILL" not in result.err, result
+
 
 def in_foreground(name: str) -> bool:
     """Is a process of this name in the foreground of its terminal, and not stopped?"""

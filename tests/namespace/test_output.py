@@ -183,44 +183,26 @@ class TestFiles:
             assert pidone.run("-c", file).code == 0
         assert (tmp_path / "web.log").read_text() == "again\nagain\n"
 
+    @pytest.mark.parametrize("rotated", [False, True])
     def test_a_full_disk_is_said_stops_no_process_and_is_over_when_it_is(
-        self, pidone: Pidone, write: Write, tmp_path: Path
+        self, pidone: Pidone, write: Write, tmp_path: Path, rotated: bool
     ) -> None:
-        disk = tmp_path / "disk"
-        disk.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=True)
-        try:
-            script = f"""head -c 70000 /dev/zero | tr '\\0' x; echo; until [ -e {tmp_path}/go ]; do sleep 0.01; done
-            echo after; exit 5"""
-            with pidone.start(
-                "-c", one(write, script, f"{{ file = '{disk}/web.log' }}"), stderr=subprocess.STDOUT
-            ) as run:
-                run.line(
-                    "cannot be written to " + str(disk) + "/web.log: no space left on device: it is lost until it can"
-                )
-                (disk / "web.log").write_bytes(b"")
-                (tmp_path / "go").touch()
-                result = run.end()
-            assert result.code == 5 and "/web.log again; " in result.text and " bytes were lost" in result.text, result
-            assert (disk / "web.log").read_bytes().endswith(b"after\n")
-        finally:
-            subprocess.run(["umount", str(disk)], check=True)
-
-    def test_a_disk_that_is_full_under_the_rotation_is_said_and_the_process_goes_on(
-        self, pidone: Pidone, write: Write, tmp_path: Path
-    ) -> None:
-        """What has been turned away cannot be kept where there is no room; the newest lines can, when there is."""
+        """Under the rotation what is put aside fills the disk, and the newest lines are lost until there is room."""
         disk = tmp_path / "disk"
         disk.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=True)
         try:
             script = f"""for i in $(seq 3000); do echo a line that is some forty bytes long, $i; done
             until [ -e {tmp_path}/go ]; do sleep 0.01; done; echo after; exit 5"""
-            log = f"{{ file = '{disk}/web.log', max_size = '16KiB', keep = 9 }}"
+            rotation = ", max_size = '16KiB', keep = 9" if rotated else ""
+            log = f"{{ file = '{disk}/web.log'{rotation} }}"
             with pidone.start("-c", one(write, script, log), stderr=subprocess.STDOUT) as run:
                 run.line(f"cannot be written to {disk}/web.log: no space left on device: it is lost until it can")
-                for path in disk.glob("web.log.*"):
-                    path.unlink()
+                if rotated:
+                    for path in disk.glob("web.log.*"):
+                        path.unlink()
+                else:
+                    (disk / "web.log").write_bytes(b"")
                 (tmp_path / "go").touch()
                 result = run.end()
             assert result.code == 5 and "/web.log again; " in result.text and " bytes were lost" in result.text, result

@@ -81,6 +81,23 @@ class Tty:
         self.type(words)
         self.see(words)
 
+    def try_job_control(self) -> None:
+        """Of a bash, which ends with 5."""
+        self.see(r"bash-[\d.]+# ")
+        assert "job control" not in self.screen.before, self.screen.before
+        self.own_prompt()
+        self.type("cat")
+        self.reads("is read")
+        self.press("z")
+        self.see(r"\[1\]\+ +Stopped")
+        self.see("<> ")
+        self.type("fg")
+        self.reads("is read again")
+        self.press("c")
+        self.see("<> ")
+        self.type("exit 5")
+        assert self.code() == 5
+
     def resize(self, lines: int, columns: int) -> None:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
