@@ -99,6 +99,8 @@ def stopping(number: int, frame: object) -> None:
 
 
 def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
+    # a stop that comes now must find the keeper, and not end it; the command has its own mask from its exec on
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
     between = os.fork()
     if between:
         os.waitpid(between, 0)
@@ -108,10 +110,9 @@ def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
             os.setsid()
             for fd in (0, 1, 2, *session.fds):  # or a pipe of the caller's would never come to its end
                 os.close(fd)
-            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
             signal.signal(signal.SIGTERM, stopping)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
             try:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
                 keep(session, pid, pidfd)
             except Stopping:
                 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
