@@ -444,7 +444,7 @@ def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Val
         path, file = Path(directory) / "c.sock", Path(directory) / "pidone.toml"
         command = bench.peers.group["pidone"](Path(directory), 1, [bench.meter, "hold"])
         storm = '[[process]]\nname = "storm"\nrole = "sidecar"\nrestart = "never"\n'
-        storm += f'command = ["{bench.meter}", "orphans", "{orphans}"]\n'
+        storm += f'command = ["{bench.meter}", "orphans", "{100 * orphans}"]\n'  # ended when enough have been made
         file.write_text(f'[group]\ncontrol = "{path}"\n{storm}{file.read_text()}')
         with bench.running(command) as run:
             run.wait("now")
@@ -455,7 +455,9 @@ def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Val
                 raise RuntimeError("the storm was over before the sessions were")
             for one in stalling:
                 one.close()
-            run.wait("orphans")
+            while ask(path, {"do": "status"})["status"]["orphans"] < orphans:
+                time.sleep(0.1)
+            ask(path, {"do": "stop", "name": "storm"})
             while record_has_room(ask(path, {"do": "report"})["report"]["events"]):
                 ask(path, {"do": "signal", "name": "a0", "signal": "CHLD"})
             longest = ask(path, {"do": "status"})["status"]["longest_wait"]
