@@ -83,7 +83,7 @@ BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
         "USS of each of 50 probes, the dearest (kB)",
         lambda rows: (max(rows[PROBED].values()) - rows[PROBED]["none"]) / 50,
         "<=",
-        1.5,
+        2.0,
     ),
     ("output carried with a name / cat's", lambda rows: rows[CARRY]["pidone"] / rows[CARRY]["cat"], ">=", 0.5),
     ("lines lost or out of order, of 1 GB", lambda rows: rows[LOST]["pidone"], "<=", 0),

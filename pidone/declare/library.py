@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing takes 5 ms to import, and a compiled file's start loads this
+    from typing import Any
 
 #: For gRPC probes: all that a call needs is loaded by this one module.
 HTTP_2 = ("h2.connection", "h2", "'pidone[grpc]'")
