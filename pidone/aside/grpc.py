@@ -133,24 +133,19 @@ def serving(call: Call, service: str) -> int:
     """ServingStatus of a whole answer. Raises Failed."""
     code = call.headers.get("grpc-status", "")
     if not code:
-        raise Failed(f"it answers with HTTP status {shown(call.headers.get(':status', ''))}, and not by gRPC")
+        raise Failed(f"it answers with HTTP status {tcp.shown(call.headers.get(':status', ''))}, and not by gRPC")
     if code == UNIMPLEMENTED:
         raise Failed("it does not implement grpc.health.v1.Health")
     if code == NOT_FOUND:
         raise Failed(f"it knows of no service {service!r}" if service else "its health service knows nothing of it")
     if code != OK:
-        words = shown(unquote(call.headers.get("grpc-message", "")))
-        raise Failed(f"it answers with gRPC's status {shown(code)}{': ' if words else ''}{words}")
+        words = tcp.shown(unquote(call.headers.get("grpc-message", "")))
+        raise Failed(f"it answers with gRPC's status {tcp.shown(code)}{': ' if words else ''}{words}")
     if call.body[:1] == b"\1":
         raise Failed("its answer is compressed, which was not asked for")
     if len(call.body) < 5 or len(call.body) != 5 + int.from_bytes(call.body[1:5], "big"):
         raise Failed("its answer is no message of gRPC's")
     return field(call.body[5:])
-
-
-def shown(text: str) -> str:
-    """What a peer has sent, so that it does no harm in a line."""
-    return ascii(text[:80])[1:-1]
 
 
 def message(service: bytes) -> bytes:

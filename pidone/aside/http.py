@@ -163,7 +163,7 @@ def follow(scheme: str, host: str, port: int, path: str, location: str) -> "tupl
         scheme = scheme.lower()
         good = not number or (number.isdigit() and number.isascii() and len(number) < 6 and int(number) < 65536)
         if scheme not in DEFAULTS or not good:
-            raise Failed("it redirects to %s" % ascii(location[:80])[1:-1])
+            raise Failed("it redirects to %s" % tcp.shown(location))
         return scheme, name.strip("[]").lower(), int(number or DEFAULTS[scheme]), "/" + path
     if location[:1] == "?":
         return scheme, host, port, path.partition("?")[0] + location

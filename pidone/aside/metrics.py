@@ -25,11 +25,12 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
     if path is None:
         return NO, "there is no control line to ask"
     try:
-        client = library.load("prometheus_client", "prometheus-client", "'pidone[metrics]'")
-        core = library.load("prometheus_client.core", "prometheus-client", "'pidone[metrics]'")
+        core = library.load(*library.PROMETHEUS)
     except library.Missing as missing:
         return NO, str(missing)
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+    import prometheus_client as client
 
     class Quiet(WSGIRequestHandler):
         timeout = 5  # of a client that says nothing

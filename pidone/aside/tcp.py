@@ -31,6 +31,11 @@ def words(host: str, port: int, error: OSError) -> str:
     return "%s:%d: %s" % (host, port, text)
 
 
+def shown(text: str) -> str:
+    """What a peer has sent, so that it does no harm in a line."""
+    return ascii(text[:80])[1:-1]
+
+
 def run(host: str, port: int) -> "tuple[int, str]":
     try:
         connect(host, port).close()

@@ -9,6 +9,9 @@ if TYPE_CHECKING:  # typing takes 5 ms to import, and a compiled file's start lo
 #: For gRPC probes: all that a call needs is loaded by this one module.
 HTTP_2 = ("h2.connection", "h2", "'pidone[grpc]'")
 
+#: For metrics, likewise.
+PROMETHEUS = ("prometheus_client.core", "prometheus-client", "'pidone[metrics]'")
+
 
 class Missing(Exception):
     """str(): which package, why it cannot be used, and what to do."""

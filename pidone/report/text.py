@@ -101,7 +101,10 @@ def sentence(event: dict[str, Any]) -> str:
     if kind == "failed":
         return f"{name} could not be started: {words}"
     if kind == "turned":
-        of_all = {"stop": "the group stops", "reloaded": "the file read again has taken over"}
+        of_all = {
+            "stop": "the group stops", "reloaded": "the file read again has taken over",
+            "not beside": "a command of exec is refused: as many as may run do",
+        }  # fmt: skip
         return f"{name} is {event['to']}" if name else of_all.get(event["to"], f"the file is {event['to']}")
     if kind == "sent":
         return f"{event['signal']} sent to {name}{pid}{' and its process group' if event['whole'] else ''}"

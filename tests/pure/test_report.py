@@ -125,6 +125,11 @@ def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], w
     assert event["why"] == why and starts.words(event) == words, event
 
 
+def test_an_exec_that_found_no_room_is_told_as_that() -> None:
+    event = document([("turned", -1, "not beside", 9)])["events"][0]
+    assert text.sentence(event) == "a command of exec is refused: as many as may run do"
+
+
 def test_where_the_record_has_lost_its_beginning_a_wait_is_not_made_up() -> None:
     event = document([("forked", 1, 4)], first=7)["events"][0]
     assert event["why"] is event["waited"] is None and starts.words(event) == ""
