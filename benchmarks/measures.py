@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.peers import Peers
 from pidone.ctl import pyz as one_file
-from pidone.desk.record import CROWD, SLOTS
+from pidone.desk.record import CROWD, RINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
@@ -468,7 +468,7 @@ def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Val
 def record_has_room(events: list[dict[str, Any]]) -> bool:
     """Each of the record's two rings, of processes and of what comes in thousands (desk/record.py)."""
     crowd = sum(event["what"] in CROWD for event in events)
-    return len(events) - crowd < SLOTS[0] or crowd < SLOTS[1]
+    return bool(len(events) - crowd < RINGS[0][0] or crowd < RINGS[1][0])
 
 
 def client(path: Path, text: bytes) -> socket.socket:
@@ -525,7 +525,7 @@ def contained() -> Iterator[bool]:
     session look slower at passing signals on than it is in any container.
     """
     for top in (Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")):
-        ours = top / "pidone-bench"
+        ours = top / f"pidone-bench-{os.getpid()}"
         try:
             ours.mkdir(exist_ok=True)
             if not (ours / "cpu.shares").exists() and not (ours / "cpu.weight").exists():

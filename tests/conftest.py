@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -58,9 +59,53 @@ class EveryTier:
             terminalreporter.write_line(f"left out: {name}")
 
 
+#: Where pidone and its demos keep something that has one place on a machine.
+OWN_PLACES = ("/run/pidone", "/tmp/pidone-helloworld")
+
+CLONE_NEWNS = 0x20000
+
+
+def isolate() -> None:
+    """This process, and all that it starts, has these places for itself: other runs and live groups have others.
+
+    A mount name space of its own, which needs root as these tests do; else nothing is done.
+    """
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare(2): these tests need a mount name space of their own")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    for place in OWN_PLACES:
+        Path(place).mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", place], check=True)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--every-tier"):
+    works_for_another = hasattr(config, "workerinput")  # pytest-xdist: its controller runs no test itself
+    isolate()
+    if config.getoption("--every-tier") and not works_for_another:
         config.pluginmanager.register(EveryTier())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares an engine, a module's fixtures or an environment runs in one process (pytest-xdist, loadgroup)."""
+    for item in items:
+        wanted = set(getattr(item, "fixturenames", ()))
+        if wanted & {"engine", "clone"} or "/docker/" in str(item.path):
+            name = "engine"
+        elif item.path.stem in ("test_detach", "test_isolation", "test_transparency"):
+            name = "installed"
+        elif item.path.stem in PARTED:
+            continue  # long, and each of its tests stands alone
+        else:
+            name = item.path.stem
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
+#: Files whose tests share nothing that is dear.
+PARTED = ("test_control", "test_drop_in", "test_group", "test_probes", "test_signals", "test_restarts")
 
 
 @pytest.fixture(scope="session")

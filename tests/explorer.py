@@ -22,8 +22,8 @@ from operator import attrgetter
 from typing import Any
 
 from pidone.init import events as e
-from pidone.init.machine import LAST_RESORT, OVER, STOP, SWEPT
-from pidone.init.plan import CANNOT, INIT, PRIMARY, ROLES, SIDECAR, WINDOW, Plan, Process
+from pidone.init.machine import OVER, STOP, SWEPT
+from pidone.init.plan import CANNOT, INIT, LAST_RESORT, PRIMARY, ROLES, SIDECAR, WINDOW, Plan, Process
 from pidone.pod import group as pod
 from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE, POLICIES, Care
 from pidone.pod.member import RENEWED, Member
@@ -51,7 +51,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "told": {"startup": TOLD, "liveness": TOLD},
     "all": {"startup": ASKED, "liveness": ASKED, "readiness": ASKED, "post_start": HOOK, "pre_stop": HOOK},
     "limited": {"max_restarts": 1},
-    "daemon": {"pid_file": b"/run/x.pid"},
+    "daemon": {"pid_file": b"/run/x.pid", "daemonizes": True},
+    "replaced": {"pid_file": b"/run/x.pid"},
+    "tied": {},
+    "looked up": {},
     "essential": {"essential": True},
     "rules": {"rules": (((3,), False, 0),)},
     "all anew": {"rules": (((3,), False, 1),)},
@@ -77,15 +80,26 @@ def waits_for(what: str, index: int) -> tuple[int, tuple[int, ...]]:
     return (0, after[what]) if what in after else (index, ())
 
 
-def care(index: int, kind: Kind) -> tuple[Any, ...]:
+def care(index: int, kind: Kind, first: Kind) -> tuple[Any, ...]:
     options = {"restart": kind[1], "backoff": BACKOFF, **KINDS[kind[2]]}
+    if is_tied(index, kind, first):
+        options["restart_with"] = (0,)
     made = Care(*waits_for(kind[2], index), **options)
     return tuple(getattr(made, slot) for slot in made.__slots__)
 
 
+def is_tied(index: int, kind: Kind, first: Kind) -> bool:
+    """Is it restarted with the first one of the group?"""
+    return index > 0 and kind[2] == "tied" and first[0] != INIT
+
+
 def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan:
     kinds = tuple(kinds)
-    processes = [Process(f"p{i}", kind[0], [b"x"], care=care(i, kind)) for i, kind in enumerate(kinds)]
+    who = ("u", None, None, False)
+    processes = [
+        Process(f"p{i}", kind[0], [b"x"], care=care(i, kind, kinds[0]), who=who if kind[2] == "looked up" else None)
+        for i, kind in enumerate(kinds)
+    ]
     listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "told")
     return Plan(processes, GRACE, stop_signals, bounds=(None, 9.0 if "bounded" in [k[2] for k in kinds] else None),
                 notify=listened, metrics=("", 0) if "measured" in [k[2] for k in kinds] else None)  # fmt: skip
@@ -133,7 +147,7 @@ _plain_group = attrgetter(
 )
 _plain_member = attrgetter(
     "state", "reason", "passed", "started", "ready", "ending", "stopped", "sent", "noted", "followed", "last",
-    "again", "complained", "parked", "again_wanted",
+    "again", "complained", "parked", "again_wanted", "ended_as", "unknown",
 )  # fmt: skip
 _plain_probe = attrgetter("result", "last", "tries")
 
@@ -154,7 +168,7 @@ class World:
 
     __slots__ = (
         "group", "roles", "kinds", "now", "life", "ended", "ended_at", "starts", "told", "stop_at", "exit", "beside",
-        "signals", "passed", "ending_at", "ticks", "single", "event",
+        "signals", "passed", "ending_at", "ticks", "single", "event", "pending",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) -> None:
@@ -173,6 +187,7 @@ class World:
         self.signals = 0
         self.passed: frozenset[int] = frozenset()
         self.ending_at: dict[int, float] = {}
+        self.pending: dict[int, int] = {}  # how those have ended whose successor is looked for
         self.ticks = ticks
 
     def clone(self) -> World:
@@ -182,7 +197,7 @@ class World:
         new.life, new.ended, new.ended_at = list(self.life), dict(self.ended), dict(self.ended_at)
         new.starts, new.told, new.stop_at, new.exit = list(self.starts), dict(self.told), self.stop_at, self.exit
         new.beside, new.signals, new.passed = self.beside, self.signals, self.passed
-        new.ending_at, new.ticks = dict(self.ending_at), self.ticks
+        new.ending_at, new.ticks, new.pending = dict(self.ending_at), self.ticks, dict(self.pending)
         return new
 
     def key(self) -> Any:
@@ -215,6 +230,10 @@ class World:
         for i, life in enumerate(self.life):
             if life == "forked":
                 found += [(e.EXECED, i), (e.FAILED, i, 127, "x")]
+                if self.kinds[i][2] == "looked up":
+                    found.append((e.RESOLVED, i))
+                if self.group.members[i].unknown:
+                    found = [(e.EXITED, i, 0, KILL, False), *found[:-3]]
             if life == "running":
                 found += [(e.EXITED, i, 0, 0, False), (e.EXITED, i, 3, 0, False)]
                 found += [(e.EXITED, i, 0, n, False) for n in (TERM, KILL) if i in self.told or n == KILL]
@@ -339,13 +358,20 @@ class World:
         if event[0] == e.FAILED:
             return (127,)
         if event[0] == e.DEADLINE:
-            return (124, 1) if any(kind[2] == "bounded" for kind in self.kinds) else (1,)
+            ended = [blame for i, status in self.pending.items() for blame in self.blames_of(i, status)]
+            return (124, 1, *ended) if any(kind[2] == "bounded" for kind in self.kinds) else (1, *ended)
         if event[0] == e.ENDED:
-            return (1,) if event[2] == "follow" else (CANNOT,)
+            if event[2] != "follow":
+                return (CANNOT,)
+            return self.blames_of(event[1], self.ended[event[1]]) if event[1] in self.ended else (1,)
         if event[0] != e.EXITED:
             return (None,)
         _, i, code, number, oom = event
-        status = 128 + number if number else code or (137 if oom else 0)
+        if self.group.members[i].unknown:
+            return (CANNOT,)
+        return self.blames_of(i, 128 + number if number else code or (137 if oom else 0))
+
+    def blames_of(self, i: int, status: int) -> tuple[int | None, ...]:
         limited = self.kinds[i][2] == "limited"
         if self.roles[i] == PRIMARY:
             return (status or 1,) if limited else (None,)
@@ -356,20 +382,25 @@ class World:
     # -- what the kernel knows
 
     def exited(self, i: int, code: int, number: int, oom: bool) -> None:
-        if self.kinds[i][2] == "daemon" and code == number == 0 and not self.group.members[i].followed:
+        member, status = self.group.members[i], 128 + number if number else code or (137 if oom else 0)
+        if self.kinds[i][2] == "daemon" and status == 0 and not member.followed:
             self.life[i] = "launched"
             return
-        self.end(i, 128 + number if number else code or (137 if oom else 0))
+        if self.kinds[i][2] in ("daemon", "replaced") and member.started and member.ending != RENEWED:
+            self.life[i], self.pending[i] = "launched", status
+            return
+        self.end(i, None if member.unknown else status)
         if self.roles[i] == INIT and code == number == 0 and not oom:
             self.passed |= {i}
 
     def followed(self, i: int, found: bool) -> None:
+        status = self.pending.pop(i, None)
         if found:
             self.life[i] = "running"
             self.passed |= {i}
             self.told.pop(i, None)
         else:
-            self.end(i, None)
+            self.end(i, status)
 
     def end(self, i: int, status: int | None) -> None:
         """status: None for one that never was itself."""
@@ -402,6 +433,9 @@ class World:
             self.check_restart(i)
         for j in needs(self.kinds, i) if self.life[i] == "-" else ():  # a restart is not gated again (S23)
             assert j in self.passed, f"started before {j} had let it"
+        if self.life[i] == "ended" and is_tied(i, self.kinds[i], self.kinds[0]):
+            first = self.group.members[0]
+            assert first.started or not (first.alive or first.again), "started again before its partner"
         self.life[i] = "forked"
         self.ended.pop(i, None)
         self.starts[i] += 1
@@ -409,11 +443,11 @@ class World:
     def check_restart(self, i: int) -> None:
         _, policy, what = self.kinds[i]
         anew = any(kind[2] == "all anew" for kind in self.kinds)
-        allowed = policy != NEVER or what in ("rules", "all anew", "steered") or anew
+        allowed = policy != NEVER or what in ("rules", "all anew", "steered", "tied") or anew
         assert allowed, "restarted against its policy"
         if policy == ON_FAILURE and what == "plain" and not anew:
             assert self.ended.get(i) != 0, "restarted after a success"
-        if self.starts[i] >= 2 and not anew and what != "steered":
+        if self.starts[i] >= 2 and not anew and what not in ("steered", "tied"):
             assert self.now >= self.ended_at[i] + BACKOFF[0], "restarted before its back-off was over"
         if what == "limited":
             assert self.starts[i] < 2, "restarted more often than it may be"
@@ -421,7 +455,7 @@ class World:
     def on_kill(self, i: int, number: int, whole: bool) -> None:
         assert self.life[i] in ("forked", "running", "launched"), "a signal to a process that is gone"
         member = self.group.members[i]
-        if member.ending == RENEWED:
+        if member.ending == RENEWED or (member.unknown and number == KILL):
             return
         if number == KILL:
             assert i in self.told and self.now >= self.told[i] + WINDOW, "killed before its time"
@@ -480,11 +514,11 @@ class World:
             assert self.life[i] == "running", f"{what} of one that does not run"
         self.beside |= {(i, what)}
 
-    def on_drop(self, i: int, what: str) -> None:
+    def on_drop(self, i: int, what: str, late: bool = False) -> None:
         assert (i, what) in self.beside, "what is not there is dropped"
         self.beside -= {(i, what)}
         if what == "follow":
-            self.end(i, None)
+            self.end(i, self.pending.pop(i, None))
 
 
 CHECKS: dict[int, Any] = {
@@ -516,6 +550,7 @@ class Found(AssertionError):
 
 NAMES = [
     "begin", "execed", "failed", "exited", "stopped", "signal", "deadline", "alone", "ended", "noted", "command",
+    "reload", "resolved",
 ]  # fmt: skip
 
 
@@ -601,6 +636,9 @@ def kinds_of(role: int, full: bool) -> Iterator[Kind]:
                 "told",
                 "all",
                 "daemon",
+                "replaced",
+                "tied",
+                "looked up",
                 "message",
                 "stopped",
                 "bounded",

@@ -10,7 +10,8 @@ written = 0
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    sys.stdout.write(text + "\n")  # in one piece: a signal's handler may write in between
+    sys.stdout.flush()
 
 
 def stop(number: int, frame: object) -> None:

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from pidone.aside.session import Session
 
 from pidone.aside import guest
-from pidone.aside.session import ANSWERING, Refused, Renumbered
+from pidone.aside.session import ANSWERING, FOLLOWING, Refused, Renumbered
 from pidone.desk.control import EXEC, RELOAD, SESSIONS
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
+from pidone.init.signals import name as signal_name
 from pidone.init.signals import number as signal_number
 from pidone.pod.member import RUNNING
 from pidone.pod.steer import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
+
+#: Seconds in which a process that is started by a command is to have started, where nobody says.
+STARTING = 60.0
 
 #: Seconds that a reload may take until what has changed has ended.
 TAKING_OVER = 120
@@ -38,7 +42,7 @@ def command(session: Session, verb: int, index: int = 0, number: int = 0) -> Non
 def signal(session: Session, request: dict[str, Any]) -> None:
     index = session.member(request["name"])
     try:
-        number = signal_number(str(request["signal"]))
+        number = signal_number(request["signal"])
     except ValueError as error:
         raise Refused(str(error)) from None
     if not session.group.members[index].alive:
@@ -85,9 +89,39 @@ def begin(session: Session, request: dict[str, Any], verb: int) -> None:
         raise Refused(f"{request['name']} runs already, as pid {session.loop.pids.get(index)}")
     if not member.alive and not member.down:
         raise Refused(f"{request['name']} waits for its turn: nothing starts before what stands before it")
+    waits = request.get("wait", True)
+    timeout = min(request.get("timeout", STARTING), FOLLOWING)
+    if waits:
+        session.go_on(timeout)
     command(session, verb, index)
-    await_one(session, "execed", index)
-    session.say({"ok": True})
+    session.say({"ok": True, "started": has_started(session, index, timeout) if waits else None})
+
+
+def has_started(session: Session, index: int, timeout: float) -> bool:
+    """Of the instance that the command brings: until it has started, or an init step has ended with 0; False where that
+    takes too long. Raises Refused where it has failed.
+    """
+    pid, role, why = 0, session.group.members[index].role, ""
+    for event in session.following(session.since, timeout):
+        kind, rest = event[2], event[3:]
+        if kind == "turned" and rest == (-1, "stop"):
+            raise Refused("the group stops")
+        if kind == "said" and rest[0] in ("probe failed", "hook failed") and rest[1] == index:
+            why = f"its {rest[2]} failed: {rest[-1] or 'no reason given'}"
+        if rest[:1] != (index,):
+            continue
+        if kind in ("forked", "followed"):
+            pid, why = rest[1], ""
+        elif kind == "failed":
+            raise Refused(f"it could not be started: {rest[2] if len(rest) > 2 else ''}")
+        elif kind == "turned" and rest[1] == "started" and pid:
+            return True
+        elif kind == "exited" and rest[1] == pid:
+            if role == INIT and rest[2] == rest[3] == 0:
+                return True
+            how = f"was killed by {signal_name(rest[3])}" if rest[3] else f"ended with exit code {rest[2]}"
+            raise Refused(why or f"it {how} before it had started")
+    return False
 
 
 def await_one(session: Session, kind: str, index: int) -> None:

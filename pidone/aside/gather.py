@@ -36,6 +36,7 @@ def document(loop: Loop, code: int | None) -> dict[str, Any]:
         "memory": {
             "limit": memory.limit(),
             "peak": memory.most_used(),
+            "total": memory.total(),
             "kills": count_kills(oom) if oom else None,
         },
         "orphans": loop.orphans,
@@ -44,6 +45,8 @@ def document(loop: Loop, code: int | None) -> dict[str, Any]:
     if record is not None:
         record.flush()
         context["output"] = last_lines(loop)
+    if record is None and any(loop.missed):
+        loop.add_note("missed", *loop.missed)
     return facts.make(context, loop.notes if record is None else replay.events(record.memory))
 
 
@@ -57,14 +60,15 @@ def last_lines(loop: Any) -> dict[str, list[str]]:
     """Of each process whose output pidone carries, and which has said something: the last 80 lines (S97)."""
     if loop.output is None:
         return {}
-    found = {}
+    found: dict[str, list[str]] = {}
     for place, (index, _) in enumerate(loop.output.streams()):
         count, data = tail(loop.output.tails, place)
         lines = data.decode("utf-8", "replace").splitlines()
         if count > len(data):
             del lines[:1]  # it has lost its beginning
-        if lines:
-            found[loop.plan.processes[index].name] = lines[-80:]
+        if lines and index >= 0:  # a stderr of its own stands after stdout: it says more often why
+            name = loop.plan.processes[index].name
+            found[name] = [*found.get(name, []), *lines][-80:]
     return found
 
 

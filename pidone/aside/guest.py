@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pidone.aside.session import Session
 
 from pidone.aside import leftovers
+from pidone.declare import lookup
 from pidone.desk.control import EXEC
 from pidone.init.plan import CANNOT, PRIMARY, Process
 from pidone.init.spawn import Refused, execute, prepare
@@ -68,12 +69,15 @@ def become(session: Session, index: int, argv: list[bytes], tty: bool, term: Any
     loop = session.loop
     declared = loop.plan.processes[index]
     slots = {slot: getattr(declared, slot) for slot in Process.__slots__}
-    slots.update(role=PRIMARY, argv=argv, care=None)
+    slots.update(role=PRIMARY, argv=argv, care=None, who=None, files=())
     if isinstance(term, str):
         slots["env"] = (*declared.env, (b"TERM", os.fsencode(term)))
     command = Process(**slots)
     code = CANNOT
     try:
+        if declared.who is not None and not declared.known:  # it has not been started yet
+            command.user, found = lookup.of(declared.who, declared.declared)
+            command.env = (*found, *slots["env"])
         for number, fd in enumerate(session.fds):
             os.dup2(fd, number)
             os.close(fd)
@@ -82,6 +86,8 @@ def become(session: Session, index: int, argv: list[bytes], tty: bool, term: Any
         code, text = execute(command, loop.inherited)
     except Refused as refused:
         text = refused.text
+    except lookup.Unknown as unknown:
+        text = str(unknown)
     except (OSError, ValueError) as error:
         text = str(getattr(error, "strerror", None) or error).lower()
     session.say(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
+import codecs
+import io
 import os
 import time
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 from pidone.aside import gather
 from pidone.aside.session import FOLLOWING, LOOK, Refused, Renumbered
-from pidone.desk.output import tail
+from pidone.desk.output import marks, tail
 from pidone.init.plan import INIT, ROLES
 from pidone.init.signals import name as signal_name
 from pidone.pod import status as words
@@ -43,7 +46,7 @@ def health(session: Session, request: dict[str, Any]) -> None:
 def events(session: Session, request: dict[str, Any]) -> None:
     """What the record has, and, if asked to follow, what comes."""
     eras = gather.eras(session.loop)
-    since = int(request.get("since", -1))
+    since = request.get("since", -1)
     for event in replay.events(session.loop.record.memory, since):
         session.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
         since = event[0]
@@ -57,38 +60,59 @@ def events(session: Session, request: dict[str, Any]) -> None:
 def logs(session: Session, request: dict[str, Any]) -> None:
     """The last lines of carried output, and, if asked to follow, what comes: {"name", "data"} a piece."""
     output = session.loop.output
-    streams = output.streams() if output is not None else []
+    places = {place: index for place, (index, _) in enumerate(output.streams())} if output is not None else {}
     if request.get("name") is not None:
         wanted = session.member(request["name"])
-        streams = [stream for stream in streams if stream[0] == wanted]
-    if output is None or not streams:
+        places = {place: index for place, index in places.items() if index == wanted}
+    if output is None or not places:
         raise Refused('pidone carries no such output: log = "prefix" in the file lets it')
-    places = {[one[0] for one in output.streams()].index(index): index for index, _ in streams}
-    counts = {}
-    for place, index in places.items():
-        counts[place], data = tail(output.tails, place)
-        kept = data.splitlines(True)[-int(request.get("lines", 20)) :] if request.get("lines", 20) else []
-        piece(session, index, b"".join(kept))
+    counts = {place: tail(output.tails, place)[0] for place in places}
+    lines = last_lines(output.tails, counts)
+    for place, data in lines[-request.get("lines", 20) :] if request.get("lines", 20) else []:
+        piece(session, places[place], data.decode("utf-8", "backslashreplace"))
     if request.get("follow"):
         session.go_on(FOLLOWING)
-    while request.get("follow") and not session.gone():
+        follow_logs(session, output.tails, places, counts)
+    session.say({"ok": True})
+
+
+def last_lines(tails: Any, counts: dict[int, int]) -> list[tuple[int, bytes]]:
+    """(place, line) of all that the tails have, in the order in which they came. counts: {place: bytes so far}."""
+    found: list[tuple[int, int, int, bytes]] = []
+    for place in counts:
+        count, data = tail(tails, place)
+        counts[place] = count
+        known = marks(tails, place)
+        ends = [mark[1] for mark in known]
+        end = count - len(data)
+        for line in io.BytesIO(data):
+            end += len(line)
+            at = bisect.bisect_left(ends, end)
+            when = known[min(at, len(known) - 1)][0] if known else 0
+            found.append((when, end, place, line))
+    found.sort(key=lambda one: one[0])
+    return [(place, line) for _, _, place, line in found]
+
+
+def follow_logs(session: Session, tails: Any, places: dict[int, int], counts: dict[int, int]) -> None:
+    """A character that has not come whole waits for the rest of it."""
+    decoders = {place: codecs.getincrementaldecoder("utf-8")("backslashreplace") for place in places}
+    while not session.gone():
         if any(
             event[2:5] == ("turned", -1, "reloaded")
             for event in replay.events(session.loop.record.memory, session.since)
         ):
             raise Renumbered
         for place, index in places.items():
-            count, data = tail(output.tails, place)
+            count, data = tail(tails, place)
             if count != counts[place]:
                 new, counts[place] = count - counts[place], count
-                piece(session, index, data[-min(new, len(data)) :])
+                piece(session, index, decoders[place].decode(data[-min(new, len(data)) :]))
         time.sleep(LOOK)
-    session.say({"ok": True})
 
 
-def piece(session: Session, index: int, data: bytes) -> None:
-    if data:
-        text = data.decode("utf-8", "backslashreplace")
+def piece(session: Session, index: int, text: str) -> None:
+    if text and index >= 0:
         session.say({"name": session.loop.plan.processes[index].name, "data": text})
 
 
@@ -97,7 +121,7 @@ def wait(session: Session, request: dict[str, Any]) -> None:
     index, until = session.member(request["name"]), request["until"]
     if until not in ("started", "ready", "exited"):
         raise Refused(f"wait until started, ready or exited, not {until}")
-    timeout = min(float(request.get("timeout", FOLLOWING)), FOLLOWING)
+    timeout = min(request.get("timeout", FOLLOWING), FOLLOWING)
     session.go_on(timeout)
     session.say({"ok": True, "reached": reached(session, index, until, timeout)})
 
@@ -107,7 +131,7 @@ def reached(session: Session, index: int, until: str, timeout: float) -> bool:
     now = {"started": member.started, "ready": words.ready(session.group, index), "exited": not member.alive}[until]
     if now and (until != "exited" or member.last is not None):
         return True
-    if member.role == INIT and member.passed:
+    if (member.role == INIT and member.passed) or (until != "exited" and words.completed(session.group, index)):
         return True
     for event in session.following(session.since, timeout):
         kind, rest = event[2], event[3:]

@@ -5,6 +5,7 @@ Where the container's own termination message has a file, as in a Pod, the prima
 
 import posix
 
+from pidone.desk import paths
 from pidone.init.events import YES
 from pidone.init.spawn import set_user
 
@@ -35,14 +36,15 @@ def run(path: bytes, primary: bool, members: int, user: "tuple[int, int, tuple[i
 def open_outer() -> int:
     """-1 where we are not in a Pod."""
     try:
-        return posix.open(OUTER, posix.O_WRONLY)
+        return paths.open_file(OUTER.encode(), posix.O_WRONLY)
     except OSError:
         return -1
 
 
 def last(path: bytes, most: int) -> bytes:
     """Raises OSError."""
-    fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW)
+    opened = paths.open_file if paths.is_strict() else posix.open
+    fd = opened(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW)
     try:
         status = posix.fstat(fd)
         if status.st_mode & 0o170000 != 0o100000:

@@ -1,9 +1,10 @@
 """Carries the output of processes: reads their pipes, and writes whole lines with a name before them, JSON, or files.
 
-Theory. One pump carries all of a group's, so that lines stay whole: a part of a line waits until its end has come. One
-that is longer than LONG is passed on in pieces, each marked, as container engines do. Its writes wait: a reader that
-has stopped reading stops the pump, the pipes fill, and so the writers wait, and nobody else. It ends when every pipe
-has come to its end, and no signal but SIGKILL ends it before.
+Theory. One pump carries all of a group's, so that lines stay whole: a part of a line waits until its end has come, or
+until nothing has come for QUIET seconds (a prompt). Then, and where it is longer than LONG, it is passed on in pieces,
+each marked, as container engines do. Pieces end between characters, and put together again they are the line. Its
+writes wait: a reader that has stopped reading stops the pump, the pipes fill, and so the writers wait, and nobody else.
+It ends when every pipe has come to its end, and no signal but SIGKILL ends it before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import _signal
 import errno
 import os
 import select
-import stat
 import time
 
 TYPE_CHECKING = False
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from mmap import mmap
     from typing import Any
 
-    #: (place of its tail, reading end, name, LogSpec of pod/care.py)
-    Declared = tuple[int, int, str, tuple[Any, ...]]
+    #: (place of its tail, reading end, name, LogSpec of pod/care.py, OUT or ERR)
+    Declared = tuple[int, int, str, tuple[Any, ...], int]
 
-from pidone.desk.output import TAIL, keep, tail
+from pidone.aside.log_file import LogFile, LogFiles
+from pidone.desk.output import ERR, TAIL, held, hold, keep, tail
 from pidone.init.events import NO, YES
-from pidone.init.signals import show
 from pidone.init.words import say
 
 #: Chunks of one process that are read before others have their turn; bytes of one after which there may be more.
@@ -37,6 +37,9 @@ CHUNK = LONG = 1 << 16
 #: Bytes that a pipe may hold, where the kernel lets us say so (fcntl(2), F_SETPIPE_SZ).
 PIPE = 1 << 18
 
+#: Seconds after which what has come of a line is shown without its end.
+QUIET = 0.2
+
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 
 
@@ -44,30 +47,53 @@ def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int,
     """writing: PID 1's own ends, which we have by its fork. Returns when there is no more to carry."""
     for fd in writing:
         os.close(fd)
-    out = Out(1)
+    outs, files = (Out(1), Out(2)), LogFiles()
     poll = select.poll()
     streams: dict[int, Stream] = {}
-    for place, fd, name, spec in declared:
-        streams[fd] = make(out, place, name, spec)
-        streams[fd].count = tail(tails, place)[0]
+    for place, fd, name, spec, which in declared:
+        stream = streams[fd] = make(outs, files, place, name, spec, which)
+        stream.count, stream.rest = tail(tails, place)[0], held(tails, place)
         poll.register(fd, select.POLLIN)
         make_ready(fd)
     handing = hand_over_on_hangup(poll)
+    begun: dict[int, Stream] = {}  # those of which the beginning of a line waits to be shown
     while streams:
-        for fd, _ in poll.poll():
+        due = [stream.came for stream in begun.values()]
+        for fd, _ in poll.poll(max(0.0, min(due) + QUIET - time.monotonic()) * 1000 if due else None):
             if fd == handing:
                 for stream in streams.values():
-                    stream.hand_over()
+                    hold(tails, stream.place, stream.hand_over())
                 return NO, ""
             stream = streams[fd]
             last, ended = stream.read(fd)
             if last:
-                keep(tails, stream.place, stream.count, last)
+                keep(tails, stream.place, stream.count, last, time.monotonic_ns())
+            begun.pop(fd, None)
             if ended:
                 poll.unregister(fd)
                 stream.end()
                 del streams[fd]
+            elif stream.rest:
+                stream.came = time.monotonic()
+                begun[fd] = stream
+        for fd in [fd for fd in begun if time.monotonic() - begun[fd].came >= QUIET]:
+            begun.pop(fd).show()
     return YES, ""
+
+
+#: (bytes of a character, mask and bits of its first one) of those with more than one (RFC 3629).
+CHARACTERS = ((2, 0xE0, 0xC0), (3, 0xF0, 0xE0), (4, 0xF8, 0xF0))
+
+
+def whole_characters(data: bytes, end: int) -> int:
+    """Where to cut at or before `end`: not within a character of UTF-8. What is no UTF-8 is cut anywhere."""
+    for back in range(1, min(4, end) + 1):
+        byte = data[end - back]
+        if byte & 0xC0 == 0x80:
+            continue  # inside of one
+        size = next((n for n, mask, lead in CHARACTERS if byte & mask == lead), 1)
+        return end - back if size > back else end
+    return end
 
 
 def hand_over_on_hangup(poll: select.poll) -> int:
@@ -120,14 +146,17 @@ class Out:
 
 
 class Stream:
-    """One process's output. place: of its tail. count: bytes so far. rest: the beginning of a line."""
+    """One stream of a process.
 
-    def __init__(self, out: Out, place: int, name: str) -> None:
-        self.out = out
+    place: of its tail. count: bytes so far. rest: the beginning of a line. came: when that did.
+    """
+
+    def __init__(self, place: int, name: str) -> None:
         self.place = place
         self.name = name
         self.count = 0
         self.rest = b""
+        self.came = 0.0
 
     def read(self, fd: int) -> tuple[bytes, bool]:
         """Take what is there, up to some chunks: (the last bytes of it, has the pipe come to its end?)."""
@@ -154,8 +183,18 @@ class Stream:
         else:
             self.rest += data
         while len(self.rest) > LONG:
-            self.part(self.rest[:LONG])
-            self.rest = self.rest[LONG:]
+            self.pass_part(LONG)
+
+    def pass_part(self, size: int) -> None:
+        """A piece of a line, of at most so many bytes: whole characters."""
+        cut = whole_characters(self.rest, size)
+        if cut:
+            self.part(self.rest[:cut])
+        self.rest = self.rest[cut:]
+
+    def show(self) -> None:
+        """Nothing more has come for a while: what has come of a line is shown. At most a part of a character stays."""
+        self.pass_part(len(self.rest))
 
     def lines(self, begun: bytes, data: bytes, cut: int) -> None:
         """The whole lines that end in data[:cut]; the first of them has begun earlier."""
@@ -169,15 +208,16 @@ class Stream:
         if self.rest:
             self.lines(self.rest, b"\n", 1)
 
-    def hand_over(self) -> None:
-        """What has come of a line is passed on as a piece of it."""
-        if self.rest:
-            self.part(self.rest)
+    def hand_over(self) -> int:
+        """What has come of a line is passed on as a piece. How many of the last bytes are left to the next pump."""
+        self.pass_part(len(self.rest))
+        return len(self.rest)
 
 
 class Prefix(Stream):
     def __init__(self, out: Out, place: int, name: str, timed: bool) -> None:
-        Stream.__init__(self, out, place, name)
+        Stream.__init__(self, place, name)
+        self.out = out
         self.timed = timed
         self.colour = os.isatty(out.fd)
         self.prefix = self.make(": ")
@@ -207,13 +247,21 @@ PLAIN = bytes(byte for byte in range(0x20, 0x7F) if byte not in b'"\\')
 
 
 class Json(Stream):
-    """Fields of the Elastic Common Schema, one object a line; a piece of a line has "partial"."""
+    """Fields of the Elastic Common Schema, one object a line; a piece of a line has "partial".
+
+    stream: "stdout" or "stderr", where they are told apart; else empty, and there is no such field.
+    """
+
+    def __init__(self, out: Out, place: int, name: str, stream: str) -> None:
+        Stream.__init__(self, place, name)
+        self.out = out
+        self.fields = f'"process.name":"{name}",' + (f'"stream":"{stream}",' if stream else "")
 
     def head(self, partial: bool = False) -> bytes:
         now = time.time()
         moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
         more = '"partial":true,' if partial else ""
-        return f'{{"@timestamp":"{moment}","process.name":"{self.name}",{more}"message":"'.encode()
+        return f'{{"@timestamp":"{moment}",{self.fields}{more}"message":"'.encode()
 
     def lines(self, begun: bytes, data: bytes, cut: int) -> None:
         head, data = self.head(), begun + data[:cut]
@@ -237,99 +285,46 @@ def escaped(line: bytes) -> bytes:
 
 
 class File(Stream):
-    """Every byte as it came. At most `size` bytes in the file: then it becomes FILE.1, that FILE.2 ... up to `keep`."""
+    """Every byte as it came, in a file that others may write to as well: then in whole lines."""
 
-    def __init__(self, out: Out, place: int, name: str, path: bytes, size: int, kept: int) -> None:
-        Stream.__init__(self, out, place, name)
-        self.path, self.size, self.kept = path, size, kept
-        self.fd = -1
-        self.used = 0
-        self.lost = 0
+    def __init__(self, file: LogFile, place: int, name: str) -> None:
+        Stream.__init__(self, place, name)
+        self.file = file
+        file.join(name)
 
     def take(self, data: bytes) -> None:
-        self.open()
-        while data:
-            room = self.size - self.used
-            if len(data) <= room:
-                self.store(data)
-                return
-            cut = data.rfind(b"\n", 0, max(0, room)) + 1  # at the end of a line, if there is one
-            if cut or not self.used:
-                cut = cut or room
-                self.store(data[:cut])
-                data = data[cut:]
-            self.rotate()
+        if self.file.is_shared():
+            Stream.take(self, data)
+        else:
+            self.file.write(data)
 
-    def open(self) -> str:
-        """Why it cannot be opened, if it is not open already."""
-        if self.fd < 0:
-            try:
-                # it may stand in a directory of the app's, who must not lead us elsewhere, nor have us wait
-                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-                fd = os.open(self.path, flags, 0o644)
-                status = os.fstat(fd)
-                if not stat.S_ISREG(status.st_mode) and not stat.S_ISCHR(status.st_mode):
-                    os.close(fd)
-                    return "it is no plain file"
-                self.fd, self.used = fd, status.st_size
-            except OSError as error:
-                return (error.strerror or "").lower()
-        return ""
+    def lines(self, begun: bytes, data: bytes, cut: int) -> None:
+        self.file.write(begun + data[:cut])
 
-    def store(self, data: bytes) -> None:
-        view = memoryview(data)
-        why = self.open()
-        try:
-            while view and not why:
-                done = os.write(self.fd, view)
-                self.used += done
-                view = view[done:]
-        except OSError as error:
-            why = (error.strerror or "").lower()
-        if why:
-            self.lose(len(view), why)
-            return
-        if self.lost:
-            say(f"the output of {self.name} goes to {show(self.path)} again; {self.lost} bytes were lost")
-            self.lost = 0
+    def part(self, data: bytes) -> None:
+        self.file.write(data)
 
-    def lose(self, number: int, why: str) -> None:
-        """A file that cannot be written must not stop its process: that is said once, and what is lost is counted."""
-        if not self.lost:
-            say(f"the output of {self.name} cannot be written to {show(self.path)}: {why}: it is lost until it can")
-        self.lost += number
-
-    def rotate(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-        self.fd, self.used = -1, 0
-        try:
-            for number in range(self.kept - 1, 0, -1):
-                if os.path.exists(self.older(number)):
-                    os.replace(self.older(number), self.older(number + 1))
-            if self.kept:
-                os.replace(self.path, self.older(1))
-            else:
-                os.unlink(self.path)
-        except OSError as error:
-            say(f"{show(self.path)} cannot be rotated: {(error.strerror or '').lower()}: it is cut")
-            if not self.open():
-                os.ftruncate(self.fd, 0)
-                self.used = 0
-
-    def older(self, number: int) -> bytes:
-        return b"%s.%d" % (self.path, number)
+    def show(self) -> None:
+        pass  # it waits for its end: another one's line may come in between
 
     def end(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
+        if self.rest:
+            self.file.write(self.rest + b"\n" * self.file.is_shared())
+        self.file.leave()
 
-    hand_over = end
+    def hand_over(self) -> int:
+        if len(self.rest) > TAIL:
+            self.file.write(self.rest)
+            self.rest = b""
+        self.file.leave()
+        return len(self.rest)
 
 
-def make(out: Out, place: int, name: str, spec: tuple[Any, ...]) -> Stream:
+def make(outs: tuple[Out, Out], files: LogFiles, place: int, name: str, spec: tuple[Any, ...], which: int) -> Stream:
+    """which: OUT or ERR; a stderr of its own goes to pidone's."""
+    if spec[0] == "file":
+        return File(files.get(*spec[1:]), place, name)
+    out = outs[1] if which == ERR else outs[0]
     if spec[0] == "prefix":
         return Prefix(out, place, name, spec[1])
-    if spec[0] == "json":
-        return Json(out, place, name)
-    return File(out, place, name, *spec[1:])
+    return Json(out, place, name, ("stdout", "stderr")[which] if spec[-1] else "")

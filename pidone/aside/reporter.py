@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 from pidone.aside import gather
 from pidone.aside.message import MOST, OUTER
+from pidone.desk import paths
 from pidone.init.signals import show
 from pidone.init.words import say
 
@@ -36,23 +38,38 @@ def run(loop: Loop, code: int, troubled: bool) -> None:
 def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
     """Whole or not at all: a report that is half written, as on a full disk, would only mislead."""
     path = os.path.join(cwd or b"/", path)
-    temporary = b"%s.%d" % (path, os.getpid())
+    directory, temporary = -1, b""
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # /dev/stdout, a pipe
-            fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # a pipe that nobody reads is none to wait for
+        walked = paths.walk(path)
+        directory, name, magic = walked
+        if magic or is_special(directory, name):  # /dev/stdout, a pipe
+            fd = paths.open_file(
+                path, os.O_WRONLY | os.O_NONBLOCK, 0, walked
+            )  # one that nobody reads is none to wait for
             os.set_blocking(fd, True)
             with open(fd, "w") as file:
                 file.write(json.dumps(document) + "\n")
             return
-        with open(temporary, "w") as file:
+        temporary = b"%s.%d" % (name, os.getpid())
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=directory)
+        with open(fd, "w") as file:
             file.write(json.dumps(document, indent=1) + "\n")
-        os.replace(temporary, path)
+        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except OSError as error:
-        say(f"cannot write the report {show(path)}: {(error.strerror or '').lower()}")
+        say(f"cannot write the report {show(path)}: {paths.words(error)}")
         try:
-            os.unlink(temporary)
+            if temporary:
+                os.unlink(temporary, dir_fd=directory)
         except OSError:
             pass
+
+
+def is_special(directory: int, name: bytes) -> bool:
+    """Is something there that is no plain file?"""
+    try:
+        return not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 #: Bytes of the last lines of the culprit's output that go with it (S97).
@@ -65,8 +82,8 @@ def to_message(text: bytes, output: bytes) -> None:
     With the last lines of the culprit's output, where pidone carries it (S97).
     """
     try:
-        if os.path.getsize(OUTER) == 0:
-            with open(OUTER, "wb") as file:
+        if paths.status_of(OUTER.encode()).st_size == 0:
+            with open(paths.open_file(OUTER.encode(), os.O_WRONLY), "wb") as file:
                 file.write(text[: MOST - len(output) - 1] + b"\n" + output)
     except OSError:
         pass  # we are not in a Pod

@@ -1,7 +1,8 @@
 """One session of the control line: a request, its answer, and a deadline. Runs in a child that PID 1 has forked.
 
 It holds a snapshot of all that PID 1 knew at the fork, and the record's memory, which goes on. One request is one line
-of JSON; each answer is one, too, and the last has "ok". Who may ask is root and pidone's own user.
+of JSON; each answer is one, too, and the last has "ok". Root and pidone's own user may ask for everything; others look,
+or steer, where the file says so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pidone.desk.loop import GroupLoop
 
 from pidone.desk.control import FOLLOW
+from pidone.init import trouble
 from pidone.report import replay
 
 #: Seconds to send the request in; to be answered in; that following may take.
@@ -79,10 +81,9 @@ class Session:
 
     def request(self) -> dict[str, Any]:
         """Raises Refused, and Gone where none comes."""
-        if self.peer[1] not in (0, os.getuid()):
-            raise Refused(
-                f"uid {self.peer[1]} may not: only root and pidone's own user (uid {os.getuid()}) command here"
-            )
+        from pidone.aside import access
+
+        access.check(self, access.LOOK)  # who may not even look is not listened to
         data = b""
         while b"\n" not in data:
             if len(data) >= MOST:
@@ -121,16 +122,22 @@ class Session:
         return bool(ready) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def answer(self, request: dict[str, Any]) -> None:
-        from pidone.aside import commands, looks
+        from pidone.aside import access, commands, fields, looks
 
         verb = {**looks.ANSWERS, **commands.ANSWERS}.get(request["do"])
         if verb is None:
-            raise Refused(f"there is no '{request['do']}' here")
+            raise Refused(f"there is no '{request['do'][:40]}' here")
+        if request["do"] not in looks.ANSWERS:
+            access.check(self, access.STEER)
         signal.alarm(ANSWERING)
         try:
-            verb(self, request)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise Refused(f"the request lacks something: {error}") from None
+            verb(self, fields.read(request))
+        except fields.Wrong as wrong:
+            raise Refused(str(wrong)) from None
+        except (Refused, Renumbered, Gone, OSError):
+            raise
+        except Exception as error:
+            raise Refused(f"internal error: {trouble.place(error)}") from None
 
     # -- names
 
@@ -147,7 +154,7 @@ class Session:
     def following(self, since: int, seconds: float = FOLLOWING) -> Iterator[replay.Event]:
         """Events as they come, until the client is gone or the time is over."""
         end = time.monotonic() + seconds
-        seen: tuple[int, int] | None = None
+        seen: tuple[int, ...] | None = None
         while time.monotonic() < end:
             now = replay.counts(self.loop.record.memory)
             if now != seen:

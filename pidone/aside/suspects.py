@@ -16,8 +16,11 @@ CAP_KILL = 1 << 5  # linux/capability.h
 MOST = 3
 
 
-def run(victim: int, helpers: "list[int]") -> "tuple[int, str]":
-    """victim: its uid. helpers: pids of pidone's own. The words: how many, then pid, uid and name of each, by lines."""
+def run(pid_of_it: int, victim: int, helpers: "list[int]") -> "tuple[int, str]":
+    """victim: its uid. helpers: pids of pidone's own.
+
+    The words: its pid and how many; then pid, uid and name of each, by lines.
+    """
     ours = {posix.getpid(), posix.getppid(), *helpers}
     found = [(pid, fields) for pid, fields in proc.everyone().items() if pid not in ours]
     found.sort(key=lambda item: -int(item[1][19]))  # the youngest first
@@ -26,7 +29,7 @@ def run(victim: int, helpers: "list[int]") -> "tuple[int, str]":
         uids, capabilities, name = status(pid)
         if name and (capabilities & CAP_KILL or victim in uids[:2]):
             lines.append("%d %d %s" % (pid, uids[1], show(name)[:24]))
-    return YES, "\n".join(["%d" % len(lines), *lines[:MOST]])
+    return YES, "\n".join(["%d %d" % (pid_of_it, len(lines)), *lines[:MOST]])
 
 
 def status(pid: int) -> "tuple[list[int], int, bytes]":

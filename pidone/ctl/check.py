@@ -17,9 +17,6 @@ from pidone.declare.read import DEFAULT, Wrong, read
 from pidone.declare.resolve import Resolver
 from pidone.init import plan, signals
 
-#: Seconds that `docker stop` waits before it kills (docker stop --help).
-DOCKER = 10.0
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", help=f"default: $PIDONE_CONFIG, else {DEFAULT}")
@@ -36,8 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         data = read(name)
         declaration = check(*parse(data))
+        found = notes(declaration)
         if not arguments.elsewhere:
-            Resolver(declaration, os.path.dirname(os.path.abspath(name))).resolve()
+            resolver = Resolver(declaration, os.path.dirname(os.path.abspath(name)))
+            resolver.resolve()
+            found = sorted({*found, *resolver.notes})
         if arguments.compile:
             compiled.write(name, data, declaration)
     except Wrong as wrong:
@@ -47,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
         tell(f"pidonectl: cannot write {compiled.path_of(name)}: {(error.strerror or '').lower()}")
         return 1
     if arguments.json:
-        print(json.dumps(facts(name, declaration), indent=2))
+        print(json.dumps(facts(name, declaration, found), indent=2))
     else:
-        print("\n".join(map(answer.printable, picture(name, declaration).split("\n"))))
+        print("\n".join(map(answer.printable, picture(name, declaration, found).split("\n"))))
     return 0
 
 
@@ -62,21 +62,27 @@ def tell_errors(name: str, errors: list[tuple[int, str]], as_json: bool) -> None
             tell(line)
 
 
-def facts(name: str, declaration: dict[str, Any]) -> dict[str, Any]:
+def facts(name: str, declaration: dict[str, Any], found: list[tuple[int, str]]) -> dict[str, Any]:
     """The answer of --json. Times in seconds; null where there is no bound."""
     processes = declaration["processes"]
     return {
         "file": name,
         "ok": True,
         "errors": [],
-        "notes": [{"line": line, "text": text} for line, text in notes(declaration)],
+        "notes": [{"line": line, "text": text} for line, text in found],
         "group": declaration["name"],
         "start": [step(declaration, index) for index in range(len(processes))],
         "start_worst": start_worst(declaration),
         "stop": [{"name": p["name"], "signal": signals.name(p.get("stop_signal", 15))} for p in stop_order(processes)],
         "stop_signals": [signals.name(number) for number in declaration["stop_signals"]],
-        "stop_worst": (declaration["grace"] + plan.WINDOW) * declaration.get("time_scale", 1.0),
+        "stop_worst": stop_worst(declaration),
     }
+
+
+def stop_worst(declaration: dict[str, Any]) -> float:
+    """Seconds; with the stop_timeout's cut of the grace."""
+    scale = declaration.get("time_scale", 1.0)
+    return plan.stop_bound(Resolver(declaration, "").grace() * scale, plan.WINDOW * scale)
 
 
 def step(declaration: dict[str, Any], index: int) -> dict[str, Any]:
@@ -100,23 +106,22 @@ def stop_order(processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [process for process in reversed(processes) if process["role"] != plan.INIT]
 
 
-def picture(name: str, declaration: dict[str, Any]) -> str:
+def picture(name: str, declaration: dict[str, Any], remarks: list[tuple[int, str]]) -> str:
     """The same for people."""
-    found = facts(name, declaration)
+    found = facts(name, declaration, remarks)
     processes = declaration["processes"]
     many = f"{len(processes)} process{'es' if len(processes) > 1 else ''}"
     lines = [f"{name}: group {found['group']}, {many}", "", "start", *start_picture(found)]
     lines.append(f"  takes  {start_time(found, declaration)}")
     lines += ["", f"stop, on {', '.join(found['stop_signals'])} or {stop_causes(processes)}"]
     lines += stop_picture(found, processes)
-    worst = found["stop_worst"]
     scale = declaration.get("time_scale", 1.0)
-    grace = f"the grace of {declaration['grace'] * scale:g} s, and {plan.WINDOW * scale:g} s for who is told last"
-    lines.append(f"  takes  at most {worst:g} s: {grace}")
-    if worst > DOCKER:
-        cure = f"use docker stop -t {worst + 1:.0f}, or a shorter grace"
-        lines.append(f"         docker stop kills after {DOCKER:g} s: {cure}")
-    lines += [f"note: {name}:{line}: {text}" for line, text in notes(declaration)]
+    grace = (
+        f"the grace of {Resolver(declaration, '').grace() * scale:g} s, {plan.WINDOW * scale:g} s for who is told last"
+    )
+    rest = f"{plan.LAST_RESORT + plan.REPORT:g} s for SIGKILL, the output and the report"
+    lines.append(f"  takes  at most {found['stop_worst']:g} s: {grace}, and {rest}")
+    lines += [f"note: {name}:{line}: {text}" for line, text in remarks]
     return "\n".join(lines)
 
 

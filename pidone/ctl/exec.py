@@ -49,7 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def send(line: socket.socket, request: dict[str, Any], fds: tuple[int, ...]) -> None:
-    with contextlib.suppress(BrokenPipeError):  # refused before it was asked: the answer is there, and says why
+    with contextlib.suppress(
+        BrokenPipeError, ConnectionResetError
+    ):  # refused before it was asked: the answer is there, and says why
         socket.send_fds(line, [json.dumps(request).encode() + b"\n"], list(fds))
 
 
@@ -60,7 +62,33 @@ def outcome(line: socket.socket) -> int:
     return 1
 
 
+class Ended(Exception):
+    """A signal has come that ends us. number: of it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def end(number: int, frame: object) -> None:
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)  # once is enough: our terminal is given back now
+    raise Ended(number)
+
+
+#: What ends us, and must find our terminal as it was.
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+
 def with_terminal(line: socket.socket, request: dict[str, Any]) -> int:
+    for number in ENDING:
+        signal.signal(number, end)
+    try:
+        return on_terminal_of_its_own(line, request)
+    except Ended as ended:
+        return 128 + ended.number  # our end is the command's
+
+
+def on_terminal_of_its_own(line: socket.socket, request: dict[str, Any]) -> int:
     ours, theirs = os.openpty()
     resize(ours)
     wake, waker = os.pipe()
@@ -86,7 +114,8 @@ def raw() -> Iterator[None]:
         tty.setraw(0)
         yield
     finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error, OSError):  # it has been hung up
+            termios.tcsetattr(0, termios.TCSANOW, before)  # and not drained: its output may be stopped
 
 
 def carry(line: socket.socket, ours: int, wake: int) -> None:

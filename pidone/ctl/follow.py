@@ -46,7 +46,9 @@ class Logs:
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", metavar="NAME", help="of the process; default: of all")
         parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
-        parser.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="so many of each; default 20")
+        parser.add_argument(
+            "-n", "--lines", type=int, default=20, metavar="N", help="so many, of all together; default 20"
+        )
         parser.add_argument("--json", action="store_true", help="JSON lines: the process, and a piece of what it wrote")
         add_socket(parser)
 

@@ -39,7 +39,7 @@ def handler(found: dict[str, Any]) -> str:
     if kind == "sleep":
         return f"sleep {argument:g} s"
     return {"notify": "READY=1 on $NOTIFY_SOCKET", "fd": f"a newline on descriptor {argument}"}.get(
-        kind, f"file {argument}"
+        kind, f"file {argument[0] if kind == 'file' else argument}"
     )
 
 

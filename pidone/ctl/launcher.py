@@ -3,8 +3,9 @@
 Of the 7 ms that a Python takes to start, what pidone can add is finding, reading and compiling its files. So its room
 is compiled once, here, into one file that is read and executed in one go, without annotations and docstrings; the
 launcher is a script of a few lines whose first names the interpreter, isolated (`-I`) and without `site` (`-S`). The
-room's file carries the interpreter's version and the size and time of each source: where one differs, the launcher
-imports the sources instead, so a stale one costs time and never changes what runs.
+room's file carries the interpreter's version and each source: where one differs, the launcher imports the sources
+instead, so a stale one costs time and never changes what runs. Size and time of a file would not do: in a reproducible
+build all have the same time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 #: What a PID 1 of one command loads, each after what it imports. The rest of the room is imported when wanted.
 ROOM = ("", "init", *(f"init.{name}" for name in (
-    "signals", "plan", "inherited", "events", "machine", "single", "reap", "spawn", "loop", "arguments", "main",
+    "signals", "plan", "inherited", "events", "machine", "single", "reap", "spawn", "trouble", "loop", "arguments",
+    "main",
 )))  # fmt: skip
 
 #: Line 2 of a script is compiled at each start, so it is short: the rest of the work is in the room's file.
@@ -50,12 +52,14 @@ main()
 BOOT = """
 def boot(room):
     import posix, sys
-    new = type(sys)
-    for name, path, stamp, code in room:
-        status = posix.stat(path)
-        if (status.st_size, int(status.st_mtime)) != stamp:
+    new, read = type(sys), posix.read
+    for name, path, source, code in room:
+        fd = posix.open(path, 0)
+        same = read(fd, len(source) + 1) == source
+        posix.close(fd)
+        if not same:
             return
-    for name, path, stamp, code in room:
+    for name, path, source, code in room:
         module = new(name)
         module.__file__ = path
         if path.endswith("/__init__.py"):
@@ -98,14 +102,13 @@ def compile_file(path: Path) -> CodeType:
 
 
 def make_room() -> bytes:
-    """The room's file: version of the interpreter, then (boot code, [(module, path, (size, time), code), ...])."""
+    """The room's file: version of the interpreter, then (boot code, [(module, path, source, code), ...])."""
     room = []
     for name in ROOM:
         path = PACKAGE.joinpath(*name.split(".")) if name else PACKAGE
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        status = path.stat()
         full = f"pidone.{name}" if name else "pidone"
-        room.append((full, str(path), (status.st_size, int(status.st_mtime)), compile_file(path)))
+        room.append((full, str(path), path.read_bytes(), compile_file(path)))
     boot = compile(BOOT, "<pidone boot>", "exec", dont_inherit=True, optimize=2)
     return sys.hexversion.to_bytes(4, "big") + marshal.dumps((boot, room))
 

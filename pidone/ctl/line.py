@@ -28,15 +28,16 @@ class Unanswered(Exception):
 
 def add_socket(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--socket", metavar="PATH", help="of the control line; default: $PIDONE_CONTROL, or where it is found"
-    )
+        "--socket", metavar="PATH", default=argparse.SUPPRESS,  # or it would take the place of one before the command
+        help="of the control line; default: $PIDONE_CONTROL, or where it is found",
+    )  # fmt: skip
 
 
 def connect(path: str | None) -> socket.socket:
     """Raises Unanswered."""
     named = path or os.environ.get("PIDONE_CONTROL")
     tried = [os.fsencode(named)] if named else usual_places()
-    wrong = []
+    wrong, forbidden = [], []
     for place in tried:
         if len(place) > LONGEST:
             raise Unanswered(f"{os.fsdecode(place)}: a socket's path has at most {LONGEST} bytes (unix(7))")
@@ -46,8 +47,13 @@ def connect(path: str | None) -> socket.socket:
             return line
         except OSError as error:
             line.close()
+            if isinstance(error, PermissionError):
+                forbidden.append(os.fsdecode(place))
             if not isinstance(error, FileNotFoundError) or named:
                 wrong.append(f"{os.fsdecode(place)}: {(error.strerror or 'it does not answer').lower()}")
+    if forbidden:
+        text = "only root and pidone's own user may; control = { look = [...], steer = [...] } of [group] lets others"
+        raise Unanswered(f"uid {os.getuid()} may not use the control socket {forbidden[0]}: {text}")
     why = "; ".join(wrong) or "there is no socket in the usual places"
     raise Unanswered(f"no pidone answers here: {why}; is a group running? a single command has no control line")
 
@@ -80,7 +86,9 @@ def queue_up(line: socket.socket, place: bytes) -> None:
 def ask(arguments: argparse.Namespace, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Each answer; the last one has "ok". Raises Unanswered."""
     with connect(arguments.socket) as line:
-        with contextlib.suppress(BrokenPipeError):  # refused before it was asked: the answer is there, and says why
+        with contextlib.suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # refused before it was asked: the answer is there, and says why
             line.sendall(json.dumps(request).encode() + b"\n")
         yield from answers(line)
 
@@ -88,7 +96,10 @@ def ask(arguments: argparse.Namespace, request: dict[str, Any]) -> Iterator[dict
 def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
     data = b""
     while True:
-        part = line.recv(1 << 16)
+        try:
+            part = line.recv(1 << 16)
+        except ConnectionResetError:
+            part = b""
         if not part:
             raise Unanswered("pidone has hung up before its answer was whole; it may have ended")
         *lines, data = (data + part).split(b"\n")

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
 def main(argv: list[str] | None = None) -> int:
     """Exit code of the subcommand; 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="pidonectl", description="Tools around pidone, the PID 1 of a container.")
+    parser.add_argument("--socket", metavar="PATH", default=None, help="of the control line; after COMMAND as well")
     parser.add_argument("--version", action="version", version=f"pidonectl {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from pidone.ctl.line import add_socket, ask_once
+from pidone.ctl.line import Unanswered, add_socket, ask_once
+from pidone.ctl.look import TIMED_OUT, seconds
+from pidone.ctl.tell import tell
 
 
 class Verb:
@@ -19,15 +22,29 @@ class Verb:
             parser.add_argument("name", nargs=many, metavar="NAME", help="of the process")
         if self.do == "signal":
             parser.add_argument("signal", metavar="SIGNAL", help="such as HUP, SIGUSR1, 10, RTMIN+3")
+        if self.do in WAITING:
+            parser.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait until it has started")
+            parser.add_argument("--timeout", type=seconds, metavar="TIME", help="how long to wait; default 60s")
         add_socket(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        request = {"do": self.do}
-        for key in ("name", "signal"):
+        """0; 1 where it has failed; 124 where it has not started within the time."""
+        request: dict[str, Any] = {"do": self.do}
+        for key in ("name", "signal", "wait", "timeout"):
             if getattr(arguments, key, None) is not None:
                 request[key] = getattr(arguments, key)
-        ask_once(arguments, request)
+        answer = ask_once(arguments, request)
+        if answer.get("again"):
+            raise Unanswered("the file was read again meanwhile; pidonectl status tells what has come of it")
+        if answer.get("started") is False:
+            within = f"within {60 if arguments.timeout is None else arguments.timeout:g} s"
+            tell(f"pidonectl: {arguments.name} has not started {within}; pidonectl status tells")
+            return TIMED_OUT
         return 0
+
+
+#: Commands that wait until it is known whether they have worked.
+WAITING = ("start", "restart")
 
 
 STOP = Verb("stop", "Stop a sidecar, which then stays down until it is started; without a name, the group.", "optional")

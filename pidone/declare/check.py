@@ -8,16 +8,25 @@ were given}; a process or volume is a dict of the keys in `schema` and `probes` 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from typing import Any
 
 from pidone.declare import order, probes, rules, schema
+from pidone.declare.care import LOG_KEEP, LOG_SIZE
 from pidone.declare.parse import Path
 from pidone.declare.read import Wrong
+from pidone.declare.resolve import MARGIN
 from pidone.init import plan, signals
 from pidone.pod.care import NEVER
 
 Declaration = dict[str, Any]
+
+#: What a replica's own number stands for, outside of commands.
+REPLICA = f"$({order.INDEX})"
+
+#: A bound of a stop above this does not fit before the ten seconds after which `docker stop` kills.
+FITS = 9.0
 
 GROUP = {**schema.GROUP, **probes.GROUP}
 PROCESS = {**schema.PROCESS, **probes.PROCESS}
@@ -48,6 +57,13 @@ class Checker:
                 self.wrong(("volume", index), f'{volume["label"]}: no path; say where it is: path = "/data"')
         self.check_processes(processes)
         self.check_rules(processes, group.get("grace", plan.GRACE), group.get("restart", NEVER))
+        self.check_log_files(group, processes)
+        least = plan.WINDOW + MARGIN
+        if group.get("stop_timeout", least + 1) <= least:
+            text = (
+                f"stop_timeout = {group['stop_timeout']:g} s leaves no time to stop in: expected more than {least:g} s"
+            )
+            self.wrong(("group", "stop_timeout"), f"[group]: {text}, which SIGKILL and who is told last need")
         processes = self.in_order(processes)
         metrics = self.metrics(group)
         stop_signals = group.get("stop_signals", [15, 2])
@@ -73,7 +89,7 @@ class Checker:
         found = self.table(("metrics",), self.document["metrics"], probes.METRICS, "[metrics]")
         if isinstance(self.document["metrics"], dict) and "listen" not in self.document["metrics"]:
             self.wrong(("metrics",), '[metrics]: no listen; say where it is served: listen = "127.0.0.1:9900"')
-        if group.get("control") == "":
+        if group.get("control", {}).get("path") == "":
             self.wrong(
                 ("metrics",), "[metrics] with control = false: it asks by the control line; leave one of them out"
             )
@@ -89,7 +105,8 @@ class Checker:
         seen: dict[str, int] = {}
         for index, item in enumerate(items):
             label = f"{key} '{item['name']}'" if isinstance(item.get("name"), str) else f"{key} {index + 1}"
-            found.append(self.table((key, index), item, readers, label))
+            read = self.table((key, index), self.for_replica(item, 0, (key, index), label), readers, label)
+            found.append({**read, "raw": (index, item)} if key == "process" else read)
             if "name" not in item:
                 self.wrong((key, index), f'{label}: no name; give it one: name = "main"')
             elif isinstance(item["name"], str) and seen.setdefault(item["name"], index) != index:
@@ -155,14 +172,56 @@ class Checker:
                 if key in process and seen.setdefault((key, process[key]), process["label"]) != process["label"]:
                     text = f"{key} {process[key]} is that of {seen[key, process[key]]} already"
                     self.wrong((*path, key), f"{process['label']}: {text}; each has a file of its own")
-            for name in process.get("after", ()):
+            for asked, name in [(one, name) for one in ("after", "restart_with") for name in process.get(one, ())]:
                 if name not in names:
                     text = f"no process '{name}'{nearest(name, [n for n in names if isinstance(n, str)])}"
-                    self.wrong((*path, "after"), f"{process['label']}: after: {text}")
+                    self.wrong((*path, asked), f"{process['label']}: {asked}: {text}")
+                elif asked == "restart_with" and processes[names.index(name)].get("role") == plan.INIT:
+                    text = f"'{name}' is an init step, which runs once: nothing is restarted with it"
+                    self.wrong((*path, asked), f"{process['label']}: {asked}: {text}")
+
+    def check_log_files(self, group: dict[str, Any], processes: list[dict[str, Any]]) -> None:
+        """Processes may share a file; then they must agree on how large it may be, and how many older ones are kept."""
+        seen: dict[str, tuple[tuple[Any, ...], str]] = {}
+        for index, process in enumerate(processes):
+            log = process.get("log", group.get("log", {}))
+            if "file" in log:
+                asked = (log.get("max_size", LOG_SIZE), log.get("keep", LOG_KEEP))
+                first, label = seen.setdefault(os.path.normpath(log["file"]), (asked, process["label"]))
+                if first != asked:
+                    text = f"log file {log['file']} is that of {label} too, with another max_size or keep"
+                    self.wrong(("process", index, "log"), f"{process['label']}: {text}; give both the same")
+
+    def for_replica(self, item: dict[str, Any], number: int, path: Path, label: str) -> dict[str, Any]:
+        """The table with this number for $(PIDONE_REPLICA) in its ports, and where its probes and hooks ask."""
+        found = dict(item)
+        for key in (*rules.PROBES, *rules.HOOKS, "ports"):
+            if isinstance(item.get(key), dict):
+                found[key] = {name: with_number(name, value, number) for name, value in item[key].items()}
+                if found[key] != item[key] and "replicas" not in item:
+                    text = f"{key} with {REPLICA}, but it has no replicas; add replicas = 2, or write the number"
+                    self.wrong((*path, key), f"{label}: {text}")
+        return found
+
+    def of_replica(self, process: dict[str, Any], number: int) -> dict[str, Any]:
+        """The keys in which a replica differs from the first one, which has been read already."""
+        index, item = process["raw"]
+        made = self.for_replica(item, number, ("process", index), process["label"])
+        changed = {key: made[key] for key in made if made[key] != item[key]}
+        if not changed or self.errors:
+            return {}
+        needed = {key: made[key] for key in (*rules.PROBES, *rules.HOOKS, "ports") if key in made}
+        read = self.table(("process", index), needed, PROCESS, process["label"])
+        for key in (*rules.PROBES, *rules.HOOKS):
+            for _, text in rules.of_ports(read, key):
+                self.wrong(("process", index, key), f"{process['label']}: {text}")
+        return {key: read[key] for key in needed if key in read}
 
     def in_order(self, processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Replicas as processes of their own, and who waits for whom."""
-        expanded = order.expand(processes)
+        expanded = order.expand(processes, self.of_replica)
+        for process in expanded:
+            process.pop("raw", None)
         seen: dict[Any, str] = {}
         for process in expanded:
             other = seen.setdefault(process.get("name"), process["label"])
@@ -176,7 +235,19 @@ class Checker:
             line = process["line"].get("after", process["line"].get("", 0))
             waits = " waits for ".join(circle.names)
             self.errors.append((line, f"{process['label']}: a circle: {waits}; let one of them start before"))
+        except order.NotBefore as wrong:
+            self.partner_not_before(expanded, wrong.index, wrong.name)
         return expanded
+
+    def partner_not_before(self, expanded: list[dict[str, Any]], index: int, partner: str) -> None:
+        process = expanded[index]
+        other = next(one for one in expanded if one["declared"] == partner)
+        if process["declared"] in other.get("after", ()) or expanded.index(other) >= index:
+            text = f"a circle: '{partner}' starts after '{process['declared']}'; it must start before"
+        else:
+            text = f"it does not wait for '{partner}'; put '{partner}' into its after, too"
+        line = process["line"].get("restart_with", 0)
+        self.errors.append((line, f"{process['label']}: restart_with: {text}"))
 
     def routes(self, processes: list[dict[str, Any]], stop_signals: list[int]) -> dict[int, tuple[list[int], int]]:
         table = self.document.get("signals", {})
@@ -212,6 +283,14 @@ class Checker:
         return {number: ([index for name in target["to"] for index in indices[name]], sent)}
 
 
+def with_number(key: str, value: Any, number: int) -> Any:
+    """Its value for one replica. Where the whole of it is a number by then, it is one, as a port's is."""
+    if key == "exec" or not isinstance(value, str) or REPLICA not in value:
+        return value
+    text = value.replace(REPLICA, str(number))
+    return int(text) if text.isdigit() and text.isascii() and len(text) < 10 else text
+
+
 def check(document: dict[str, Any], lines: dict[Path, int]) -> Declaration:
     """Raises Wrong with every error of the file."""
     return Checker(document, lines).check()
@@ -219,13 +298,45 @@ def check(document: dict[str, Any], lines: dict[Path, int]) -> Declaration:
 
 def notes(declaration: Declaration) -> list[tuple[int, str]]:
     """What is right but may not be meant: (line, text)."""
-    found = []
+    found = notes_of_group(declaration)
+    seen = set()
     for process in declaration["processes"]:
-        for word in process.get("command", []):
-            match = re.search(r"\$\(?\{?[A-Za-z_]\w*\)?\}?", word)
-            if match:
-                text = f"{match[0]} stays as it is: pidone expands nothing in a command; shell = would"
-                found.append((process["line"]["command"], f"{process['label']}: {text}"))
+        for key, text in notes_of_process(process):
+            line = process["line"].get(key, 0)
+            if (line, text) not in seen:  # not once more for each replica
+                seen.add((line, text))
+                found.append((line, f"{process['label']}: {text}"))
+    return found
+
+
+def notes_of_group(declaration: Declaration) -> list[tuple[int, str]]:
+    scale = declaration.get("time_scale", 1.0)
+    bound = plan.stop_bound(declaration["grace"] * scale, plan.WINDOW * scale)
+    if bound <= FITS or "stop_timeout" in declaration:
+        return []
+    text = (
+        f"a stop may take {bound:g} s, and docker stop kills after 10 s: use docker stop -t {bound + 1:.0f} and say so"
+    )
+    line = declaration["line"].get("grace", declaration["line"].get("", 0))
+    return [(line, f'[group]: {text} by stop_timeout = "{bound + 1:.0f}s", or make the grace shorter')]
+
+
+def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for word in process.get("command", []):
+        match = re.search(r"\$\(?\{?[A-Za-z_]\w*\)?\}?", word)
+        if match:
+            text = f"{match[0]} stays as it is: pidone expands nothing in a command; shell = would"
+            found.append(("command", text))
+    name = process.get("user", "0").partition(":")[0]
+    if name not in ("0", "root") and "home" not in process and "HOME" not in process.get("env", {}):
+        text = "HOME stays that of pidone's own user; home = true sets HOME, USER and LOGNAME from the passwd line"
+        found.append(("user", text))
+    for number, soft, hard in process.get("rlimits", ()):
+        kind = {schema.LIMITS["cpu"]: "cpu", schema.LIMITS.get("rttime", -1): "rttime"}.get(number)
+        if kind and soft == hard >= 0:
+            text = f"{kind} = {soft} is the soft and the hard limit: SIGKILL, and no SIGXCPU before it;"
+            found.append(("rlimits", f'{text} {kind} = "{soft}:{soft + 1}" leaves time to end by SIGXCPU'))
     return found
 
 

@@ -67,6 +67,17 @@ def headers(value: Any) -> list[list[str]]:
     return [[key, item] for key, item in value.items()]
 
 
+def file(value: Any) -> list[Any]:
+    """[path, does one count that was there before the process?]"""
+    return [schema.absolute(value), False]
+
+
+def stale(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("stale = true, where a file that was there before the process counts as well")
+    return value
+
+
 def notify(value: Any) -> bool:
     if value is not True:
         raise ValueError("notify = true")
@@ -78,7 +89,7 @@ HANDLERS: dict[str, schema.Reader] = {
     "http": http,
     "tcp": tcp,
     "grpc": grpc,
-    "file": schema.absolute,
+    "file": file,
     "notify": notify,
     "fd": schema.between(3, 1023),
 }
@@ -87,6 +98,7 @@ HANDLERS: dict[str, schema.Reader] = {
 OPTIONS: dict[str, tuple[str, schema.Reader, int]] = {
     "http": ("headers", headers, 4),
     "grpc": ("service", service, 2),
+    "file": ("stale", stale, 1),
 }
 
 

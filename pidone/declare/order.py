@@ -8,7 +8,7 @@ whole of that is put into its list, so that the reverse of it is the order of a 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Callable
 
 Processes = list[dict[str, Any]]
 
@@ -16,8 +16,11 @@ Processes = list[dict[str, Any]]
 INDEX = "PIDONE_REPLICA"
 
 
-def expand(processes: Processes) -> Processes:
-    """Each replica as a process of its own; each process with "gate" and, by name of the declared, "group"."""
+def expand(processes: Processes, of_replica: Callable[[dict[str, Any], int], dict[str, Any]]) -> Processes:
+    """Each replica as a process of its own; each process with "gate" and, by name of the declared, "group".
+
+    of_replica: the keys in which this replica, counted from 0, differs from the declared process.
+    """
     found: Processes = []
     for process in processes:
         gate = len(found)
@@ -26,6 +29,7 @@ def expand(processes: Processes) -> Processes:
             if "replicas" in process:
                 copy["name"] = f"{process.get('name')}-{number}"
                 copy["env"] = {**process.get("env", {}), INDEX: str(number)}
+                copy.update(of_replica(process, number))
             found.append(copy)
     return found
 
@@ -38,7 +42,7 @@ class Circle(Exception):
 
 
 def resolve(processes: Processes) -> None:
-    """Put indices for names, made whole. Raises Circle."""
+    """Put indices for names, made whole; "restart_with" becomes indices, too. Raises Circle, and NotBefore."""
     by_name: dict[Any, list[int]] = {}
     for index, process in enumerate(processes):
         by_name.setdefault(process["declared"], []).append(index)
@@ -47,8 +51,32 @@ def resolve(processes: Processes) -> None:
         if "after" in process:
             direct[index] = {other for name in process["after"] for other in by_name.get(name, ())}
             process["gate"] = 0
-    if not direct:
-        return
+    if direct:
+        make_whole(processes, direct)
+    for index, process in enumerate(processes):
+        if "restart_with" in process:
+            process["restart_with"] = [
+                other for name in process["restart_with"] for other in before(index, name, processes, by_name)
+            ]
+
+
+class NotBefore(Exception):
+    """A process that is to be restarted with another does not start after it. index: of it. name: of the other."""
+
+    def __init__(self, index: int, name: str) -> None:
+        self.index, self.name = index, name
+
+
+def before(index: int, name: str, processes: Processes, by_name: dict[Any, list[int]]) -> list[int]:
+    """Indices of a process and its replicas, which start before `index`. Raises NotBefore."""
+    mine = processes[index]
+    found = by_name.get(name, [])
+    if any(other >= mine["gate"] and other not in mine.get("needs", ()) for other in found):
+        raise NotBefore(index, name)
+    return found
+
+
+def make_whole(processes: Processes, direct: dict[int, set[int]]) -> None:
     whole: dict[int, set[int]] = {}
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + 4 * len(processes)))  # a chain of all of them
     for index in range(len(processes)):

@@ -149,12 +149,6 @@ def names(value: Any) -> list[str]:
     return value
 
 
-def truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-    return value
-
-
 LOGS = '"inherit", "prefix", "json", { mode = "prefix", time = true } or { file = "/var/log/web.log" }'
 
 
@@ -163,11 +157,11 @@ def log(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"mode": value} if isinstance(value, str) else value
     if not isinstance(found, dict) or ("mode" in found) == ("file" in found):
         raise ValueError(LOGS)
-    known = {"mode", "time"} if "mode" in found else {"file", "max_size", "keep"}
+    known = {"mode", "time", "stderr"} if "mode" in found else {"file", "max_size", "keep"}
     wrong = [(key, item, str(unknown_key(key, known))) for key, item in found.items() if key not in known]
     readers: dict[str, schema.Reader] = {
-        "mode": log_mode, "time": truth, "file": schema.absolute, "max_size": schema.memory,
-        "keep": schema.between(0, 1000),
+        "mode": log_mode, "time": schema.truth, "file": schema.absolute, "max_size": schema.memory,
+        "keep": schema.between(0, 1000), "stderr": log_stderr,
     }  # fmt: skip
     made: dict[str, Any] = {}
     for key in known & set(found):
@@ -179,6 +173,8 @@ def log(value: Any) -> dict[str, Any]:
             wrong.append((key, found[key], str(error)))
     if made.get("time") and made.get("mode") != "prefix" and not wrong:
         wrong.append(("time", True, 'time with mode = "prefix" only: JSON has it anyway'))
+    if "stderr" in made and made.get("mode") == "inherit" and not wrong:
+        wrong.append(("stderr", made["stderr"], 'stderr with mode = "prefix" or "json": what is inherited is apart'))
     if made.get("max_size", LOG_SIZE) < 4096:
         wrong.append(("max_size", found["max_size"], 'at least "4KiB"'))
     if wrong:
@@ -189,6 +185,12 @@ def log(value: Any) -> dict[str, Any]:
 def log_mode(value: Any) -> str:
     if value not in ("inherit", "prefix", "json"):
         raise ValueError(LOGS)
+    return str(value)
+
+
+def log_stderr(value: Any) -> str:
+    if value not in ("together", "separate"):
+        raise ValueError('"together", in one order with stdout, or "separate"')
     return str(value)
 
 
@@ -210,9 +212,10 @@ PROCESS: dict[str, schema.Reader] = {
     "post_start": hook,
     "pre_stop": hook,
     "after": names,
+    "restart_with": lambda value: restart_with(value),
     "replicas": schema.between(1, 10000),
-    "essential": truth,
-    "daemonizes": truth,
+    "essential": schema.truth,
+    "daemonizes": schema.truth,
     "pid_file": schema.absolute,
     "grace": schema.duration,
     "ports": ports,
@@ -233,8 +236,41 @@ GROUP: dict[str, schema.Reader] = {
 }
 
 
-def control(value: Any) -> str:
-    """The path of the control line's socket; an empty one for none."""
+def restart_with(value: Any) -> list[str]:
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise ValueError('a list of processes, such as ["database"]')
+    return value
+
+
+def control(value: Any) -> dict[str, Any]:
+    """{"path": of the control line's socket, empty for none; "look", "steer": users, and groups after an "@"}."""
+    if not isinstance(value, dict):
+        return {"path": control_path(value)}
+    found: dict[str, Any] = {}
+    wrong = []
+    for key, item in value.items():
+        try:
+            if key not in ("path", "look", "steer"):
+                raise unknown_key(key, ("path", "look", "steer"))
+            found[key] = control_path(item) if key == "path" else people(item)
+        except ValueError as error:
+            wrong.append((key, item, str(error)))
+    if wrong:
+        raise schema.Wrongs(wrong)
+    if found.get("path") == "" and ("look" in found or "steer" in found):
+        raise ValueError("a path, where others may look or steer; with false there is no socket")
+    return found
+
+
+def people(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and re.fullmatch(r"@?[^\s\0:@]+", name) for name in value
+    ):
+        raise ValueError('a list of users, and of groups after an "@", such as ["www-data", "@adm"]')
+    return value
+
+
+def control_path(value: Any) -> str:
     if value is False:
         return ""
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value.encode()) > LONGEST:

@@ -5,13 +5,12 @@ Done at each start, also of a compiled file, because all of it may have changed 
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 
-from pidone.declare import care, library, memory
-from pidone.declare.read import MOST, Wrong
-from pidone.init.plan import WINDOW, Plan, Process
+from pidone.declare import care, library, lookup, memory
+from pidone.declare.read import Wrong
+from pidone.desk import paths
+from pidone.init.plan import INIT, WINDOW, Plan, Process
 
 #: Seconds that are left between our own end and the container's being killed (S88).
 MARGIN = 0.5
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Resolver:
-    """Collects errors like the checker does. make: also make the volumes."""
+    """Collects errors like the checker does, warnings for a start, and notes for `check`."""
 
     def __init__(self, declaration: dict[str, Any], directory: str, token: str = "") -> None:
         self.declaration = declaration
@@ -32,6 +31,7 @@ class Resolver:
         self.token = token
         self.errors: list[tuple[int, str]] = []
         self.warnings: list[tuple[int, str]] = []
+        self.notes: list[tuple[int, str]] = []
 
     def resolve(self) -> Plan:
         entries = self.declaration["processes"]
@@ -40,12 +40,14 @@ class Resolver:
         processes = [self.process(index, entry, sockets.get(index)) for index, entry in enumerate(entries)]
         for volume in self.declaration["volumes"]:
             if "owner" in volume:
-                self.user(volume, "owner")
+                self.owner(volume)
         self.check_memory()
         if self.errors:
             raise Wrong(sorted(self.errors))
         declared = self.declaration
         scale = declared.get("time_scale", 1.0)
+        given = declared.get("control", {})
+        control = given.get("path")
         bounds = [declared[key] * scale if key in declared else None for key in ("start_timeout", "deadline")]
         return Plan(
             processes,
@@ -58,7 +60,9 @@ class Resolver:
             notify=tuple(sockets.items()),
             name=declared["name"],
             metrics=tuple(declared["metrics"]) if declared.get("metrics") else None,
-            control=declared["control"].encode() if "control" in declared else None,
+            control=control.encode() if control is not None else None,
+            access=(tuple(given.get("look", ())), tuple(given.get("steer", ()))),
+            memory=memory.limit() or memory.total(),
         )
 
     def grace(self) -> float:
@@ -76,27 +80,74 @@ class Resolver:
         self.errors.append((entry["line"].get(key, entry["line"].get("", 0)), f"{entry['label']}: {text}"))
 
     def process(self, index: int, entry: Entry, socket: bytes | None) -> Process:
-        env = {**self.env_file(entry), **entry.get("env", {})}
+        env = dict(entry.get("env", {}))
         group = self.declaration
         if "log" in group:
             entry = {"log": group["log"], **entry}
-        made = care.pack(index, entry, env, group.get("restart"), group.get("time_scale", 1.0))
+        scale = group.get("time_scale", 1.0)
         if socket is not None:
-            env.update(care.notify_environment(entry, socket, group.get("time_scale", 1.0)))
+            env.update(care.notify_environment(entry, socket, scale))
+        declared = tuple((key.encode(), value.encode()) for key, value in env.items())
+        who = self.who(index, entry)
+        found = self.look_up(index, entry, who, declared) if who is not None else (None, declared)
         return Process(
             name=entry["name"],
             role=entry["role"],
             argv=command(entry),
-            env=tuple((key.encode(), value.encode()) for key, value in env.items()),
+            env=found[1] if found is not None else declared,
             cwd=entry["cwd"].encode() if "cwd" in entry else None,
-            user=self.user(entry, "user") if "user" in entry else None,
+            user=found[0] if found is not None else None,
             umask=entry.get("umask"),
             nice=entry.get("nice"),
             rlimits=tuple(tuple(limit) for limit in entry.get("rlimits", ())),
             oom_score_adj=entry.get("oom_score_adj"),
             stop_signal=entry.get("stop_signal", 15),
-            care=made,
+            care=care.pack(index, entry, group.get("restart"), scale),
+            who=who,
+            declared=declared,
+            files=care.files(entry),
+            known=found is not None,
         )
+
+    def who(self, index: int, entry: Entry) -> lookup.Who | None:
+        """What its forked child is to look up."""
+        if not {"user", "env_file"} & set(entry):
+            return None
+        file = os.path.join(self.directory, entry["env_file"]).encode() if "env_file" in entry else None
+        groups = tuple(entry["groups"]) if "groups" in entry else None
+        return entry.get("user"), groups, file, entry.get("home", False)
+
+    def look_up(
+        self, index: int, entry: Entry, who: lookup.Who, declared: lookup.Environment
+    ) -> tuple[lookup.User | None, lookup.Environment] | None:
+        """As it is now; None where that is not known: an init step may still make it, and that is no error."""
+        try:
+            found = lookup.of(who, declared)
+        except lookup.Unknown as unknown:
+            if not self.comes_after_a_step(index, entry):
+                for line in unknown.lines:
+                    self.wrong(entry, unknown.key, line)
+            else:
+                text = f"{entry['label']}: {unknown}; an init step may still make it: it is looked up at the start"
+                self.notes.append((entry["line"].get(unknown.key, 0), text))
+            return None
+        if who[2] is not None:
+            for number in lookup.quoted(lookup.read(who[2])):
+                text = f"{who[2].decode()}:{number}: the quotes are part of the value, as in docker run --env-file"
+                self.notes.append((entry["line"].get("env_file", 0), f"{entry['label']}: {text}"))
+        return found
+
+    def comes_after_a_step(self, index: int, entry: Entry) -> bool:
+        before = {*range(entry["gate"]), *entry.get("needs", ())}
+        return any(self.declaration["processes"][other]["role"] == INIT for other in before)
+
+    def owner(self, volume: Entry) -> lookup.User | None:
+        """Of a volume, which is made before any init step has run."""
+        try:
+            return lookup.user(volume["owner"], key="owner")[0]
+        except lookup.Unknown as unknown:
+            self.wrong(volume, "owner", str(unknown))
+            return None
 
     def need_library(self, entries: list[Entry]) -> None:
         """A probe that can never be answered is told at the start: it would say nothing, and nobody would miss it."""
@@ -108,61 +159,6 @@ class Resolver:
                 except library.Missing as missing:
                     self.wrong(entry, what, f"a grpc probe cannot ask: {missing}")
                 return
-
-    def env_file(self, entry: Entry) -> dict[str, str]:
-        """NAME=VALUE lines as docker run --env-file has them: nothing expanded; a bare NAME is the container's own."""
-        if "env_file" not in entry:
-            return {}
-        path = os.path.join(self.directory, entry["env_file"])
-        found = {}
-        try:
-            with open(path, encoding="utf-8-sig") as file:
-                text = file.read(MOST + 1)
-            if len(text) > MOST:
-                self.wrong(entry, "env_file", f"env_file {path} is larger than {MOST >> 20} MiB")
-                return {}
-            for number, line in enumerate(text.split("\n"), 1):
-                line = line.lstrip()
-                if not line or line.startswith("#"):
-                    continue
-                key, equals, value = line.partition("=")
-                if key.split() != [key.rstrip()] or key != key.rstrip() or "\0" in line:
-                    self.wrong(entry, "env_file", f"{path}:{number}: not NAME=VALUE: {line[:40]!r}")
-                elif equals:
-                    found[key] = value
-        except (OSError, UnicodeDecodeError) as error:
-            reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not UTF-8"
-            self.wrong(entry, "env_file", f"cannot read env_file {path}: {reason}")
-        return found
-
-    def user(self, entry: Entry, key: str) -> tuple[int, int, tuple[int, ...]] | None:
-        """(uid, gid, groups) as Docker's USER has them: a number without a passwd line is good, with gid 0 (E12)."""
-        name, _, group = entry[key].partition(":")
-        try:
-            line = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
-        except KeyError:
-            if not name.isdigit():
-                self.wrong(entry, key, f"no user '{name}' here; make it with useradd, or give its number")
-                return None
-            line = None
-        uid = int(name) if line is None else line.pw_uid
-        gid = self.group(entry, key, group) if group else (line.pw_gid if line else 0)
-        if gid is None:
-            return None
-        if "groups" in entry and key == "user":
-            groups = [self.group(entry, "groups", item) or 0 for item in entry["groups"]]
-        else:
-            groups = os.getgrouplist(line.pw_name, gid) if line and not group else [gid]
-        return uid, gid, tuple(groups)
-
-    def group(self, entry: Entry, key: str, name: str) -> int | None:
-        if name.isdigit():
-            return int(name)
-        try:
-            return grp.getgrnam(name).gr_gid
-        except KeyError:
-            self.wrong(entry, key, f"no group '{name}' here; make it with groupadd, or give its number")
-            return None
 
     def check_memory(self) -> None:
         total, asks = memory.peak(self.declaration["processes"])
@@ -182,22 +178,26 @@ def command(entry: Entry) -> list[bytes]:
 
 
 def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
-    """Directories that all processes share, like a Pod's emptyDir. What is there already is kept. Raises Wrong."""
+    """Directories that all processes share, like a Pod's emptyDir. What is there already is kept. Raises Wrong.
+
+    An app may have put a link where one was: no link of anybody else's is followed (desk/paths.py).
+    """
     os.umask(0o022)  # this child's: parents that nobody could enter would make the volume useless
     errors = []
     for volume in declaration["volumes"]:
         path = volume["path"]
         try:
-            new = not os.path.isdir(path)
-            os.makedirs(path, exist_ok=True)
-            if new or "mode" in volume:
-                os.chmod(path, volume.get("mode", 0o777))  # an emptyDir's, whatever our umask
-            if "owner" in volume:
-                uid, gid, _ = resolver.user(volume, "owner") or (-1, -1, ())
-                os.chown(path, uid, gid)
+            fd, new = paths.open_directory(path.encode(), 0o755)
+            try:
+                if new or "mode" in volume:
+                    os.fchmod(fd, volume.get("mode", 0o777))  # an emptyDir's, whatever our umask
+                if "owner" in volume:
+                    uid, gid, _ = resolver.owner(volume) or (-1, -1, ())
+                    os.fchown(fd, uid, gid)
+            finally:
+                os.close(fd)
         except OSError as error:
-            there = "something stands there that is no directory"
-            reason = there if isinstance(error, FileExistsError) else (error.strerror or "").lower()
-            errors.append((volume["line"].get("path", 0), f"{volume['label']}: cannot make {path}: {reason}"))
+            text = f"{volume['label']}: cannot make {path}: {paths.words(error)}"
+            errors.append((volume["line"].get("path", 0), text))
     if errors:
         raise Wrong(errors)

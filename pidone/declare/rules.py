@@ -26,8 +26,10 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> Wrongs:
                 yield key, f"an init step has no {key} (S9): it runs to its end; a sidecar has one"
     yield from of_restarts(process, policy)
     yield from of_roles(process)
-    if "pid_file" in process and not process.get("daemonizes"):
-        yield "pid_file", "pid_file without daemonizes = true; add it, or leave the file out"
+    if "pid_file" in process and not process.get("daemonizes") and role == INIT:
+        yield "pid_file", "an init step runs to its end: what has a pid_file is a sidecar or the primary"
+    if "home" in process and "user" not in process:
+        yield "home", "home without user; add user, or leave home out"
     if process.get("daemonizes") and "pid_file" not in process:
         yield "daemonizes", 'daemonizes without pid_file; say where it writes its pid: pid_file = "/run/nginx.pid"'
     if "pause" in process and (role == INIT or process.get("daemonizes")):
@@ -64,11 +66,13 @@ def of_roles(process: dict[str, Any]) -> Wrongs:
     if process.get("essential") and role != SIDECAR:
         why = "its end is the group's anyway" if role == PRIMARY else "it has to end"
         yield "essential", f"essential is for sidecars: {why}"
+    if role == INIT and "restart_with" in process:
+        yield "restart_with", "an init step runs once: it is not started again with another process"
     if role == PRIMARY and process.get("replicas", 1) > 1:
         yield "replicas", "a primary has no replicas: exactly one process's exit is the container's"
     if process.get("replicas", 1) > 1:
-        for key in ("pid_file", "termination_message", "log"):
-            if key in process and (key != "log" or "file" in process[key]):
+        for key in ("pid_file", "termination_message"):
+            if key in process:
                 yield key, f"{key} with replicas: all of them would share one file"
         if isinstance(process.get("name"), str) and len(process["name"]) > 57:
             yield "name", "the name of replicas, with '-' and a number after it, has at most 63 characters"

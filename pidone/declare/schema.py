@@ -68,6 +68,12 @@ def pause(value: Any) -> bool:
     return True
 
 
+def truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
 def environment(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ValueError('a table of strings, such as { PORT = "8080" }; numbers in quotes')
@@ -216,6 +222,7 @@ PROCESS: dict[str, Reader] = {
     "cwd": absolute,
     "user": user,
     "groups": groups,
+    "home": truth,
     "umask": octal,
     "nice": between(-20, 19),
     "rlimits": rlimits,

@@ -14,10 +14,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.desk.loop import GroupLoop
 
+from pidone.desk import paths
 from pidone.init.signals import show
 from pidone.init.spawn import answer_pipe
 
 SESSIONS = 16
+
+#: Commands that are read at once.
+COMMANDS = 8
+
+#: What a client hears for which PID 1 cannot fork a session.
+CANNOT_FORK = (
+    b'{"ok": false, "error": "pidone cannot fork a session to answer: %s; is a limit of processes reached?"}\n'
+)
 
 #: Connections that are accepted between two looks at signals and children (E29): each costs a fork.
 AT_ONCE = 4
@@ -60,9 +69,12 @@ class Control:
 
     __slots__ = ("socket", "path", "sessions", "followers", "guests", "reading", "writing")
 
-    def __init__(self, path: bytes) -> None:
-        """Raises OSError; FileExistsError where another pidone answers at this path."""
-        self.socket = listen(path)
+    def __init__(self, path: bytes, shared: bool) -> None:
+        """shared: others than root and pidone's own user may connect; the session asks who may what.
+
+        Raises OSError; FileExistsError where another pidone answers at this path.
+        """
+        self.socket = listen(path, shared)
         self.path = path
         self.sessions: "set[int]" = set()
         self.followers: "set[int]" = set()
@@ -80,8 +92,8 @@ class Control:
                 return False
             try:
                 pid = posix.fork()
-            except OSError:
-                posix.close(fd)
+            except OSError as error:
+                refuse(fd, error)
                 return False
             if pid == 0:
                 serve(loop, fd)
@@ -89,16 +101,17 @@ class Control:
             self.sessions.add(pid)
         return True
 
-    def commands(self) -> "list[tuple[int, ...]]":
-        """What the sessions command: (verb, member, number, pid, uid, generation)."""
+    def commands(self) -> "tuple[list[tuple[int, ...]], bool]":
+        """(what the sessions command: (verb, member, number, pid, uid, generation); may there be more?)."""
         try:
-            data = posix.read(self.reading, 8 * COMMAND_SIZE)
+            data = posix.read(self.reading, COMMANDS * COMMAND_SIZE)
         except BlockingIOError:
-            return []
-        return [
+            return [], False
+        found = [
             tuple([int.from_bytes(data[at : at + 4], "big") for at in range(start, start + COMMAND_SIZE, 4)])
             for start in range(0, len(data) - COMMAND_SIZE + 1, COMMAND_SIZE)
         ]
+        return found, len(found) == COMMANDS
 
     def close(self) -> None:
         """At the end: nobody is to find a socket that does not answer."""
@@ -106,6 +119,15 @@ class Control:
             posix.unlink(self.path)
         except OSError:
             pass
+
+
+def refuse(fd: int, error: OSError) -> None:
+    """Say why nobody answers. The socket's buffer is empty: this does not wait."""
+    try:
+        posix.write(fd, CANNOT_FORK % posix.strerror(error.errno or 0).lower().encode())
+    except OSError:
+        pass
+    posix.close(fd)
 
 
 def serve(loop: "GroupLoop", fd: int) -> None:
@@ -121,27 +143,53 @@ def serve(loop: "GroupLoop", fd: int) -> None:
         posix._exit(0)
 
 
-def listen(path: bytes) -> "_socket.socket":
+def listen(path: bytes, shared: bool) -> "_socket.socket":
     import fcntl
 
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
-    before = posix.umask(0o177)
+    before = posix.umask(0o111 if shared else 0o177)
+    directory, name, _ = paths.walk(path)
+    # bind(2) takes no directory's descriptor, but the path of one; without a /proc the path has to do
+    place = b"/proc/self/fd/%d/%s" % (directory, name)
     try:
+        if not posix.access("/proc/self/fd/%d" % directory, posix.F_OK):
+            place = path
         try:
-            socket.bind(path)
+            socket.bind(place)
         except OSError as error:
-            if error.errno == EADDRINUSE and posix.lstat(path).st_mode & 0o170000 != 0o140000:
+            status = posix.stat(name, dir_fd=directory, follow_symlinks=False) if error.errno == EADDRINUSE else None
+            if status is not None and status.st_mode & 0o170000 != 0o140000:
                 raise FileExistsError(EADDRINUSE, "there is something that is no socket") from None
-            if error.errno != EADDRINUSE or answers(path):
+            if error.errno != EADDRINUSE or answers(place):
                 raise
-            posix.unlink(path)  # of one that was killed
-            socket.bind(path)
+            posix.unlink(name, dir_fd=directory)  # of one that was killed
+            socket.bind(place)
     finally:
         posix.umask(before)
+        posix.close(directory)
     socket.listen(QUEUE)
     fcntl.fcntl(socket.fileno(), fcntl.F_SETOWN, posix.getpid())
     fcntl.fcntl(socket.fileno(), fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
     return socket
+
+
+def make_directory(path: bytes, shared: bool) -> None:
+    """Raises OSError."""
+    try:
+        posix.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    if shared:
+        try:
+            fd, _ = paths.open_directory(path)
+        except OSError:
+            return
+        try:
+            posix.fchmod(fd, 0o755)
+        except OSError:
+            pass  # another user's
+        finally:
+            posix.close(fd)
 
 
 def answers(path: bytes) -> bool:
@@ -158,21 +206,22 @@ def answers(path: bytes) -> bool:
     raise FileExistsError(EADDRINUSE, "another pidone answers there")
 
 
-def open_at(path: "bytes | None", uid: int) -> "tuple[Control | None, str]":
-    """path: where the file says, or None for the first place that can be had. (control line or None, what is wrong)."""
+def open_at(path: "bytes | None", uid: int, shared: bool) -> "tuple[Control | None, str]":
+    """path: where the file says, or None for the first place that can be had. shared: as of Control.
+
+    (control line or None, what is wrong).
+    """
     if path is not None:
         try:
-            return Control(path), ""
+            return Control(path, shared), ""
         except OSError as error:
-            return None, "no control line: %s: %s" % (show(path), (error.strerror or "").lower())
+            return None, "no control line: %s: %s" % (show(path), paths.words(error))
     for place in places(uid, posix.environ.get(b"XDG_RUNTIME_DIR")):
         try:
-            try:
-                posix.mkdir(place.rpartition(b"/")[0], 0o700)
-            except FileExistsError:
-                if not is_own(place, uid):
-                    continue
-            return Control(place), ""
+            make_directory(place.rpartition(b"/")[0], shared)
+            if not is_own(place, uid):
+                continue
+            return Control(place, shared), ""
         except FileExistsError:
             text = 'no control line: another pidone answers at %s; control = "/path" of [group] names another'
             return None, text % show(place)

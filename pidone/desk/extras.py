@@ -7,6 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+from pidone.init.plan import CANNOT
 from pidone.init.signals import ALL, show
 from pidone.init.spawn import Refused, write_file
 
@@ -80,11 +81,21 @@ def stand_between() -> None:
     pid = posix.fork()
     if pid == 0:
         return
+    try:
+        wait_between(pid)
+    finally:
+        posix._exit(CANNOT)  # it must never come back to where an app is started
+
+
+def wait_between(pid: int) -> "NoReturn":
     close_rest()
     while True:
         number = _signal.sigwait(ALL)
         if number != _signal.SIGCHLD:
-            posix.kill(pid, number)
+            try:
+                posix.kill(pid, number)
+            except OSError:
+                pass  # its user is another one than ours by now: kill(2), EPERM
         elif posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT) is not None:
             break
     status = posix.waitpid(pid, 0)[1]
@@ -115,8 +126,10 @@ def close_rest() -> None:
 
 def empty_message(path: bytes) -> None:
     """Its termination message's file is empty and everyone's at the start of each instance (S96). Raises OSError."""
+    from pidone.desk import paths  # in the child
+
     flags = posix.O_WRONLY | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOFOLLOW
-    fd = posix.open(path, flags, 0o666)
+    fd = (paths.open_file if paths.is_strict() else posix.open)(path, flags, 0o666)
     try:
         posix.ftruncate(fd, 0)
         posix.fchmod(fd, 0o666)

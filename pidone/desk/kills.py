@@ -2,6 +2,9 @@
 
 from pidone.init.inherited import read_file
 
+#: A victim that had less than this part of what the container may use was hardly chosen by the memory killer.
+SHARE = 10
+
 
 def count_kills(path: "bytes | None") -> int:
     """The number of processes of our cgroup that the kernel has killed for want of memory; 0 where nobody counts."""

@@ -4,6 +4,7 @@ Whatever is not a declared process is a child that may hang, lie or die: PID 1 k
 and forgets both when it has ended, or has been dropped.
 """
 
+import marshal
 import posix
 from errno import EMFILE
 from time import monotonic
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
 from pidone.desk import beside
 from pidone.desk.control import open_at
 from pidone.desk.extras import Extras
-from pidone.desk.kills import count_kills
+from pidone.desk.kills import SHARE, count_kills
 from pidone.desk.output import Output
 from pidone.desk.steered import Steered
-from pidone.init.events import ENDED, NO, SIGHUP, SIGKILL, UNKNOWN, YES
+from pidone.init import reap
+from pidone.init.events import ENDED, EXITED, NO, RESOLVED, SIGHUP, SIGKILL, UNKNOWN, YES
 from pidone.init.loop import Loop
+from pidone.init.machine import STOP
 from pidone.init.plan import CANNOT, INIT
 from pidone.init.signals import name as signal_name
 from pidone.init.spawn import answer_pipe
+from pidone.pod.steer import STOP_ALL
 
 HOOKS = ("post_start", "pre_stop")
 
@@ -39,10 +43,18 @@ VERDICTS = ("success", "failure", "unknown")
 TOLD = (*HOOKS, "follow", "message")
 
 
-class GroupLoop(Steered):
-    """kills: of the memory, as far as we know."""
+#: Seconds between two looks at the memory's kills; and how old a kill may be to be held for a victim's (E56).
+COUNT_AGAIN, RECENT = 0.1, 1.0
 
-    __slots__ = ("kills",)
+
+class GroupLoop(Steered):
+    """kills: of the memory, as far as we know; counted: when that was. claimed: those whose victims are known.
+
+    risen: the earliest moment at which the latest of them can have been. at_step: how many, when an init step began.
+    buried: a member's pid that is reaped already while its end is decided on.
+    """
+
+    __slots__ = ("kills", "counted", "claimed", "risen", "at_step", "buried")
     group: "Group"
     AWAITS = True
 
@@ -50,7 +62,9 @@ class GroupLoop(Steered):
         self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
     ) -> None:
         Steered.__init__(self, group, inherited, terminal, wanted)
-        self.kills = count_kills(self.plan.oom)
+        self.kills = self.claimed = self.at_step = count_kills(self.plan.oom)
+        self.counted = self.risen = self.began
+        self.buried = 0
 
     def run(self, early: "list[int]") -> "NoReturn":
         logged = self.logged()
@@ -60,13 +74,14 @@ class GroupLoop(Steered):
             self.talk("tell", ("line", "no pipes for the output: %s" % posix.strerror(error.errno or 0).lower()))
             posix._exit(CANNOT)
         if self.plan.control != b"":
-            self.control, wrong = open_at(self.plan.control, posix.getuid())
+            self.control, wrong = open_at(self.plan.control, posix.getuid(), any(self.plan.access))
             if wrong:
                 self.talk("tell", ("line", wrong))
         Steered.run(self, early)
 
-    def note(self, kind: str, *fields: "Any") -> None:
-        self.record.note(kind, *fields)
+    def add_note(self, kind: str, *fields: "Any") -> None:
+        vital = kind == "signal" and fields[0] in self.plan.stop_signals and self.group.phase < STOP
+        self.record.note(kind, *fields, vital=vital or (kind == "command" and fields[0] == STOP_ALL))
 
     def spare(self, what: int) -> bool:
         return self.record.spare(what)
@@ -84,18 +99,21 @@ class GroupLoop(Steered):
 
     def hear(self) -> None:
         self.tally.woken()
+        if self.plan.oom is not None and monotonic() - self.counted >= COUNT_AGAIN:
+            self.recount()
         Steered.hear(self)
         if self.planning is not None:
             self.read_plan(*self.planning)
         if self.control is not None:
-            for command in self.control.commands():
+            commands, more = self.control.commands()
+            for command in commands:
                 self.commanded(*command)
-            self.unread = self.control.look(self) or self.unread
+            self.unread = self.control.look(self) or more or self.unread
 
     def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
         """Something beside a process has ended, or an orphan has."""
-        if number == SIGKILL:
-            self.recount()  # it was not a declared one that it counted
+        if number == SIGKILL and self.recount() > self.claimed:
+            self.claimed += 1  # it was not a declared one that it counted
         task = self.asides.pop(pid, None)
         if task is None:
             if self.parted(pid, code, number):
@@ -109,25 +127,23 @@ class GroupLoop(Steered):
             self.planned(128 + number if number else code)
             return
         text = read_end(fd)
-        spec = self.spec(member, what)
-        if spec[0] == "exec" and not text:
-            verdict = NO if code or number else YES
-            text = "exit code %d" % code if code else ""
-        else:
-            verdict = UNKNOWN if spec[0] == "exec" or number else min(code, UNKNOWN)
+        verdict = UNKNOWN if number else min(code, UNKNOWN)
         if number:
             text = "it was killed by %s" % signal_name(number)
         if what == "suspects":
             self.note(what, member, *suspects(text))
             return
-        if what == "follow" and verdict == YES:
-            verdict, text = self.follow(member, pid, *[int(word) for word in text.split()])
+        if what == "follow":
+            if verdict == YES:
+                verdict, text = self.follow(member, pid, *[int(word) for word in text.split()])
+            if verdict != YES and self.group.members[member].ended_as is None:
+                self.note("failed", member, 1, text)
         if what in PROBES:
             self.tally.answered(pid, member, what, VERDICTS[verdict])
         if what == "pump" and self.output is not None and not self.output.given:
             verdict = NO  # it has come to an end, but of what another plan had carried
         if what in TOLD:
-            self.note("ended", member, what, verdict, text[:80])
+            self.note("ended", member, what, verdict, text)
         self.feed((ENDED, member, what, verdict, text))
         if what == "follow":
             early = b"".join(self.early.pop(member, []))  # what it has said before we knew it
@@ -145,28 +161,76 @@ class GroupLoop(Steered):
         self.pids[member] = pid
         self.members[pid] = member
         self.former[member] = session
+        self.note("followed", member, pid)
         return YES, ""
 
-    def ending(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
-        event = Loop.ending(self, member, pid, code, number, core)
+    def looked_up(self, pid: int, answer: bytes) -> bytes:
+        """A forked child has told its user, its environment and its files, before anything else (spawn.look_up)."""
+        size = int.from_bytes(answer[1:5], "big")
+        if answer[:1] != b"\0" or len(answer) < 5 + size:
+            return answer
+        member = self.members.get(pid)
+        if member is not None:
+            process = self.plan.processes[member]
+            process.user, process.env, self.stamps[member] = marshal.loads(answer[5 : 5 + size])
+            process.known = True
+            self.feed((RESOLVED, member))
+        return answer[5 + size :]
+
+    def declared(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
+        """Of an old memory kill's possible victim the size decides (E56), which the kernel tells when it is reaped."""
+        if number != SIGKILL or SIGKILL in self.group.members[member].sent or not self.is_old_kill():
+            Steered.declared(self, member, pid, code, number, core)
+            return
+        size, self.buried = reap.bury(pid, True), pid
+        self.feed(self.ending(member, pid, code, number, core, size * 1024 * SHARE >= self.plan.memory))
+        self.buried = 0
+        if pid in self.members:
+            self.forget(pid)
+        self.note("sized", member, pid, size)
+
+    def is_old_kill(self) -> bool:
+        return self.recount() > self.claimed and monotonic() - self.risen > RECENT
+
+    def kill(self, member: int, number: int, whole: bool) -> None:
+        if self.pids.get(member) != self.buried:
+            Steered.kill(self, member, number, whole)
+
+    def ending(self, member: int, pid: int, code: int, number: int, core: bool, large: bool = True) -> "Event":
+        """large: is it large enough to have been chosen by the memory killer?"""
+        mine = self.group.members[member]
+        if mine.care.daemonizes and not mine.followed and code == number == 0:
+            self.note("launched", member, pid)
+            return EXITED, member, 0, 0, False
+        oom = self.is_oom(member, number, large)
+        self.note("exited", member, pid, code, number, core, oom)
         self.tally.exited(member, 128 + number if number else code)
-        unknown = number == SIGKILL and not event[4] and SIGKILL not in self.group.members[member].sent
+        unknown = number == SIGKILL and not oom and SIGKILL not in mine.sent
         if unknown and (member, "suspects") not in self.tasks:
             self.aside(member, "suspects")
-        return event
+        return EXITED, member, code, number, oom
 
-    def is_oom(self, member: int, number: int) -> bool:
+    def is_oom(self, member: int, number: int, large: bool) -> bool:
         """SIGKILL that we did not send, while the cgroup's count rose (S93); an init step's whoever was killed (S4)."""
         mine = self.group.members[member]
-        if self.plan.oom is None or (mine.role != INIT and (number != SIGKILL or SIGKILL in mine.sent)):
+        if self.plan.oom is None:
             return False
-        before = self.kills
-        return self.recount() > before
+        if mine.role == INIT:
+            return self.recount() > self.at_step
+        if number != SIGKILL or SIGKILL in mine.sent or self.recount() <= self.claimed:
+            return False
+        adjusted = self.plan.processes[member].oom_score_adj or 0
+        if not large and adjusted <= 0:
+            return False
+        self.claimed += 1
+        return True
 
     def recount(self) -> int:
-        before, self.kills = self.kills, count_kills(self.plan.oom)
+        now, before, self.kills = monotonic(), self.kills, count_kills(self.plan.oom)
         if self.kills > before:
+            self.risen = self.counted  # it was not there then
             self.note("oom", self.kills)
+        self.counted = now
         return self.kills
 
     def forget(self, pid: int) -> None:
@@ -190,16 +254,16 @@ class GroupLoop(Steered):
             self.close_line(fd)  # the instance before
         if care.pid_file is not None:
             self.born[member] = monotonic()
+        if care.daemonizes:
             self.early[member] = []
         if self.group.members[member].role == INIT:
-            self.kills = count_kills(self.plan.oom)  # what counts is what happens in its time
+            self.at_step = self.recount()  # what counts is what happens in its time
         extras = Extras(care.message)
-        extras.launches = care.pid_file is not None
+        extras.launches = care.daemonizes
         process = self.plan.processes[member]
         extras.pauses = 0 if process.argv else process.stop_signal
-        writing = self.output.writing(member) if self.output is not None else None
-        if writing is not None:
-            extras.placed += [(writing, 1), (writing, 2)]
+        if self.output is not None:
+            extras.placed += self.output.placed(member)
         for spec in (care.startup, care.readiness):
             if spec is not None and spec[0] == "fd" and not extras.passing:
                 reading, given = answer_pipe(awaited=True)
@@ -214,28 +278,30 @@ class GroupLoop(Steered):
             self.ears = [index for index, _ in self.plan.notify]
             return what, (self.plan.notify, [p.name for p in self.plan.processes] if self.verbose else [])
         if what == "pump":
-            output = self.output
-            assert output is not None
-            declared = [
-                (place, fd, self.plan.processes[index].name, self.group.members[index].care.log)
-                for place, (index, fd) in enumerate(output.streams())
-            ] + output.retired
-            writing = [ends[1] for ends in self.output.pipes.values()] if self.output is not None else []
-            return what, (declared, self.output and self.output.tails, [fd for fd in writing if fd >= 0])
+            assert self.output is not None
+            return what, self.output.of_pump()
         if what == "metrics":
             return what, (*(self.plan.metrics or ()), self.control and self.control.path)
         if what == "suspects":
             user = self.plan.processes[member].user
-            return what, (user[0] if user else posix.getuid(), list(self.asides))
+            return what, (self.pids.get(member, 0), user[0] if user else posix.getuid(), list(self.asides))
         care = self.group.members[member].care
         if what == "follow":
-            return what, (care.pid_file, monotonic() - self.born[member], 4 * self.plan.window)
+            age, known = monotonic() - self.born[member], [*self.members, *self.asides]
+            if care.daemonizes and not self.group.members[member].followed:
+                return what, (care.pid_file, age, 4 * self.plan.window, None)
+            return what, (care.pid_file, age, self.plan.window, known)
         if what == "leftovers":
             return what, (self.former.get(member) or self.pids.get(member, 0), self.plan.window)
         if what == "message":
             user = self.plan.processes[member].user
             return what, (care.message, member == self.group.primary, len(self.plan.processes), user)
         spec = getattr(care, what)
+        if spec[0] == "file":
+            path, stale = spec[1]
+            return spec[0], (path, stale, self.stamps.get(member, {}).get(path))
+        if spec[0] == "exec" and what in PROBES:
+            return "expanded", spec[1]
         return ("hook", spec[1]) if spec[0] == "http" and what in ("post_start", "pre_stop") else spec[:2]
 
     def sweep(self, number: int) -> None:
@@ -275,13 +341,14 @@ class GroupLoop(Steered):
     def turned(self, member: int, what: str) -> None:
         self.note("turned", member, what)
 
-    def drop(self, member: int, what: str) -> None:
+    def drop(self, member: int, what: str, late: bool = False) -> None:
+        """late: its time is up, where otherwise nobody wants its answer any more."""
         pid = self.tasks.pop((member, what), None)
         if pid is None:
             return
         fd = self.asides.pop(pid)[2]
         if what in PROBES:
-            self.tally.answered(pid, member, what, "timeout")
+            self.tally.answered(pid, member, what, "timeout" if late else None)
         if fd >= 0:
             posix.close(fd)
         self.signal(pid, SIGKILL, True)
@@ -290,13 +357,14 @@ class GroupLoop(Steered):
 
 
 def suspects(text: str) -> "list[Any]":
-    """How many, and (pid, uid, name) of the first, as the helper has written them."""
+    """The victim, how many, and (pid, uid, name) of the first, as the helper has written them."""
     try:
-        many, *lines = text.split("\n")
+        head, *lines = text.split("\n")
+        victim, many = head.split(" ")
         found = [line.split(" ", 2) for line in lines]
-        return [int(many), *((int(pid), int(uid), name) for pid, uid, name in found)]
+        return [int(victim), int(many), *((int(pid), int(uid), name) for pid, uid, name in found)]
     except ValueError:
-        return [0]  # it was killed itself
+        return [0, 0]  # it was killed itself
 
 
 def read_end(fd: int) -> str:

@@ -1,37 +1,44 @@
-"""The record: what has happened, in two rings of fixed size, kept for whoever asks why.
+"""The record: what has happened, in three rings of fixed size, kept for whoever asks why.
 
 Theory. An event is a slot: a marshalled tuple of its number, its time (microseconds since the record began), its kind,
 and a few numbers and short words. Nothing is parsed or formatted here; `pidone.report` makes words of it. One ring
-holds what happens to the declared processes, the other the CROWD, signals and orphans, so that a storm of the latter
-cannot push out how the former came to die; and of what may come in thousands so much a second is noted, and the rest is
-counted. A group's memory is shared with PID 1's children: who follows the record reads it where it is, and PID 1 does
-nothing for that.
+holds how the declared processes live and die, another one the CROWD, which anybody can make happen by the thousand, so
+that a storm of that cannot push out how a process came to die (E47); and of what costs something to note so much a
+second is noted, and the rest is counted. What is too long for a slot has a ring of a few long ones. A group's memory is
+shared with PID 1's children: who follows the record reads it where it is, and PID 1 does nothing for that.
 
     forked    member, pid
     execed    member, pid
     failed    member, exit code it stands for, text
+    launched  member, pid: of a program that goes into the background the launcher has ended well
+    followed  member, pid: this one stands for the member from now on: its daemon, or its successor
     exited    member, pid, code, signal, has it dumped its core?, says its cgroup that memory ran out?
-    sized     member, kB: the most memory that one which was killed by SIGKILL has had
-    stopped   member, pid: as by Ctrl-Z
-    turned    member, what: "started", "ready", "not ready"; the group (-1) "stop"
-    sent      member, pid, number, whole process group?
+    sized     member, pid, kB: the most memory that one which was killed by SIGKILL has had
+    turned    member, what: "started"; the group (-1) "stop", "reloaded"
+    sent      member, pid, SIGKILL, whole process group?
     swept     number: to all that is left
     said      what, ...: a line for people, as `words` gets it
-    begun     member, what: a hook
-    ended     member, what, verdict, text: a hook, or another helper
-    noted     member, what: it has said so of itself
-    suspects  member, how many, (pid, uid, name) ...: who could have sent it SIGKILL
-    command   verb, member, number, pid, uid: of the control line
-    beside    member, pid: a command of somebody's begins beside it
-    parted    member, pid, code, signal, name: and has ended
+    suspects  member, pid, how many, (pid, uid, name) ...: who could have sent this instance SIGKILL
+    command   "stop all", as below
+    signal    that begins a stop, as below
     oom       kills: so many has the kernel killed in our cgroup, for memory ran out
+    broken    text: an exception in PID 1 itself, and where
     exit      code
 
 and in the CROWD:
 
     signal    number, pid, uid, name of its sender; pid 0 is the kernel, or somebody outside of this PID namespace
     reaped    pid, name, member whose session it was of or -1, code, signal, core?, us since the last look, at most
-    missed    signals, orphans, sent signals that were not noted one by one
+    stopped   member, pid: as by Ctrl-Z
+    sent      member, pid, another number, whole process group?
+    turned    member, what: "ready", "not ready"; the group (-1) "not reloaded", "not beside"
+    begun     member, what: a hook
+    ended     member, what, verdict, text: a hook, or another helper
+    noted     member, what: it has said so of itself
+    command   verb, member, number, pid, uid: of the control line
+    beside    member, pid: a command of somebody's begins beside it
+    parted    member, pid, code, signal, name: and has ended
+    missed    signals, orphans, sent signals, stops that were not noted one by one
 """
 
 import marshal
@@ -42,20 +49,38 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-CROWD = ("signal", "reaped", "missed")
+from pidone.init.events import SIGKILL
 
-#: Bytes of a slot; slots of the two rings; bytes before the first slot: how many events each ring has had.
-SLOT, SLOTS, HEAD = 160, (1280, 512), 16
-SIZE = HEAD + SLOT * sum(SLOTS)
+#: Kinds of the second ring, and lines for people, by their first word, that belong there.
+CROWD = ("signal", "reaped", "missed", "stopped", "begun", "ended", "noted", "command", "beside", "parted")
+CROWD_SAID = ("readiness", "probe warns", "stranger", "message", "hurry")
+
+#: Of "turned" what belongs to the first ring.
+TURNS = ("started", "stop", "reloaded")
+
+#: (slots, bytes of each) of the three rings; bytes before the first slot: how many events each ring has had.
+RINGS, HEAD = ((1280, 160), (512, 160), (64, 640)), 24
+SIZE = HEAD + sum(slots * size for slots, size in RINGS)
+LONG = 2
 
 #: Of what may come in thousands, so many a second are noted.
 MOST = 100
 
 
+def ring_of(kind: str, fields: "tuple[Any, ...]") -> int:
+    if kind == "sent":
+        return int(SIGKILL not in fields[2:3])
+    if kind == "turned":
+        return int(fields[-1] not in TURNS)
+    if kind == "said":
+        return int(fields[:1] != () and fields[0] in CROWD_SAID)
+    return int(kind in CROWD)
+
+
 class Record:
     """began: of the monotonic clock, in seconds.
 
-    missed: signals, orphans and sent signals that were not noted one by one, since the last "missed".
+    missed: signals, orphans, sent signals and stops that were not noted one by one, since the last "missed".
     """
 
     __slots__ = ("memory", "began", "number", "counts", "second", "left", "missed")
@@ -64,22 +89,27 @@ class Record:
         self.memory = mmap(-1, SIZE)  # anonymous, and shared over fork
         self.began = began
         self.number = 0
-        self.counts = [0, 0]
+        self.counts = [0] * len(RINGS)
         self.second = began
         self.left = MOST
-        self.missed = [0, 0, 0]
+        self.missed = [0, 0, 0, 0]
 
-    def note(self, kind: str, *fields: "Any") -> None:
-        """One that is too long loses of its last field: texts come last."""
-        ring = 1 if kind in CROWD else 0
+    def note(self, kind: str, *fields: "Any", vital: bool = False) -> None:
+        """vital: it belongs to the first ring, although its kind does not. One that is too long loses of its end."""
+        ring = 0 if vital else ring_of(kind, fields)
         at = int((monotonic() - self.began) * 1e6)
         data = marshal.dumps((self.number, at, kind, *fields), 2)
-        while len(data) > SLOT:
+        if len(data) > RINGS[ring][1]:
+            ring = LONG
+        size = RINGS[ring][1]
+        while len(data) > size:
             last = fields[-1]
             fields = (*fields[:-1], last[: len(last) // 2]) if isinstance(last, str) and last else fields[:-1]
             data = marshal.dumps((self.number, at, kind, *fields), 2)
         self.number += 1
-        start = HEAD + SLOT * (SLOTS[0] * ring + self.counts[ring] % SLOTS[ring])
+        start = HEAD + size * (self.counts[ring] % RINGS[ring][0])
+        for slots, bytes_of_each in RINGS[:ring]:
+            start += slots * bytes_of_each
         self.memory[start : start + len(data)] = data
         self.counts[ring] += 1
         self.memory[8 * ring : 8 * ring + 8] = self.counts[ring].to_bytes(8, "little")  # last: who follows looks here
@@ -99,4 +129,4 @@ class Record:
     def flush(self) -> None:
         if any(self.missed):
             self.note("missed", *self.missed)
-            self.missed = [0, 0, 0]
+            self.missed = [0, 0, 0, 0]

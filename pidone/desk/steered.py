@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 from pidone.desk import planner
 from pidone.desk.control import EXEC, FOLLOW, RELOAD, SESSIONS
 from pidone.desk.hearing import Hearing
-from pidone.desk.output import Output
+from pidone.desk.output import OUT, Output
 from pidone.desk.record import Record
 from pidone.desk.tally import Tally
 from pidone.init import reap
@@ -33,11 +33,12 @@ class Steered(Hearing):
 
     born: when those were forked whose daemon is to be found. generation: how often another plan has taken over. eras:
     (number of its first event, names, roles) of each of these plans. planning: the pipe from the child that reads the
-    file again, and what has come so far.
+    file again, and what has come so far. stamps: {member: {file: what it was like at the start of the instance}}.
     """
 
     __slots__ = (
         "asides", "former", "born", "record", "output", "control", "generation", "tally", "wanted", "planning", "eras",
+        "stamps",
     )  # fmt: skip
     group: "Group"
 
@@ -55,6 +56,7 @@ class Steered(Hearing):
         self.asides: "dict[int, tuple[int, str, int]]" = {}
         self.former: "dict[int, int]" = {}
         self.born: "dict[int, float]" = {}
+        self.stamps: "dict[int, dict[bytes, Any]]" = {}
         self.tally = Tally()
         self.planning: "tuple[int, list[bytes]] | None" = None
         self.generation = 0
@@ -150,19 +152,17 @@ class Steered(Hearing):
         def new(kept: "dict[int, Any]") -> "dict[int, Any]":
             return {numbers[index]: value for index, value in kept.items() if index in numbers}
 
-        self.plan = self.group.plan
+        before, self.plan = self.plan, self.group.plan
         self.generation += 1
+        for index, number in numbers.items():  # what the running instance was started with
+            mine, its = self.plan.processes[number], before.processes[index]
+            mine.user, mine.env, mine.known = its.user, its.env, its.known
         self.begin_era()
-        self.pids, self.former, self.born, self.early = (
-            new(self.pids),
-            new(self.former),
-            new(self.born),
-            new(self.early),
-        )
+        self.pids, self.former, self.born = new(self.pids), new(self.former), new(self.born)
+        self.early, self.stamps = new(self.early), new(self.stamps)
         self.members = {pid: member for member, pid in self.pids.items()}
-        for fd in [fd for fd, index in self.answers.items() if index not in numbers]:
-            posix.close(fd)
-        self.answers = {fd: numbers[index] for fd, index in self.answers.items() if index in numbers}
+        for fd in [fd for fd, (pid, _) in self.answers.items() if pid not in self.members]:
+            self.close_answer(fd)
         for fd in [fd for fd, index in self.lines.items() if index >= 0 and index not in numbers]:
             self.close_line(fd)
         self.lines = {fd: numbers.get(index, index) for fd, index in self.lines.items()}
@@ -191,17 +191,21 @@ class Steered(Hearing):
         """Have the pump hand over where there are others to be carried."""
         logged = self.logged()
         before = self.output
-        kept = {numbers[index]: index for index in (before.pipes if before is not None else ()) if index in numbers}
         if before is None and not logged:
             return
-        if before is not None and sorted(kept) == sorted(logged) and len(kept) == len(before.pipes):
+        if before is not None:
             before.renumber(numbers)
-            return
+            if before.carries(logged):
+                return
         try:
-            self.output = Output(logged, before, kept)
+            self.output = Output(logged, before)
         except OSError as error:
-            self.talk("tell", ("line", "no pipes for the output: %s" % posix.strerror(error.errno or 0).lower()))
-            return
+            text = "no pipes for the output of what is new: %s; it goes to the container's own"
+            self.talk("tell", ("line", text % posix.strerror(error.errno or 0).lower()))
+            if before is None:
+                return
+            kept = {member: log for member, log in logged.items() if (member, OUT) in before.pipes}
+            self.output = Output(kept, before)  # makes no pipe, and so it does not fail
         pid = self.tasks.get((-1, "pump"))
         if pid is not None:
             self.signal(pid, SIGHUP, False)

@@ -47,9 +47,10 @@ class Tally:
     def asked(self, pid: int) -> None:
         self.started[pid] = monotonic()
 
-    def answered(self, pid: int, member: int, what: str, answer: str) -> None:
+    def answered(self, pid: int, member: int, what: str, answer: "str | None") -> None:
+        """answer: None where there is none, for its process has ended or is being ended."""
         began = self.started.pop(pid, None)
-        if began is not None:
+        if began is not None and answer is not None:
             counted = self.probes.setdefault((member, what, answer), [0, 0.0])
             counted[0] += 1
             counted[1] += monotonic() - began

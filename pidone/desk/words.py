@@ -115,6 +115,15 @@ def _stranger(plan: "Plan", pids: "Pids", member: int, pid: int) -> str:
     return "what process %d says in the name of %s does not count: it is none of it (said once)" % (pid, name)
 
 
+def _successor(plan: "Plan", pids: "Pids", member: int, code: int, number: int, oom: bool) -> str:
+    name = plan.processes[member].name
+    return "the former %s %s; pid %d of its pid_file takes its place" % (name, how(code, number), pids.get(member, 0))
+
+
+def _restart_with(plan: "Plan", pids: "Pids", member: int, partner: int) -> str:
+    return "%s is stopped, to be started again with %s" % (who(plan, pids, member), plan.processes[partner].name)
+
+
 def _bound(what: str) -> "Any":
     return lambda plan, pids: "%s: the group stops (exit 124)" % what
 
@@ -140,6 +149,8 @@ TEXTS: "dict[str, Any]" = {
     "hook failed": _hook_failed,
     "message": _message,
     "stranger": _stranger,
+    "successor": _successor,
+    "restart with": _restart_with,
     "start timeout": _bound("not all has started within the group's start_timeout"),
     "deadline": _bound("DeadlineExceeded: the group has lived for its deadline"),
     "hurry": lambda plan, pids: "asked to stop three times: the grace is over now",

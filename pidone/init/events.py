@@ -12,11 +12,12 @@ EXITED = 3  # (member, code, signal, oom): ended, not yet reaped. signal: 0 unle
 STOPPED = 4  # (member): stopped by a signal, as by the terminal's Ctrl-Z
 SIGNAL = 5  # (number): arrived at PID 1, and was not the kernel's own business
 DEADLINE = 6  # ()
-ALONE = 7  # (): PID 1 has no child left
+ALONE = 7  # (others): PID 1 has no child left; so many others run in the namespace (a docker exec's)
 ENDED = 8  # (member, what, verdict, text): what went on beside a member (a probe, a hook ...) is over
 NOTED = 9  # (member, what): a member, or the listener, said something of itself: READY, ALIVE ...
 COMMAND = 10  # (verb, member, number): somebody wants it, through the control line
 RELOAD = 11  # (plan): the file has been read again
+RESOLVED = 12  # (member): its forked child has looked its user and its environment up
 
 # Actions: (kind, ...)
 SPAWN = 0  # (member)
@@ -26,7 +27,7 @@ SUSPEND = 3  # (): stop ourselves as our app has stopped (E26)
 SAY = 4  # (what, ...): a line for people; `words` knows how it reads
 EXIT = 5  # (code, is it worth a report?)
 ASIDE = 6  # (member, what): fork what goes on beside it
-DROP = 7  # (member, what): kill that, with its process group; nobody wants its answer any more
+DROP = 7  # (member, what, is it late?): kill that, with its process group; nobody wants its answer any more
 NOTE = 8  # (member, what): into the record; it has turned started, ready, not ready; the group (-1) stop
 RENUMBER = 9  # ({member: its number from now on}): another plan has taken over; who is not in it is gone
 

@@ -20,33 +20,40 @@ if TYPE_CHECKING:
     from pidone.init.plan import Plan
     from pidone.init.terminal import Terminal
 
-from pidone.init import reap, signals
+from pidone.init import reap, signals, trouble
 from pidone.init import spawn as spawns
 from pidone.init.events import ALONE, ASKING, BEGIN, DEADLINE, EXECED, EXITED, FAILED, SIGKILL, SIGNAL, STOPPED
-from pidone.init.plan import CANNOT
+from pidone.init.plan import CANNOT, REPORT, stop_bound
 
 SIGCHLD, SIGIO, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGCONT
 
-#: Seconds that a report may take.
+#: Seconds that a report may take; in a stop that has used up its time it has REPORT.
 PATIENCE = 2.0
 
-#: Signals and orphans that the record of a single command tells.
-MOST_NOTED = 200
+#: Events of a single command's record: those that keep their place, and all. What can come in thousands is noted
+#: one by one until the first are full, and then once in PAUSE seconds; the rest is counted (E47).
+MOST_NOTED, MOST_KEPT, PAUSE = 200, 400, 0.05
+
+#: What can come in thousands, as `missed` counts it.
+SIGNALS, ORPHANS, SENT, STOPS = range(4)
 
 #: Zombies reaped between two looks at the signals (E29). Reaping one takes some ten microseconds.
 BATCH = 64
 
 
 class Loop:
-    """PID 1 at work. pids: of members from fork to reaping. answers: descriptor -> member, from fork to exec.
+    """PID 1 at work. pids: of members from fork to reaping. answers: descriptor -> (pid, what it has said so far), from
+    fork to exec.
 
-    notes: the record (desk/record.py says of what). looked: when no child was waiting to be reaped. orphans: reaped so
-    far. report: the file that is to have it, beside stderr. unread: a descriptor has more than was read at once.
+    notes: the record (desk/record.py says of what). number: of its next event. missed: events of each kind that were
+    not noted. spared: when the latest was that could have been. looked: when no child was waiting to be reaped.
+    orphans: reaped so far. report: the file that is to have it, beside stderr. unread: a descriptor has more than was
+    read at once. troubles: times of the latest exceptions in PID 1 itself.
     """
 
     __slots__ = (
         "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "notes",
-        "looked", "orphans", "report", "unread",
+        "looked", "orphans", "report", "unread", "number", "missed", "spared", "troubles",
     )  # fmt: skip
 
     #: Does anything wait for an exec to have worked? For that of a single command nothing does.
@@ -62,11 +69,13 @@ class Loop:
         self.verbose, self.report = wanted.verbose, wanted.report
         self.pids: "dict[int, int]" = {}  # member -> pid
         self.members: "dict[int, int]" = {}  # pid -> member
-        self.answers: "dict[int, int]" = {}
+        self.answers: "dict[int, tuple[int, bytes]]" = {}
         self.queue: "list[Event]" = []
         self.began = self.looked = monotonic()
         self.notes: "list[tuple[Any, ...]]" = []
-        self.orphans, self.unread = 0, False
+        self.orphans, self.number, self.unread = 0, 0, False
+        self.missed, self.spared = [0, 0, 0, 0], self.began
+        self.troubles: "list[float]" = []
 
     def run(self, early: "list[int]") -> "NoReturn":
         """Never returns. early: signals that came while the plan was made; a stop among them, and nothing starts."""
@@ -74,8 +83,11 @@ class Loop:
             self.feed((SIGNAL, number))
         self.feed((BEGIN,))
         while True:
-            more = self.reap()  # after each event: that nobody is left may be what a stop waits for
-            self.wait(0.0 if more or self.unread else None)
+            try:
+                more = self.reap()  # after each event: that nobody is left may be what a stop waits for
+                self.wait(0.0 if more or self.unread else None)
+            except Exception as error:
+                trouble.seen(self, error)
 
     # -- events
 
@@ -104,26 +116,28 @@ class Loop:
         if number in ASKING or number in self.plan.stop_signals:
             self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
         if not ours:
-            if self.spare(0):
+            if self.spare(SIGNALS):
                 self.note("signal", number, info.si_pid, info.si_uid, reap.stat(info.si_pid)[0] if info.si_pid else "")
             self.feed((SIGNAL, number))
 
     def reap(self) -> bool:
         """Look at ended children. True if there may be more."""
+        members = self.members
         for _ in range(BATCH):
             try:
                 found = reap.look()
             except ChildProcessError:
-                self.feed((ALONE,))
+                self.feed((ALONE, self.others()))
                 return False
             if found is None:
                 self.looked = monotonic()
                 return False
             pid, what, code, number = found
-            member = self.members.get(pid)
+            member = members.get(pid)
             if what == reap.STOP:
                 if member is not None:
-                    self.note("stopped", member, pid)
+                    if self.spare(STOPS):
+                        self.note("stopped", member, pid)
                     self.feed((STOPPED, member))
                 continue
             if self.answers:
@@ -131,34 +145,43 @@ class Loop:
             if member is None:
                 self.undeclared(pid, code, number, what == reap.CORE)
                 reap.bury(pid)
-                continue
-            if pid in self.members:
-                # still a zombie: its process group can be signalled
-                self.feed(self.ending(member, pid, code, number, what == reap.CORE))
-                self.forget(pid)
-            size = reap.bury(pid, number == SIGKILL)
-            if size:
-                self.note("sized", member, size)
+            elif pid in self.members:
+                self.declared(member, pid, code, number, what == reap.CORE)
+            else:
+                reap.bury(pid)  # its exec has not worked, and that was its end
+            members = self.members
         return True
 
+    def declared(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
+        """One of the group has ended. It is still a zombie: its process group can be signalled."""
+        self.feed(self.ending(member, pid, code, number, core))
+        if pid in self.members:
+            self.forget(pid)
+        size = reap.bury(pid, number == SIGKILL)
+        if size:
+            self.note("sized", member, pid, size)
+
     def ending(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
-        oom = self.is_oom(member, number)
-        self.note("exited", member, pid, code, number, core, oom)
-        return EXITED, member, code, number, oom
+        self.note("exited", member, pid, code, number, core, False)
+        return EXITED, member, code, number, False
 
     def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
         """An orphan has ended."""
         self.orphans += 1
-        if self.spare(1):
+        if self.spare(ORPHANS):
             name, fields = reap.stat(pid)
             whose = self.members.get(int(fields[3]), -1) if fields else -1
             self.note("reaped", pid, name, whose, code, number, core, int((monotonic() - self.looked) * 1e6))
         if self.verbose:
             self.talk("trace", ("reaped", pid, code, number))
 
-    def is_oom(self, member: int, number: int) -> bool:
-        """Was it the kernel, for want of memory? Only a group asks."""
-        return False
+    def others(self) -> int:
+        """How many run in this PID namespace that are no children of ours, where a stop asks for them."""
+        if not self.group.asks_for_others():
+            return 0
+        from pidone.init import others
+
+        return len(others.survivors())
 
     def hear(self) -> None:
         """Look at the descriptors that may have something for us."""
@@ -166,25 +189,51 @@ class Loop:
             self.read_answers()
 
     def read_answers(self) -> None:
-        """What the children between fork and exec have to say."""
-        for fd, member in list(self.answers.items()):
+        """What the children between fork and exec have to say: nothing at their exec, else why it has not worked."""
+        for fd, (pid, answer) in list(self.answers.items()):
+            if self.answers.get(fd, (0,))[0] != pid:
+                continue  # an event has closed it, and may have given its number to another's
+            ended = False
             try:
-                answer = posix.read(fd, 4096)
+                while part := posix.read(fd, 65536):
+                    answer += part
+                ended = True
             except BlockingIOError:
-                continue
-            del self.answers[fd]
-            posix.close(fd)
-            if answer:
-                text = answer[1:].decode("utf-8", "replace")
-                self.note("failed", member, answer[0], text[:80])
-                self.forget(self.pids[member])
-                self.feed((FAILED, member, answer[0], text))
-            else:
-                self.note("execed", member, self.pids.get(member, 0))
-                self.feed((EXECED, member))
+                pass
+            if answer[:1] == b"\0":
+                answer = self.looked_up(pid, answer)
+            if fd in self.answers and self.answers[fd][0] == pid:
+                self.answers[fd] = pid, answer
+                if ended:
+                    self.close_answer(fd)
+                    self.answered(pid, answer)
+
+    def looked_up(self, pid: int, answer: bytes) -> bytes:
+        """What a process of a group tells before its exec; returns what follows it."""
+        return answer
+
+    def answered(self, pid: int, answer: bytes) -> None:
+        member = self.members.get(pid)
+        if member is None:
+            return  # the instance has ended, and may have been followed by another (E45)
+        if answer:
+            text = answer[1:].decode("utf-8", "replace")
+            self.note("failed", member, answer[0], text)
+            self.forget(pid)
+            self.feed((FAILED, member, answer[0], text))
+        else:
+            self.note("execed", member, pid)
+            self.feed((EXECED, member))
+
+    def close_answer(self, fd: int) -> None:
+        del self.answers[fd]
+        posix.close(fd)
 
     def forget(self, pid: int) -> None:
+        """It has ended: nothing that comes late of it is anybody's any more (E45)."""
         del self.pids[self.members.pop(pid)]
+        for fd in [fd for fd, (whose, _) in self.answers.items() if whose == pid]:
+            self.close_answer(fd)
         if self.terminal is not None and pid == self.terminal.app:
             self.terminal.suspended = False  # its number may be a stranger's soon (E18)
 
@@ -199,8 +248,15 @@ class Loop:
             event = self.queue[0]
             if self.verbose:
                 self.talk("trace", ("event", *event))
-            for action in self.group.take(event, monotonic()):
-                self.CALLS[action[0]](self, *action[1:])
+            try:
+                actions = self.group.take(event, monotonic())
+            except Exception as error:  # what decides cannot be trusted any more
+                trouble.emergency(self, trouble.place(error))
+            for action in actions:
+                try:
+                    self.CALLS[action[0]](self, *action[1:])
+                except Exception as error:
+                    trouble.repair(self, action, error)
             if self.verbose:
                 self.talk("states", (self.group,))
             del self.queue[0]
@@ -225,7 +281,7 @@ class Loop:
         self.note("forked", member, pid)
         self.pids[member] = pid
         self.members[pid] = member
-        self.answers[answer] = member
+        self.answers[answer] = pid, b""
         if self.terminal is not None and member == self.group.primary:
             self.terminal.app = pid
 
@@ -236,7 +292,7 @@ class Loop:
     def kill(self, member: int, number: int, whole: bool) -> None:
         pid = self.pids.get(member)
         if pid is not None:
-            if number == SIGKILL or self.spare(2):
+            if number == SIGKILL or self.spare(SENT):
                 self.note("sent", member, pid, number, whole)
             self.signal(pid, number, whole)
 
@@ -259,18 +315,34 @@ class Loop:
             self.terminal.suspend()
 
     def say(self, *details: "object") -> None:
-        self.note("said", *[word[:80] if isinstance(word, str) else word for word in details])
+        self.note("said", *details)
         self.talk("tell", details)
 
     # -- the record
 
     def note(self, kind: str, *fields: "Any") -> None:
-        """Into the record. That of a single command is a short list, in which the last keep their place."""
-        self.notes.append((len(self.notes), int((monotonic() - self.began) * 1e6), kind, *fields))
+        """Into the record. What cannot be noted is not worth more than the rest of what PID 1 does."""
+        try:
+            self.add_note(kind, *fields)
+        except Exception as error:
+            trouble.seen(self, error)
+
+    def add_note(self, kind: str, *fields: "Any") -> None:
+        """That of a single command is a list, of which the first and the last are kept."""
+        self.notes.append((self.number, int((monotonic() - self.began) * 1e6), kind, *fields))
+        self.number += 1
+        if len(self.notes) > MOST_KEPT:
+            del self.notes[MOST_NOTED]
 
     def spare(self, what: int) -> bool:
-        """Is one more of what may come in thousands to be noted?"""
-        return len(self.notes) < MOST_NOTED
+        """Is one more of what may come in thousands to be noted? If not, it is counted."""
+        if len(self.notes) >= MOST_NOTED:
+            now = monotonic()
+            if now - self.spared < PAUSE:
+                self.missed[what] += 1
+                return False
+            self.spared = now
+        return True
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""
@@ -302,7 +374,10 @@ class Loop:
                 run(self, code, troubled)
             finally:
                 posix._exit(0)
-        end = monotonic() + PATIENCE
+        now = monotonic()
+        end, began = now + PATIENCE, self.group.began
+        if began is not None:  # within the bound of a stop (E55)
+            end = max(now + REPORT, min(end, began + stop_bound(self.plan.grace, self.plan.window)))
         while posix.waitpid(pid, posix.WNOHANG)[0] == 0 and monotonic() < end:
             _signal.sigtimedwait((SIGCHLD,), max(0.0, end - monotonic()))
 

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     Action = tuple[Any, ...]
 
 from pidone.init.events import EXIT, KILL, SAY, SIGCONT, SIGKILL, SIGTERM, SWEEP
+from pidone.init.plan import LAST_RESORT as LAST_RESORT
 
 START, RUN, STOP, SWEPT, KILLED, OVER = range(6)
 
-LAST_RESORT = 0.5
+#: Seconds between two looks at who else still runs in the namespace, where a stop waits for them.
+LOOK = 0.02
+
 HINT = 3.0  # after this long a shell that sits on a stop signal is worth a line
 
 
@@ -29,6 +32,7 @@ class Machine:
 
     __slots__ = (
         "plan", "terminal", "primary", "phase", "code", "actions", "began", "swept", "limit", "deadline", "troubled",
+        "look_at",
     )  # fmt: skip
 
     def __init__(self, plan: "Plan", terminal: bool) -> None:
@@ -43,6 +47,7 @@ class Machine:
         self.limit = 0.0  # of the stop; once SIGKILL was sent, of ours
         self.deadline: "float | None" = None
         self.troubled = False  # its end is worth a report
+        self.look_at: "float | None" = None  # when those who are no children of ours are looked for again
 
     def take(self, event: "Event", now: float) -> "list[Action]":
         """One event at one time -> what is to be done, in order."""
@@ -105,9 +110,27 @@ class Machine:
         self.do(SAY, "immortal")
         self.exit()
 
-    def alone(self, now: float) -> None:
-        if self.phase in (SWEPT, KILLED):
-            self.exit()
+    def alone(self, now: float, others: int = 0) -> None:
+        """No child is left. In a stop that was asked for, a `docker exec` has what leftovers have; else none."""
+        if self.phase not in (SWEPT, KILLED):
+            return
+        if others and self.asks_for_others():
+            if now < self.others_until():
+                self.look_at = min(now + LOOK, self.others_until())
+                return
+            self.do(SAY, "others killed")
+        self.exit()
+
+    def asks_for_others(self) -> bool:
+        """Does it matter who else runs in the namespace?"""
+        return self.phase == SWEPT and self.was_asked()
+
+    def others_until(self) -> float:
+        return min(self.swept + self.plan.window, self.limit)
+
+    def was_asked(self) -> bool:
+        """Has somebody asked for this stop, or has it come by itself?"""
+        raise NotImplementedError
 
     def exit(self) -> None:
         self.phase = OVER

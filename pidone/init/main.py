@@ -23,7 +23,15 @@ GUISES = ("tini", "tini-static", "docker-init", "dumb-init", "catatonit")
 
 def main() -> "NoReturn":
     """What the launchers call. Ends the process; never returns and never raises."""
-    inherited = Inherited()
+    try:
+        begin(Inherited())
+    except Exception as error:
+        from pidone.init import trouble
+
+        fail("internal error: %s" % trouble.place(error), plan.BROKEN)
+
+
+def begin(inherited: "Inherited") -> "NoReturn":
     if sys.argv[0].rpartition("/")[2] in GUISES or sys.argv[1:2] in (["--as"], ["--pause"], ["--detach"]):
         from pidone.guise.main import main as in_their_place
 

@@ -18,14 +18,22 @@ INIT, SIDECAR, PRIMARY = 0, 1, 2
 ROLES = ("init", "sidecar", "primary")
 
 #: Exit codes of ours: wrong usage or file; and, as every shell has them (POSIX, sh, "Exit Status"), what cannot be
-#: executed, and what is not there.
-WRONG, CANNOT, NOT_FOUND = 2, 126, 127
+#: executed, and what is not there; and a mistake of pidone's own (sysexits(3), EX_SOFTWARE).
+WRONG, BROKEN, CANNOT, NOT_FOUND = 2, 70, 126, 127
 
-#: Seconds. Below Docker's ten (E37), with room for the two that S80 grants whoever is told last.
-GRACE = 8.0
+#: Seconds. A stop with it ends within nine (`stop_bound`), below Docker's ten (E37, E55).
+GRACE = 6.0
 
 #: Seconds that whoever is told last still has (S80, minimumGracePeriodInSeconds).
 WINDOW = 2.0
+
+#: Seconds that the kernel has for a SIGKILL, and that the report has at least after that.
+LAST_RESORT, REPORT = 0.5, 0.5
+
+
+def stop_bound(grace: float, window: float = WINDOW) -> float:
+    """Seconds after which a stop is over, whatever happens: the grace, who is told last, SIGKILL, and the report."""
+    return grace + window + LAST_RESORT + REPORT
 
 
 class Process:
@@ -36,11 +44,15 @@ class Process:
     soft, hard), ...). umask, nice, oom_score_adj: int, or None to leave as inherited. stop_signal: int. care: what a
     group does for it beyond starting it, the fields of `pod.care.Care`; None for a process of which nothing but the
     defaults is asked.
+
+    who: what its forked child looks up at each start (declare/lookup.py), or None. Then user and env are what the
+    latest start has found, and what stands in the file is `declared`; before the first start they are what was known
+    when the file was read; known: was all of it? files: what the child looks at for probes of a file.
     """
 
     __slots__ = (
         "name", "role", "argv", "env", "cwd", "user", "umask", "nice", "rlimits", "oom_score_adj", "stop_signal",
-        "care",
+        "care", "who", "declared", "files", "known",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +69,10 @@ class Process:
         oom_score_adj: "int | None" = None,
         stop_signal: int = 15,
         care: "tuple[Any, ...] | None" = None,
+        who: "tuple[Any, ...] | None" = None,
+        declared: "tuple[tuple[bytes, bytes], ...]" = (),
+        files: "tuple[bytes, ...]" = (),
+        known: bool = True,
     ) -> None:
         self.name = name
         self.role = role
@@ -70,6 +86,10 @@ class Process:
         self.oom_score_adj = oom_score_adj
         self.stop_signal = stop_signal
         self.care = care
+        self.who = who
+        self.declared = declared
+        self.files = files
+        self.known = known
 
 
 class Plan:
@@ -79,14 +99,15 @@ class Plan:
     single command, where every signal is the primary's. routes: {number: ((process index, ...), number to send)}.
     bounds: seconds that starting may take, and that the group may live; None for no end. oom: the file that counts
     the memory's kills, or None. notify: ((process index, name of its socket), ...). name: the group's.
-    control: where the control line's socket is; b"" for none, None for the first place that can be had.
-    metrics: (host, port) of their server.
+    control: where the control line's socket is; b"" for none, None for the first place that can be had. access: who
+    may look at the group, and who may steer it, besides root and pidone's own user: names of users, and of groups after
+    an "@". metrics: (host, port) of their server. memory: bytes that the container may use.
     rewrites: {from: to}, 0 drops. group_wide: signals go to process groups. forgiven: exit codes that become 0 (E39).
     """
 
     __slots__ = (
         "processes", "grace", "stop_signals", "routes", "window", "bounds", "oom", "notify", "name",
-        "control", "metrics",
+        "control", "metrics", "access", "memory",
         "rewrites", "group_wide", "forgiven",
     )  # fmt: skip
 
@@ -103,6 +124,8 @@ class Plan:
         name: str = "",
         control: "bytes | None" = None,
         metrics: "tuple[str, int] | None" = None,
+        access: "tuple[tuple[str, ...], tuple[str, ...]]" = ((), ()),
+        memory: int = 0,
     ) -> None:
         self.processes = processes
         self.grace = grace
@@ -115,6 +138,8 @@ class Plan:
         self.name = name
         self.control = control
         self.metrics = metrics
+        self.access = access
+        self.memory = memory
         self.rewrites: "dict[int, int]" = {}
         self.group_wide = False
         self.forgiven: "tuple[int, ...]" = ()

@@ -72,6 +72,7 @@ class Single(Machine):
         self.send(0, self, number)
 
     def deadline_passed(self, now: float) -> None:
+        self.look_at = None
         if self.hint is not None and now >= self.hint:
             self.hint = None
             self.do(SAY, "swallowed", 0)
@@ -80,10 +81,13 @@ class Single(Machine):
         elif self.phase == SWEPT and now >= self.kill_at():
             self.kill_rest(now)
 
+    def was_asked(self) -> bool:
+        return any(number in self.sent for number in ASKING)
+
     def set_deadline(self) -> None:
         self.deadline = self.hint
         if self.phase == SWEPT:
-            self.deadline = self.kill_at()
+            self.deadline = self.kill_at() if self.look_at is None else self.look_at
         elif self.phase in (KILLED, OVER):
             self.deadline = self.limit if self.phase == KILLED else None
 

@@ -6,6 +6,7 @@ pipe makes it a SIGIO; a single command, for which nothing waits, says by its en
 """
 
 import errno
+import marshal
 import posix
 
 TYPE_CHECKING = False
@@ -63,6 +64,8 @@ def become(
     code = CANNOT
     try:
         try:
+            if process.who is not None or process.files:
+                look_up(process, answer)
             prepare(process, inherited, terminal)
             if extras is not None:
                 answer = extras.in_child(answer)
@@ -77,12 +80,29 @@ def become(
 
 
 class Refused(Exception):
-    """A step before exec did not work. text: what, and the errno's words."""
+    """A step before exec did not work. text: what, and why."""
 
     __slots__ = ("text",)
 
-    def __init__(self, what: str, error: OSError) -> None:
-        self.text = "%s: %s" % (what, posix.strerror(error.errno or 0).lower())
+    def __init__(self, what: str, error: "OSError | None" = None) -> None:
+        self.text = what if error is None else "%s: %s" % (what, posix.strerror(error.errno or 0).lower())
+
+
+def look_up(process: "Process", answer: int) -> None:
+    """User and environment as they are now (E50), into this child's copy of the plan, and to PID 1. Raises Refused.
+
+    The answer begins with a zero, which is no exit code that an exec fails with, and the length of what follows.
+    """
+    from pidone.declare import lookup
+
+    try:
+        process.user, process.env, stamps = lookup.before_exec(process)
+    except lookup.Unknown as unknown:
+        raise Refused(str(unknown)) from None
+    data = marshal.dumps((process.user, process.env, stamps))
+    data = b"\0" + len(data).to_bytes(4, "big") + data
+    while data:
+        data = data[posix.write(answer, data) :]
 
 
 def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | None") -> None:

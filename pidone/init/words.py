@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
 from pidone.init import events, machine, others
+from pidone.init.plan import BROKEN, LAST_RESORT
 from pidone.init.signals import name as signal_name
 from pidone.init.signals import show
 
@@ -34,22 +35,51 @@ def say(text: str) -> None:
 
 
 def _write(fd: int, line: bytes) -> None:
-    """write(2) that does not wait. O_NONBLOCK would be set for everyone who shares the open file (DESIGN.md, 2)."""
-    if posix.fstat(fd).st_mode & 0o170000 == 0o100000:  # a plain file
+    """write(2) that does not wait. O_NONBLOCK would be set for everyone who shares the open file: it is opened anew.
+
+    What cannot be opened anew (a socket; a pipe or terminal of another user; no /proc) is written with RWF_NOWAIT,
+    which pipes know since Linux 6.4 and sockets longer, or where poll(2) has room for it: a byte at a time on a
+    terminal, of which poll says no more than that there is room for one.
+    """
+    kind = posix.fstat(fd).st_mode & 0o170000
+    if kind == 0o100000:  # a plain file
         posix.write(fd, line)
         return
     try:
-        posix.pwritev(fd, [line], -1, posix.RWF_NOWAIT)  # pipes know it since Linux 6.4, sockets longer
+        again = posix.open(
+            "/proc/self/fd/%d" % fd, posix.O_WRONLY | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC
+        )
+    except OSError:
+        again = -1
+    if again >= 0:
+        try:
+            _write_all(again, line)
+        finally:
+            posix.close(again)
+        return
+    try:
+        posix.pwritev(fd, [line], -1, posix.RWF_NOWAIT)
     except (AttributeError, BlockingIOError, OSError) as error:
         if isinstance(error, BlockingIOError) or getattr(error, "errno", None) in (9, 28, 32):  # EBADF, ENOSPC, EPIPE
             raise
-        import select
+        _write_polled(fd, line, 1 if posix.isatty(fd) else len(line))
 
-        poll = select.poll()
-        poll.register(fd, select.POLLOUT)
+
+def _write_all(fd: int, line: bytes) -> None:
+    """A terminal may take a part of it. What it does not take is dropped, and the line counts as lost."""
+    while line:
+        line = line[posix.write(fd, line) :]
+
+
+def _write_polled(fd: int, line: bytes, size: int) -> None:
+    import select
+
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    for start in range(0, len(line), size):
         if not poll.poll(0):
             raise BlockingIOError(11, "full") from None
-        posix.write(fd, line)
+        posix.write(fd, line[start : start + size])
 
 
 def tell(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
@@ -115,7 +145,7 @@ def _grace_over(plan: "Plan", pids: "dict[int, int]", member: int = -1, grace: "
 
 def _immortal(plan: "Plan", pids: "dict[int, int]") -> str:
     left = _names(others.survivors(), plan, pids)
-    return "still there %g s after SIGKILL: %s: exiting all the same" % (machine.LAST_RESORT, left or "a process")
+    return "still there %g s after SIGKILL: %s: exiting all the same" % (LAST_RESORT, left or "a process")
 
 
 def _names(found: "list[int]", plan: "Plan | None" = None, pids: "dict[int, int] | None" = None) -> str:
@@ -127,7 +157,23 @@ def _names(found: "list[int]", plan: "Plan | None" = None, pids: "dict[int, int]
     return ", ".join(texts)
 
 
+def _internal_error(plan: "Plan", pids: "dict[int, int]", text: str) -> str:
+    return "internal error, going on: %s (please report it)" % text
+
+
+def _emergency(plan: "Plan", pids: "dict[int, int]", text: str) -> str:
+    return "internal error, stopping everything: %s (please report it) (exit %d)" % (text, BROKEN)
+
+
+def _others_killed(plan: "Plan", pids: "dict[int, int]") -> str:
+    left = _names(others.survivors())
+    return "killed with the container, %g s after SIGTERM: %s (docker exec)" % (plan.window, left) if left else ""
+
+
 TEXTS: "dict[str, Any]" = {
+    "internal error": _internal_error,
+    "emergency": _emergency,
+    "others killed": _others_killed,
     "cannot start": _cannot_start,
     "killed": _killed,
     "swallowed": _swallowed,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     HookSpec = tuple[str, Any]
     #: (exit codes, True for "all but these", AGAIN or ALL)
     Rule = tuple[tuple[int, ...], bool, int]
-    #: ("prefix", with the time?), ("json",) or ("file", path, bytes, how many older ones are kept)
+    #: ("prefix", with the time?, stderr apart?), ("json", stderr apart?) or ("file", path, bytes, how many are kept)
     LogSpec = tuple[Any, ...]
 
 NEVER, ON_FAILURE, ALWAYS = range(3)
@@ -30,14 +30,15 @@ class Care:
     """gate: this many members, from the list's head, must have started before it. after: and these.
 
     restart: policy. max_restarts: None for no limit. grace: of its own stop, None for the group's. leftovers: are they
-    kept when it ends? pid_file: of a program that goes into the background. message: its termination message's file.
-    log: how its output is carried; None where it is not.
+    kept when it ends? pid_file: of a program that goes into the background, if it daemonizes, or of one that may be
+    replaced by a process which it names. message: its termination message's file. log: how its output is carried; None
+    where it is not. restart_with: members with whose end it is stopped, and started again when they have started.
     """
 
     __slots__ = (
         "gate", "after", "restart", "rules", "backoff", "max_restarts", "essential", "startup", "readiness", "liveness",
         "post_start", "pre_stop", "grace", "leftovers", "pid_file", "message",
-        "log",
+        "log", "daemonizes", "restart_with",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,8 @@ class Care:
         pid_file: "bytes | None" = None,
         message: "bytes | None" = None,
         log: "LogSpec | None" = None,
+        daemonizes: bool = False,
+        restart_with: "tuple[int, ...]" = (),
     ) -> None:
         self.gate = gate
         self.after = after
@@ -77,3 +80,5 @@ class Care:
         self.pid_file = pid_file
         self.message = message
         self.log = log
+        self.daemonizes = daemonizes
+        self.restart_with = restart_with

@@ -110,7 +110,7 @@ class Group(Renew):
         elif index in self.doomed:
             self.doom(now)
         elif member.parked and member.passed:
-            pass  # it is to stay down
+            self.partner_started(now, index)  # it is to stay down
         elif member.care.restart != NEVER and (member.passed or member.restarts or member.role == INIT):
             self.retry(now, index, code)
         else:
@@ -169,6 +169,7 @@ class Group(Renew):
         else:
             self.do(SAY, "sidecar ended", index, *(member.last or ()))
             self.clear(now, index)
+            self.partner_started(now, index)
 
     def stop(self, now: float, blame: "int | None" = None) -> None:
         self.call_off()
@@ -253,10 +254,11 @@ class Group(Renew):
     def pass_on(self, index: int, number: int) -> None:
         """To one that runs; kept for one that will (E1). Standard signals merge, as pending ones do."""
         member = self.members[index]
-        if member.alive:
+        looked_for = "follow" in member.busy
+        if member.alive and not looked_for:
             self.send(index, member, number, member.stop_signal)
             return
-        coming = self.phase < STOP and (member.state == WAITING or member.again)
+        coming = looked_for or (self.phase < STOP and (member.state == WAITING or member.again))
         merged = number < REALTIME and (index, number) in self.held
         if coming and not merged and len(self.held) < MOST_HELD:
             self.held.append((index, number))
@@ -322,5 +324,5 @@ class Group(Renew):
 
     HANDLERS = (
         begin, Life.execed, failed, Life.exited, stopped, signal, Stop.deadline_passed, Machine.alone, ended, noted,
-        Steer.commanded, Reload.reload,
+        Steer.commanded, Reload.reload, Life.resolved,
     )  # fmt: skip

@@ -20,15 +20,18 @@ class Member:
 
     Of the instance: born and told are times; grace is what its stop has, and due when that ends; noted: what it last
     said of its readiness; busy: what is under way beside it; probes: {"startup" ...: Probe}; followed: its daemon has
-    been found. Over all instances: level counts for the back-off, restarts for people, last is the end (code, signal,
-    reason) of the latest. again: it is to be started once more. complained: that it cannot be is said. parked: stopped
-    by a command, until another one starts it. again_wanted: ended by a command, to be started again.
+    been found, or its successor by its pid_file; ended_as: how that one ended whose successor is looked for (code,
+    signal, out of memory?); unknown: the look-up of its user has taken too long.
+
+    Over all instances: level counts for the back-off, restarts for people, last is the end (code, signal, reason) of
+    the latest. again: it is to be started once more. complained: that it cannot be is said. parked: stopped by a
+    command, until another one starts it. again_wanted: ended by a command, or with a partner, to be started again.
     """
 
     __slots__ = (
         "role", "stop_signal", "care", "state", "reason", "passed", "started", "ready", "ending", "born", "told",
         "grace", "due", "stopped", "sent", "noted", "busy", "probes", "followed", "level", "restarts", "last", "again",
-        "complained", "parked", "again_wanted",
+        "complained", "parked", "again_wanted", "ended_as", "unknown",
     )  # fmt: skip
 
     def __init__(self, index: int, process: "Process") -> None:
@@ -63,6 +66,8 @@ class Member:
         self.sent: "tuple[int, ...]" = ()
         self.noted: "int | None" = None
         self.followed = False
+        self.ended_as: "tuple[int, int, bool] | None" = None
+        self.unknown = False
 
     @property
     def down(self) -> bool:

@@ -14,6 +14,7 @@ from pidone.init.events import ASIDE, DROP, NOTE, RENUMBER
 from pidone.init.machine import RUN, START, STOP
 from pidone.init.plan import Process as Declared
 from pidone.pod.care import Care
+from pidone.pod.life import tied
 from pidone.pod.member import COMMANDED, Member
 from pidone.pod.order import Order
 from pidone.pod.steer import Steer
@@ -49,12 +50,19 @@ class Reload(Steer):
             for new, process in enumerate(plan.processes)
             if process.name in before and same(self.plan.processes[before[process.name]], process)
         }
+        self.doom_partners(plan)
         kept = set(self.kept.values())
         self.doomed = [index for index in range(len(self.members)) if index not in kept]
         for index in self.doomed:
             self.drop(index, "restart")
             self.members[index].again = False
         self.doom(now)
+
+    def doom_partners(self, plan: "Plan") -> None:
+        """Who is restarted with one that is not kept is not kept either. Partners stand before it in the new file."""
+        for new, process in enumerate(plan.processes):
+            if any(partner not in self.kept for partner in Member(new, process).care.restart_with):
+                self.kept.pop(new, None)
 
     def call_off(self) -> None:
         if self.coming is not None:
@@ -85,6 +93,7 @@ class Reload(Steer):
         self.timers = {(numbers.get(i, i), what): t for (i, what), t in self.timers.items() if i < 0 or i in numbers}
         self.held = [(numbers[index], number) for index, number in self.held if index in numbers]
         self.plan, self.primary = plan, len(plan.processes) - 1
+        self.tied = tied(self.members)
         self.coming, self.doomed = None, []
         self.do(RENUMBER, numbers)
         if not {name for _, name in plan.notify} <= {name for _, name in before.notify}:
@@ -112,7 +121,14 @@ class Reload(Steer):
 
 def same(one: "Process", other: "Process") -> bool:
     """Is it declared as before, whatever stands before it?"""
-    if any(getattr(one, slot) != getattr(other, slot) for slot in Declared.__slots__ if slot != "care"):
+    if any(
+        getattr(one, slot) != getattr(other, slot)
+        for slot in Declared.__slots__
+        if slot not in ("care", "env", "user", "known")
+    ):
         return False
+    if other.known and one.known and (one.env, one.user) != (other.env, other.user):
+        return False  # its user, or what its env_file holds, is another one now
     mine, its = Member(0, one).care, Member(0, other).care
-    return all(getattr(mine, slot) == getattr(its, slot) for slot in Care.__slots__ if slot not in ("gate", "after"))
+    places = ("gate", "after", "restart_with")  # numbers of others, which another plan gives out anew
+    return all(getattr(mine, slot) == getattr(its, slot) for slot in Care.__slots__ if slot not in places)

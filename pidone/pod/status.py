@@ -77,11 +77,20 @@ def last_state(group: "Group", index: int) -> "State | None":
     return "terminated", (reason, 128 + number if number else code, number)
 
 
+def completed(group: "Group", index: int) -> bool:
+    """Has it ended with 0 by itself, for good? Then it has done what it is there for (E51)."""
+    member = group.members[index]
+    over = member.state == TERMINATED and member.reason == "Completed"
+    return over and not member.again and not member.parked and member.ending is None
+
+
 def ready(group: "Group", index: int) -> bool:
-    """S99: an init step when it has ended with 0, any other when it runs, has started and says so."""
+    """S99: an init step when it has ended with 0, any other when it runs, has started and says so, or is completed."""
     member = group.members[index]
     if member.role == INIT:
         return member.state == TERMINATED and member.reason == "Completed"
+    if member.role != PRIMARY and completed(group, index):
+        return True
     return member.state == RUNNING and member.started and member.ready
 
 

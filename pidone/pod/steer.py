@@ -60,6 +60,7 @@ class Steer(Stop):
             self.drop(index, "restart")
             member.again = False
             member.state, member.reason = TERMINATED, member.last[2] if member.last else ""
+            self.partner_started(now, index)
 
     def unpark(self, now: float, index: int) -> None:
         """Start it at once, where it has been started before and does not run; its back-off begins anew."""
@@ -75,12 +76,14 @@ class Steer(Stop):
         member.level = 0
         member.again = True
         self.timers[index, "restart"] = now
+        self.take_along(now, index)
 
     def over_by_command(self, now: float, index: int) -> bool:
         """It has ended. True if a command decides what follows."""
         member = self.members[index]
         if member.parked:
             self.clear(now, index)
+            self.partner_started(now, index)
             return True
         if member.again_wanted:
             self.at_once(now, index)

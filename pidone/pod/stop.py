@@ -69,7 +69,7 @@ class Stop(Life):
     def turn_off(self, now: float, index: int) -> None:
         """At t0: no probe but readiness goes on (S53), every pre_stop begins (S76), nothing is restarted (S66)."""
         member = self.members[index]
-        for what in ("startup", "liveness", "post_start", "restart", "launch", "leftovers"):
+        for what in ("startup", "liveness", "post_start", "restart", "launch", "look up", "leftovers"):
             self.drop(index, what)
         member.again = False
         if not member.alive:
@@ -136,6 +136,9 @@ class Stop(Life):
             if (index, "pre_stop") in self.timers:
                 self.hook_due(now, index, "pre_stop")
             if "follow" in member.busy:
+                if member.ended_as is not None:
+                    self.hook_due(now, index, "follow")  # it is over as it ended
+                    continue
                 self.terminated(index, *LOST)  # whom we have not found, the sweep will
                 if index == self.primary:
                     self.code = self.code or LOST[0]
@@ -150,6 +153,9 @@ class Stop(Life):
 
     def measure(self, now: float) -> None:
         self.do(ASIDE, ALL_OF_IT, "metrics")
+
+    def was_asked(self) -> bool:
+        return self.asked > 0
 
     def exit(self) -> None:
         if self.code and not self.asked:
@@ -168,6 +174,7 @@ class Stop(Life):
     # -- time
 
     def deadline_passed(self, now: float) -> None:
+        self.look_at = None
         for _, index, what in sorted((time, *key) for key, time in self.timers.items() if time <= now):
             if self.timers.get((index, what), now + 1) <= now:  # an earlier one may have changed it
                 if what not in PROBES:
@@ -184,6 +191,8 @@ class Stop(Life):
     def set_deadline(self) -> None:
         if self.phase in (SWEPT, KILLED):
             self.deadline = self.kill_at() if self.phase == SWEPT else self.limit
+            if self.look_at is not None and self.phase == SWEPT:
+                self.deadline = self.look_at
         elif self.phase == OVER or not self.timers:
             self.deadline = None
         else:

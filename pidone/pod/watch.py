@@ -35,7 +35,7 @@ TAKES = {
 DUE = {
     "startup": "probe_due", "readiness": "probe_due", "liveness": "probe_due", "post_start": "hook_due",
     "pre_stop": "hook_due", "launch": "launch_over", "kill": "kill", "restart": "restart_due", "follow": "overdue",
-    "message": "overdue", "leftovers": "overdue",
+    "message": "overdue", "leftovers": "overdue", "look up": "look_up_over",
 }  # fmt: skip
 
 
@@ -53,6 +53,9 @@ class Watch(Machine):
     def passed(self, now: float, index: int) -> None:
         raise NotImplementedError
 
+    def partner_started(self, now: float, index: int) -> None:
+        raise NotImplementedError
+
     def end(self, now: float, index: int, why: str, grace: float) -> None:
         raise NotImplementedError
 
@@ -68,12 +71,12 @@ class Watch(Machine):
         self.members[index].busy.add(what)
         self.do(ASIDE, index, what)
 
-    def drop(self, index: int, what: str) -> None:
+    def drop(self, index: int, what: str, late: bool = False) -> None:
         self.timers.pop((index, what), None)
         member = self.members[index]
         if what in member.busy:
             member.busy.discard(what)
-            self.do(DROP, index, what)
+            self.do(DROP, index, what, late)
 
     def ended(self, now: float, index: int, what: str, verdict: int, text: str) -> None:
         member = self.members[index]
@@ -85,7 +88,7 @@ class Watch(Machine):
     def overdue(self, now: float, index: int, what: str) -> None:
         """Its time is up: it is dropped, and that is its answer."""
         if what in self.members[index].busy:
-            self.drop(index, what)
+            self.drop(index, what, True)
             getattr(self, TAKES[what])(now, index, what, NO, "it took too long")
 
     def hear_again(self, now: float) -> None:
@@ -140,7 +143,7 @@ class Watch(Machine):
     def hook_due(self, now: float, index: int, what: str) -> None:
         """The end of a `sleep`, or of the grace."""
         late = what in self.members[index].busy
-        self.drop(index, what)
+        self.drop(index, what, late)
         getattr(self, TAKES[what])(now, index, what, NO if late else YES, "it did not end within the grace")
 
     # -- its probes
@@ -166,6 +169,7 @@ class Watch(Machine):
         if "readiness" not in member.probes:
             self.turn(index, True)
         self.passed(now, index)
+        self.partner_started(now, index)
         for what in ("readiness", "liveness"):
             if what in member.probes and member.ending is None:
                 self.arm(now, index, what)
@@ -201,7 +205,7 @@ class Watch(Machine):
                 probe.last, probe.run = False, probe.spec[6] - 1
             self.result(now, index, what, NO, "nothing was heard from it")
         elif what in member.busy:
-            self.drop(index, what)
+            self.drop(index, what, True)
             self.result(now, index, what, NO, "no answer in %g s" % probe.timeout)
         else:
             probe.next = max(now, probe.next) + probe.period

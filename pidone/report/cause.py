@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from pidone.declare.memory import show as amount
+from pidone.desk.kills import SHARE
 
 Document = dict[str, Any]
 Event = dict[str, Any]
@@ -32,7 +33,7 @@ FAULTS = {
 #: Lines that begin a stop.
 CAUSES = {
     "init failed", "essential ended", "not started", "restart limit", "cannot start", "start timeout", "deadline",
-    "listener",
+    "listener", "emergency",
 }  # fmt: skip
 
 #: Lines after which pidone ends a process.
@@ -64,6 +65,9 @@ def explain(document: Document) -> dict[str, Any]:
     if followed:
         lines.append(followed)
     words = document["output"].get(found["process"])
+    broken = [event["text"] for event in events if event["what"] == "broken"]
+    if broken and not (trigger and trigger.get("line") == "emergency"):
+        lines.append(f"pidone had {len(broken)} internal error{'s' if len(broken) > 1 else ''}: {broken[-1]}")
     if words and document["exit_code"] is not None:
         lines.append(f"its last line: {words[-1][:200]}")
     if document["exit_code"] is not None:
@@ -159,11 +163,17 @@ def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[
         return f"pidone passed it on from {sender(passed)}" if passed else "pidone sent it"
     if not end["signal"]:
         return ""
-    if end["signal"] == "SIGKILL" and document["single"] and document["memory"]["kills"]:
+    if end["signal"] == "SIGKILL" and document["single"] and document["memory"]["kills"] and is_large(document, end):
         return out_of_memory(document, name, end)
     if end["signal"] in FAULTS:
         return f"the kernel sends that to a process which {FAULTS[end['signal']]}"
     return suspects(document, name, end, events)
+
+
+def is_large(document: Document, end: dict[str, Any]) -> bool:
+    """Had it so much memory that the kernel's choice may have fallen on it? The count alone may be an old one (E56)."""
+    allowed = document["memory"]["limit"] or document["memory"].get("total") or 0
+    return bool(end["size"]) and end["size"] * SHARE >= allowed
 
 
 def in_words(said: Event, document: Document) -> str:
@@ -186,6 +196,8 @@ def bound(said: Event) -> str:
         "listener": "there was nobody to listen for sd_notify",
     }
     line = str(said.get("line", "nobody knows"))
+    if line == "emergency":
+        return f"pidone itself failed, and stopped everything: {said['words'][0]}"
     return texts.get(line, line)
 
 
@@ -209,7 +221,7 @@ def suspects(document: Document, name: str, end: dict[str, Any], events: list[Ev
     if end["signal"] != "SIGKILL":
         return "pidone did not send it, and the kernel tells nobody who did"
     found = next((e for e in events if e["what"] == "suspects" and e.get("process") == name
-                  and e["at"] >= end["ended"] - 0.1), None)  # fmt: skip
+                  and e["pid"] == end["pid"]), None)  # fmt: skip
     if found is None:
         return text
     declared = {one["pid"]: process["name"] for process in document["processes"] for one in process["instances"]}

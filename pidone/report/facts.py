@@ -5,7 +5,8 @@
  "memory": {"limit", "peak", "kills"}: bytes and a count, null where nobody knows
  "orphans": reaped so far,
  "processes": [{"name", "role", "instances": [{"pid", "forked", "execed", "started", "ready": [[from, to], ...],
-                "ended", "code", "signal", "core", "oom", "size", "failed"}], "restarts"}],
+                "ended", "code", "signal", "core", "oom", "size", "failed", "successor": has it taken another one's
+                place?}], "restarts"}],
  "events": [{"at", "what", ...}]: of a start with "why" and "waited" (starts.py),
  "cause": {...} as `cause` makes it, "output": {name: [last lines]}}
 """
@@ -28,8 +29,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "forked": ("process", "pid"),
     "execed": ("process", "pid"),
     "failed": ("process", "code", "text"),
+    "launched": ("process", "pid"),
+    "followed": ("process", "pid"),
     "exited": ("process", "pid", "code", "signal", "core", "oom"),
-    "sized": ("process", "size"),
+    "sized": ("process", "pid", "size"),
     "stopped": ("process", "pid"),
     "turned": ("process", "to"),
     "sent": ("process", "pid", "signal", "whole"),
@@ -38,7 +41,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "begun": ("process", "beside"),
     "ended": ("process", "beside", "verdict", "text"),
     "noted": ("process", "word"),
-    "suspects": ("process", "many"),
+    "suspects": ("process", "pid", "many"),
     "command": ("verb", "process", "number", "pid", "uid"),
     "beside": ("process", "pid"),
     "parted": ("process", "pid", "code", "signal", "name"),
@@ -46,14 +49,15 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "exit": ("code",),
     "signal": ("signal", "pid", "uid", "name"),
     "reaped": ("pid", "name", "process", "code", "signal", "core", "waited"),
-    "missed": ("signals", "orphans", "sent"),
+    "broken": ("text",),
+    "missed": ("signals", "orphans", "sent", "stops"),
 }
 
 #: What is said of a process, by what it is: the place of the process's index among the words.
 ABOUT = {
     "cannot start", "killed", "swallowed", "init failed", "sidecar ended", "essential ended", "not started", "restart",
     "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
-    "stranger",
+    "stranger", "successor", "restart with",
 }  # fmt: skip
 
 #: Of pod/steer.py and desk/control.py.
@@ -81,7 +85,7 @@ def event(raw: Event, names: list[str]) -> dict[str, Any]:
             found["process"] = rest[1]
         found["words"] = list(rest[2:] if about else rest[1:])
     if kind == "suspects":
-        found["who"] = [{"pid": pid, "uid": uid, "name": name} for pid, uid, name in rest[2:]]
+        found["who"] = [{"pid": pid, "uid": uid, "name": name} for pid, uid, name in rest[3:]]
     for key, table in (("word", WORDS), ("verdict", VERDICTS)):
         if isinstance(found.get(key), int):
             found[key] = table[found[key]]
@@ -117,7 +121,8 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
         if process is not None:
             live(process, one)
     for process in processes.values():
-        process["restarts"] = max(0, len(process["instances"]) - 1)
+        started = [one for one in process["instances"] if not one["successor"]]
+        process["restarts"] = max(0, len(started) - 1)
         for instance in process["instances"]:
             if instance["ready"] and instance["ready"][-1][1] is None and instance["ended"] is not None:
                 instance["ready"][-1][1] = instance["ended"]
@@ -133,8 +138,14 @@ NEW = ("pid", "forked", "execed", "started", "ended", "code", "signal", "core", 
 def live(process: dict[str, Any], one: dict[str, Any]) -> None:
     """What an event means for a process's instances."""
     kind, at, instances = one["what"], one["at"], process["instances"]
+    if kind == "followed" and instances and instances[-1]["ended"] is not None:
+        before = instances[-1]  # it has taken the place of one that has ended
+        instances.append({**dict.fromkeys(NEW), "ready": [[at, None]], "forked": at, "execed": at, "successor": True})
+        instances[-1].update(pid=one["pid"], started=at if before["started"] is not None else None)
+        return
     if kind == "forked" or (kind == "failed" and (not instances or instances[-1]["ended"] is not None)):
-        instances.append({**dict.fromkeys(NEW), "ready": [], "pid": one.get("pid"), "forked": at})
+        new = {"ready": [], "pid": one.get("pid"), "forked": at, "successor": False}
+        instances.append({**dict.fromkeys(NEW), **new})
     if not instances:
         return  # its beginning is no longer in the record
     last = instances[-1]
@@ -144,8 +155,15 @@ def live(process: dict[str, Any], one: dict[str, Any]) -> None:
         last.update(ended=at, code=one["code"], signal=one["signal"], core=one["core"], oom=one["oom"])
     elif kind == "failed":
         last.update(ended=at, code=one["code"], failed=one.get("text", ""))
+    elif kind == "followed":
+        last["pid"] = one["pid"]
     elif kind == "sized":
-        last["size"] = one["size"] * 1024
+        for instance in instances:
+            if instance["pid"] == one["pid"]:
+                instance["size"] = one["size"] * 1024
+    elif kind == "said" and one["line"] == "cannot start" and last["failed"] is None and last["started"] is None:
+        ended = at if last["ended"] is None else last["ended"]
+        last.update(ended=ended, code=one["words"][0], failed=one["words"][1], signal=None)
     elif kind == "turned" and one["to"] == "started":
         last["started"] = at
     elif kind == "turned" and one["to"] == "ready":

@@ -5,29 +5,30 @@ from __future__ import annotations
 import marshal
 from typing import Any
 
-from pidone.desk.record import HEAD, SLOT, SLOTS
+from pidone.desk.record import HEAD, RINGS
 
 Event = tuple[Any, ...]
 
 
-def counts(memory: Any) -> tuple[int, int]:
+def counts(memory: Any) -> tuple[int, ...]:
     """How many events each ring has had."""
-    return int.from_bytes(memory[0:8], "little"), int.from_bytes(memory[8:16], "little")
+    head = memory[:HEAD]  # all of them at once: an event of one ring is not seen before an older one of another
+    return tuple(int.from_bytes(head[8 * ring : 8 * ring + 8], "little") for ring in range(len(RINGS)))
 
 
 def events(memory: Any, since: int = -1) -> list[Event]:
     """Those that are still there and have a number above `since`. A slot that is being written is left out."""
     found: list[Event] = []
     first = HEAD
-    for had, slots in zip(counts(memory), SLOTS):
+    for had, (slots, size) in zip(counts(memory), RINGS):
         for place in range(had - 1, max(-1, had - slots - 1), -1):
-            start = first + SLOT * (place % slots)
+            start = first + size * (place % slots)
             try:
-                event = marshal.loads(memory[start : start + SLOT])
+                event = marshal.loads(memory[start : start + size])
             except (ValueError, EOFError, TypeError):
                 continue
             if event[0] <= since:
                 break
             found.append(event)
-        first += SLOT * slots
+        first += size * slots
     return sorted(found)

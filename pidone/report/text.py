@@ -12,7 +12,7 @@ Document = dict[str, Any]
 
 #: Events that are told one by one; the others are in the processes' lines.
 TELLING = ("forked", "failed", "exited", "turned", "sent", "swept", "said", "noted", "ended", "signal", "suspects",
-           "missed", "command", "beside", "parted")  # fmt: skip
+           "missed", "command", "beside", "parted", "followed", "broken")  # fmt: skip
 
 
 def lines(document: Document, last: int = 40) -> list[str]:
@@ -75,12 +75,14 @@ def state(instance: dict[str, Any]) -> str:
 #: Events that are said in one way only.
 PLAIN = {
     "execed": "{process} (pid {pid}) has been executed",
+    "launched": "the launcher of {process} (pid {pid}) has ended, as it should",
+    "followed": "pid {pid} of its pid_file stands for {process} from now on",
+    "broken": "an internal error of pidone: {text}",
     "begun": "{beside} of {process} begins", "stopped": "{process} (pid {pid}) is stopped, as by Ctrl-Z",
     "sized": "{process} has had up to {size} kB of memory", "exit": "pidone exits with {code}",
     "oom": "the kernel has killed {kills} processes here, for memory ran out",
     "swept": "{signal} sent to all that is left", "noted": "{process} says of itself: {word}",
     "beside": "a command beside {process} (pid {pid}) begins",
-    "missed": "not noted one by one: {signals} signals, {orphans} orphans",
 }  # fmt: skip
 
 
@@ -91,6 +93,9 @@ def sentence(event: dict[str, Any]) -> str:
     kind, name = event["what"], event.get("process")
     pid = f" (pid {event['pid']})" if event.get("pid") else ""
     words: Any = str(event.get("text") or "")
+    if kind == "missed":
+        stops = f", {event['stops']} stops" if event.get("stops") else ""
+        return f"not noted one by one: {event['signals']} signals, {event['orphans']} orphans{stops}"
     if kind == "forked":
         why = starts.words(event) if "why" in event else ""
         return f"{name}{pid} is forked" + (f": {why}" if why else "")

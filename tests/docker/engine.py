@@ -7,6 +7,7 @@ those in config/ and demos/ ask for and with the packages that they install, so 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -78,8 +79,11 @@ class Engine:
     def import_base(self, name: str, packages: list[str]) -> None:
         """A Debian with these packages as the image `name`."""
         tar = ROOT / ".cache" / f"base-{hashlib.sha256(' '.join([RELEASE, *packages]).encode()).hexdigest()[:12]}.tar"
-        if not tar.exists():
-            make_base(tar, packages)
+        tar.parent.mkdir(exist_ok=True)
+        with (tar.parent / "lock").open("w") as lock:  # another run may be making it
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not tar.exists():
+                make_base(tar, packages)
         with tar.open("rb") as file:
             self.docker("import", "-", name, stdin=file, timeout=300)
 
@@ -105,7 +109,6 @@ class Engine:
 
 def make_base(tar: Path, packages: list[str]) -> None:
     """As debootstrap makes it: no registry, no account, half a minute."""
-    tar.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pidone-base-") as directory:
         command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", RELEASE, directory]
         done = subprocess.run(command, capture_output=True, text=True)

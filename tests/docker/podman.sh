@@ -7,7 +7,7 @@
 set -euo pipefail
 : "${PODMAN_HOME:?a directory of its own}"
 mkdir -p "$PODMAN_HOME"
-printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n[engine]\nlock_type = "file"\n' >"$PODMAN_HOME/containers.conf"
+printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n[engine]\nlock_type = "file"\ntmp_dir = "%s/libpod"\n' "$PODMAN_HOME" >"$PODMAN_HOME/containers.conf"
 printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/images"\nrunroot = "%s/run"\n' "$PODMAN_HOME" "$PODMAN_HOME" >"$PODMAN_HOME/storage.conf"
 export CONTAINERS_CONF=$PODMAN_HOME/containers.conf CONTAINERS_STORAGE_CONF=$PODMAN_HOME/storage.conf
 

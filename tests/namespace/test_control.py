@@ -289,7 +289,7 @@ class TestExec:
 
     def test_on_a_terminal_it_has_one_of_its_own(self, app: App) -> None:
         """Job control, window size, Ctrl-C to it and not to us, and our terminal as it was."""
-        line, _ = app
+        line, run = app
         shell = pexpect.spawn(
             "bash", ["--norc", "-i"], encoding="utf-8", timeout=20, dimensions=(31, 97), cwd=str(ROOT)
         )
@@ -306,13 +306,13 @@ class TestExec:
         shell.setwinsize(40, 120)
         until(lambda: size(shell) == "40 120", "the new size has come through")
         shell.sendline("sleep 100")
-        until(lambda: in_foreground("sleep"), "it is in the foreground")
+        until(lambda: in_foreground(run, "sleep"), "it is in the foreground")
         shell.send("\x1a")
         shell.expect("Stopped")
         shell.expect("in> ")
         shell.sendline("fg")
         shell.expect("sleep 100")
-        until(lambda: in_foreground("sleep"), "it is in the foreground again")
+        until(lambda: in_foreground(run, "sleep"), "it is in the foreground again")
         shell.send("\x03")
         shell.expect("in> ")
         shell.sendline("exit 6")
@@ -349,10 +349,12 @@ class TestExec:
         assert "SIGKILL" not in result.err, result
 
 
-def in_foreground(name: str) -> bool:
-    """Is a process of this name in the foreground of its terminal, and not stopped?"""
-    rows = subprocess.run(["ps", "-eo", "stat=,comm="], capture_output=True, text=True).stdout.splitlines()
-    return any(row.split()[1] == name and row.startswith("S") and "+" in row.split()[0] for row in rows)
+def in_foreground(run: Running, name: str) -> bool:
+    """Is a process of this name and this group in the foreground of its terminal, and not stopped?"""
+    space = str(os.stat(f"/proc/{run.pid}/ns/pid").st_ino)
+    rows = subprocess.run(["ps", "-eo", "pidns=,stat=,comm="], capture_output=True, text=True).stdout.splitlines()
+    found = [row.split() for row in rows if row.split()[0] == space and row.split()[2] == name]
+    return any(state.startswith("S") and "+" in state for _, state, _ in found)
 
 
 def size(shell: Any) -> str:
@@ -376,11 +378,13 @@ class TestHostile:
         ("asked", "said"),
         [
             (b"nonsense\n", "the request is no JSON"), (b"[1]\n", "says not what is to be done"), (b"{}\n", "says not"),
-            (b'{"do": "fly"}\n', "there is no 'fly' here"), (b'{"do": "signal"}\n', "lacks something"),
-            (b'{"do": "wait", "name": "log", "until": 5}\n', "wait until started"), (b"\xff\xfe\0\n", "no JSON"),
+            (b'{"do": "fly"}\n', "there is no 'fly' here"), (b'{"do": "signal"}\n', "the request has no name"),
+            (b'{"do": "wait", "name": "log", "until": 5}\n', "until = 5: expected a string"),
+            (b"\xff\xfe\0\n", "no JSON"),
             (b'{"do": "exec", "name": "log", "argv": ["true"]}\n', "three descriptors"),
             (b"[" * 60000 + b"\n", "no JSON"),
-            (b"x" * 100000, "more than 65536 bytes"), (b'{"do": "stop", "name": {"a": 1}}\n', "no process"),
+            (b"x" * 100000, "more than 65536 bytes"),
+            (b'{"do": "stop", "name": {"a": 1}}\n', "name = {'a': 1}: expected"),
         ],
     )  # fmt: skip
     def test_nonsense_is_answered(self, app: App, asked: bytes, said: str) -> None:
@@ -420,7 +424,7 @@ class TestHostile:
             str(line.path),
         ]
         result = subprocess.run(command, capture_output=True, text=True)
-        assert "uid 4242 may not: only root and pidone's own user (uid 0)" in result.stdout, result
+        assert "4242 (uid 4242) may not look at this group: control = { look = " in result.stdout, result
         assert line.good("health") == "healthy\n"
 
     def test_many_who_follow_keep_nobody_waiting(self, app: App) -> None:

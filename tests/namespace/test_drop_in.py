@@ -481,7 +481,9 @@ def test_tini_s_p_ends_it_with_its_parent(links: Path, helper: str, number: str,
         if number == "SIGTERM":
             until(lambda at=log: "got 15" in at.read_text(), "the signal has been passed on")
         else:
-            left = until(lambda at=f"app orphan-of-{which}": only_one(at), "tini itself is gone, and the app is not")
+            left = until(
+                lambda at=f"{helper} app orphan-of-{which}": only_one(at), "tini itself is gone, and the app is not"
+            )
             os.kill(left, signal.SIGKILL)  # nobody has told it
 
 

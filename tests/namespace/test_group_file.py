@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +220,16 @@ class TestRequests:
     """Against a real memory cgroup of 1.25 GiB."""
 
     def run(self, pidone: Pidone, file: str, limit: int) -> Running:
-        return pidone.start("-c", file, wrap=(PYTHON, "-c", IN_CGROUP, str(limit)))
+        return pidone.start("-c", file, wrap=(PYTHON, "-c", IN_CGROUP, self.cgroup, str(limit)))
+
+    @pytest.fixture(autouse=True)
+    def made(self, request: pytest.FixtureRequest) -> Iterator[None]:
+        """Of this test alone: another run may be on its way."""
+        self.cgroup = f"pidone-test-{os.getpid()}-{abs(hash(request.node.name)) % 1000}"
+        yield
+        for top in ("memory", ""):
+            with contextlib.suppress(OSError):
+                Path("/sys/fs/cgroup", top, self.cgroup).rmdir()
 
     def test_a_group_that_asks_for_more_than_the_container_may_use_is_refused(
         self, pidone: Pidone, write: Write
@@ -245,9 +256,9 @@ class TestRequests:
 IN_CGROUP = """
 import os, sys
 from pathlib import Path
-name, limit, command = f"pidone-test-{os.getppid()}", sys.argv[1], sys.argv[2:]
+name, limit, command = sys.argv[1], sys.argv[2], sys.argv[3:]
 v1 = Path("/sys/fs/cgroup/memory")
-here = (v1 if v1.is_dir() else Path("/sys/fs/cgroup")) / f"pidone-test-{limit}"
+here = (v1 if v1.is_dir() else Path("/sys/fs/cgroup")) / name
 here.mkdir(exist_ok=True)
 (here / ("memory.limit_in_bytes" if v1.is_dir() else "memory.max")).write_text(limit)
 (here / "cgroup.procs").write_text(str(os.getpid()))

@@ -157,7 +157,13 @@ def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(writ
     file = write(
         "g.toml",
         process("step", "init", "true")
-        + process("log", "sidecar", "sleep", "60", more="startup = { file = '/' }\nliveness = { http = 'http://:9/' }")
+        + process(
+            "log",
+            "sidecar",
+            "sleep",
+            "60",
+            more="startup = { file = '/', stale = true }\nliveness = { http = 'http://:9/' }",
+        )
         + process("said", "sidecar", "sh", "-c", "echo >&3; sleep 60", more="startup = { fd = 3 }")
         + process("main", "primary", "true"),
     )

@@ -222,6 +222,7 @@ class TestFiles:
         """The directory may be the app's own, and pidone root."""
         (tmp_path / "secret").write_text("secret")
         (tmp_path / "link").symlink_to(tmp_path / "secret")
+        os.chown(tmp_path / "link", 4242, 4242, follow_symlinks=False)
         os.mkfifo(tmp_path / "fifo")
         for name in ("link", "fifo"):
             result = pidone.run("-c", one(write, "echo evil; exit 4", f"{{ file = '{tmp_path}/{name}' }}"))

@@ -177,7 +177,7 @@ def test_s36_readiness_turns_off_and_on_again_and_ends_nothing(pod: Pod, tmp_pat
     up = tmp_path / "up"
     up.touch()
     with one_probe(
-        pod, "readiness", f'file = "{up}", period = "50ms", failure_threshold = 2, success_threshold = 2'
+        pod, "readiness", f'file = "{up}", stale = true, period = "50ms", failure_threshold = 2, success_threshold = 2'
     ) as run:
         run.line("main is running(started, ready)")
         up.unlink()
@@ -254,7 +254,7 @@ def test_s42_output_changes_nothing(pod: Pod) -> None:
 
 def test_s43_a_probe_s_command_knows_the_declared_environment(pod: Pod) -> None:
     """$(NAME) is expanded in a probe's command, from the declared environment only; not in a hook's."""
-    assert expand(b"$(A) $$(A) $(B) $A $(A", {"A": b"1"}) == b"1 $(A) $(B) $A $(A"
+    assert expand(b"$(A) $$(A) $(B) $A $(A", {b"A": b"1"}) == b"1 $(A) $(B) $A $(A"
     keys = {"env": '{ PORT = "80", CODE = "0" }'}
     probe = """exec = ["sh", "-c", "test $(PORT) = 80 -a $CODE = 0 -a '$$(PORT)' = '$''(PORT)'"], period = '60s'"""
     with one_probe(
@@ -621,7 +621,7 @@ def test_a_probe_is_never_asked_twice_at_once() -> None:
     asked_now = [a for a in machine.take((e.DEADLINE,), 1.0) if a[0] == e.ASIDE]
     assert asked_now == [(e.ASIDE, 0, "liveness")]
     late = machine.take((e.DEADLINE,), 2.0)
-    assert [a for a in late if a[0] in (e.ASIDE, e.DROP)] == [(e.DROP, 0, "liveness")]
+    assert [a for a in late if a[0] in (e.ASIDE, e.DROP)] == [(e.DROP, 0, "liveness", True)]
 
 
 def test_a_newline_is_its_writer_s_although_numbers_are_used_again(pod: Pod) -> None:

@@ -93,6 +93,7 @@ GOOD_VALUES = {
     "command": ["x"], "env": {"A": "b"}, "env_file": "f", "cwd": "/", "user": "u:g", "groups": ["a", 5], "umask": "022",
     "nice": -20, "rlimits": {"nofile": "unlimited", "core": 0}, "oom_score_adj": -1000, "stop_signal": "USR1",
     "requests": {"memory": "1.5GiB"}, "name": "a-1", "role": "primary", "shell": "x | y", "pause": True,
+    "home": True,
 }  # fmt: skip
 BAD_VALUES: dict[str, list[Any]] = {
     "command": [[], "x", [1], ["a\0"], [""], None],
@@ -103,6 +104,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "oom_score_adj": [1001, "x"], "stop_signal": ["NOPE", 15, ""], "name": ["", "A", "a_b", "-a", "a" * 64, 1],
     "requests": [{"memory": "x"}, {"cpu": "1"}, {"memory": -1}, "1Gi", {"memory": True}, {"memory": 1.5}],
     "role": ["Primary", 1, ""], "shell": ["", 1, "\0"], "pause": [False, 1, "yes"],
+    "home": [1, "yes", "/root"],
 }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidone.init import events as e
-from pidone.init.machine import LAST_RESORT, OVER, STOP, SWEPT
-from pidone.init.plan import INIT, PRIMARY, SIDECAR, WINDOW, Plan, Process
+from pidone.init.machine import OVER, STOP, SWEPT
+from pidone.init.plan import INIT, LAST_RESORT, PRIMARY, SIDECAR, WINDOW, Plan, Process
 from pidone.init.single import Single
 from pidone.pod import restart
 from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE, Care

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pidone.desk.record import MOST, SLOT, SLOTS, Record
+from pidone.desk.record import HEAD, MOST, RINGS, Record
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
 from pidone.report import cause, facts, page, replay, starts, text, timeline
 
@@ -47,13 +47,13 @@ def test_what_is_noted_is_read_again_in_order() -> None:
 
 def test_the_oldest_go_first_and_a_storm_of_orphans_pushes_out_no_process() -> None:
     made = record()
-    for number in range(SLOTS[0] + 10):
+    for number in range(RINGS[0][0] + 10):
         made.note("execed", number, 1)
-    for number in range(10 * SLOTS[1]):
+    for number in range(10 * RINGS[1][0]):
         made.note("reaped", number, "x", -1, 0, 0, False, 0)
     found = replay.events(made.memory)
-    assert [event[3] for event in found if event[2] == "execed"] == list(range(10, SLOTS[0] + 10))
-    assert len(found) == sum(SLOTS) and found == sorted(found)
+    assert [event[3] for event in found if event[2] == "execed"] == list(range(10, RINGS[0][0] + 10))
+    assert len(found) == RINGS[0][0] + RINGS[1][0] and found == sorted(found)
 
 
 @given(st.lists(st.one_of(st.integers(-(2**40), 2**40), st.text(max_size=400), st.booleans(), st.none()), max_size=8))
@@ -72,7 +72,7 @@ def test_an_event_of_any_size_fits_its_slot_and_harms_no_other(fields: list[Any]
 def test_a_slot_that_is_being_written_is_left_out() -> None:
     made = record()
     made.note("forked", 0, 1)
-    made.memory[16 : 16 + SLOT] = b"\xff" * SLOT
+    made.memory[HEAD : HEAD + RINGS[0][1]] = b"\xff" * RINGS[0][1]
     made.note("forked", 1, 2)
     assert [event[3:] for event in replay.events(made.memory)] == [(1, 2)]
 
@@ -82,7 +82,7 @@ def test_of_what_comes_in_thousands_a_part_is_noted_and_all_is_counted() -> None
     noted = sum(made.spare(1) for _ in range(5000))
     assert noted == MOST
     made.flush()
-    assert replay.events(made.memory)[-1][2:] == ("missed", 0, 5000 - MOST, 0)
+    assert replay.events(made.memory)[-1][2:] == ("missed", 0, 5000 - MOST, 0, 0)
 
 
 STARTED = [("forked", 1, 3), ("execed", 1, 3), ("forked", 2, 4), ("execed", 2, 4), ("turned", 2, "started")]
@@ -140,7 +140,7 @@ DEATHS: list[tuple[list[tuple[Any, ...]], str, str]] = [
     ([("exited", 2, 4, 0, 11, True, False)], "main", "killed by SIGSEGV and dumped its core"),
     ([("exited", 2, 4, 0, 9, False, True)], "main", "the kernel killed it, for memory ran out"),
     (
-        [("exited", 2, 4, 0, 9, False, False), ("suspects", 2, 5, (3, 0, "rsyslogd"), (9, 1, "sh"))],
+        [("exited", 2, 4, 0, 9, False, False), ("suspects", 2, 4, 5, (3, 0, "rsyslogd"), (9, 1, "sh"))],
         "main", "in this container log (pid 3, root), sh (pid 9, uid 1), 3 more could have",
     ),
     (
@@ -197,10 +197,11 @@ def test_a_span_is_said_as_people_do(seconds: float, said: str) -> None:
 
 KINDS = {
     "forked": (0, 0), "execed": (0, 0), "failed": (0, 0, "t"), "exited": (0, 0, 0, 0, True, True), "stopped": (0, 0),
-    "sized": (0, 0), "turned": (0, "to"), "sent": (0, 0, 0, True), "swept": (0,), "begun": (0, "t"),
+    "launched": (0, 0), "followed": (0, 0), "broken": ("t",), "sized": (0, 0, 0), "turned": (0, "to"),
+    "sent": (0, 0, 0, True), "swept": (0,), "begun": (0, "t"),
     "ended": (0, "t", 1.5, "t"), "noted": (0, 1.5), "exit": (0,), "signal": (0, 0, 0, "t"),
     "oom": (0,), "command": (0, 0, 0, 0, 0), "beside": (0, 0), "parted": (0, 0, 0, 0, "t"),
-    "reaped": (0, "t", 0, 0, 0, True, 0), "missed": (0, 0, 0),
+    "reaped": (0, "t", 0, 0, 0, True, 0), "missed": (0, 0, 0, 0),
 }  # fmt: skip
 VALUES = {
     int: st.integers(-1, 66),

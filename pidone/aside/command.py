@@ -1,0 +1,102 @@
+"""A probe's or a hook's command: run as its process is, and where it fails, the last line of what it has written.
+
+Theory. The child that PID 1 forked leads a session, forks the command into it, and reads its output, which would fill a
+pipe and stop it otherwise; of a success nothing is passed on (S42, S74). It keeps every signal blocked and waits as PID
+1 does, for SIGCHLD and SIGIO. Where PID 1 drops it, both are killed, for they are one process group.
+"""
+
+import _signal
+import posix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from pidone.init.inherited import Inherited
+    from pidone.init.plan import Process
+
+from pidone.init.events import NO, UNKNOWN, YES
+from pidone.init.signals import name as signal_name
+from pidone.init.spawn import Refused, answer_pipe, execute, prepare
+
+#: Bytes of the output that are looked at; characters of its last line that are told.
+TAIL, MOST = 4096, 200
+
+#: Reads between two looks at whether it has ended.
+AT_ONCE = 64
+
+
+class SameSession:
+    """Stands for a terminal in `prepare`: the session is the helper's, and stays so."""
+
+    def in_child(self) -> None:
+        pass
+
+
+def run(command: "Process", inherited: "Inherited") -> "tuple[int, str]":
+    """(YES, NO, or UNKNOWN where it could not be run; why). Raises OSError where there is no pipe or no fork."""
+    posix.setsid()
+    output, writing = answer_pipe(awaited=True)
+    refusal, refusing = answer_pipe(awaited=False)
+    pid = posix.fork()
+    if pid == 0:
+        become(command, inherited, writing, refusing)
+    posix.close(writing)
+    posix.close(refusing)
+    tail, status = b"", None
+    while status is None:
+        tail = read(output, tail)
+        ended, found = posix.waitpid(pid, posix.WNOHANG)
+        if ended:
+            status = found
+        else:
+            _signal.sigwaitinfo((_signal.SIGCHLD, _signal.SIGIO))
+    tail = read(output, tail)
+    refused = posix.read(refusal, 4096)
+    if refused:
+        return UNKNOWN, refused.decode("utf-8", "replace")
+    if status == 0:
+        return YES, ""
+    how = "exit code %d" % (status >> 8) if not status & 0x7F else "it was killed by %s" % signal_name(status & 0x7F)
+    line = last_line(tail)
+    return NO, "%s: %s" % (how, line) if line else how
+
+
+def become(command: "Process", inherited: "Inherited", output: int, refusing: int) -> "NoReturn":
+    try:
+        try:
+            for fd in (1, 2):
+                posix.dup2(output, fd)
+            prepare(command, inherited, SameSession())  # type: ignore[arg-type]
+            text = execute(command, inherited)[1]
+        except Refused as refused:
+            text = refused.text
+        except Exception as error:
+            text = "%s: %s" % (type(error).__name__, error)
+        posix.write(refusing, text.encode("utf-8", "backslashreplace")[:4096])
+    finally:
+        posix._exit(UNKNOWN)
+
+
+def read(fd: int, tail: bytes) -> bytes:
+    """The last bytes so far."""
+    try:
+        for _ in range(AT_ONCE):
+            part = posix.read(fd, 65536)
+            if not part:
+                break
+            tail = (tail + part)[-TAIL:]
+        else:
+            _signal.raise_signal(_signal.SIGIO)  # there is more
+    except BlockingIOError:
+        pass
+    return tail
+
+
+def last_line(data: bytes) -> str:
+    """The last one with something in it, cut, and with nothing in it that a terminal would take for a command."""
+    for line in reversed(data.decode("utf-8", "replace").splitlines()):
+        text = "".join(character if character.isprintable() else " " for character in line).strip()
+        if text:
+            return text[:MOST]
+    return ""

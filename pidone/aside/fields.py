@@ -1,0 +1,83 @@
+"""What the fields of a request may hold: anybody can send anything, and hears which field is wrong."""
+
+from __future__ import annotations
+
+import math
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+
+class Wrong(Exception):
+    """str(): which field, and what it may hold."""
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value or len(value) > 4096:
+        raise ValueError("a string")
+    return value
+
+
+def truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
+        raise ValueError("a whole number from 0")
+    return value
+
+
+def place(value: Any) -> int:
+    """Of an event; -1 is before all of them."""
+    return -1 if value == -1 and not isinstance(value, bool) else count(value)
+
+
+def seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise ValueError("a number of seconds from 0")
+    return float(value)
+
+
+def number_or_text(value: Any) -> str:
+    return str(count(value)) if isinstance(value, int) else text(value)
+
+
+def words(value: Any) -> list[str]:
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(word, str) and "\0" not in word for word in value)
+    ):
+        raise ValueError("a list of strings, the program first")
+    if not value[0]:
+        raise ValueError("a list of strings, whose first is a program")
+    return value
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "do": text, "name": text, "until": text, "signal": number_or_text, "term": text, "timeout": seconds,
+    "since": place, "lines": count, "follow": truth, "tty": truth, "wait": truth, "argv": words,
+}  # fmt: skip
+
+
+def read(request: dict[str, Any]) -> Fields:
+    """Null is as if the field was not there; a field that nobody knows is left out. Raises Wrong."""
+    found = Fields()
+    for key, reader in READERS.items():
+        if request.get(key) is not None:
+            try:
+                found[key] = reader(request[key])
+            except ValueError as error:
+                raise Wrong(f"{key} = {repr(request[key])[:40]}: expected {error}") from None
+    return found
+
+
+class Fields(dict):  # type: ignore[type-arg]
+    """Raises Wrong for one that must be there."""
+
+    def __missing__(self, key: str) -> Any:
+        raise Wrong(f"the request has no {key}")

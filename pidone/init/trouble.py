@@ -1,0 +1,131 @@
+"""What should never happen: an exception in PID 1 itself (E46).
+
+Theory. PID 1 must not end because of a mistake of its own: reaping and forwarding are worth more than the step that
+failed. So every exception is caught at one place, said in one line with its place, and noted; the step that raised is
+taken as if it had not been. What decides can no longer be trusted once it has raised, and what raises three times
+within a second will go on raising: then everything is stopped in order, by pids only, and pidone exits with BROKEN.
+"""
+
+import _signal
+import posix
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from pidone.init.loop import Loop
+
+from pidone.init import reap
+from pidone.init.events import (
+    ASIDE,
+    ENDED,
+    EXIT,
+    FAILED,
+    KILL,
+    RENUMBER,
+    SIGCONT,
+    SIGKILL,
+    SIGTERM,
+    SPAWN,
+    SWEEP,
+    UNKNOWN,
+)
+from pidone.init.machine import LAST_RESORT
+from pidone.init.plan import BROKEN, CANNOT
+
+#: So many within SPAN seconds, and the group is stopped.
+MOST, SPAN = 3, 1.0
+
+
+def place(error: BaseException) -> str:
+    """Where it was raised, and what: "desk/loop.py:12: KeyError: 5"."""
+    where, trace = "?", error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename.rpartition("/pidone/")[2]
+        where = "%s:%d" % (name, trace.tb_lineno)
+        trace = trace.tb_next
+    text = "%s: %s" % (type(error).__name__, error)
+    return "%s: %s" % (where, text[:120])
+
+
+def seen(loop: "Loop", error: Exception) -> None:
+    """Say and note it, and go on; or stop everything, where it is one too many."""
+    now = monotonic()
+    loop.troubles = [at for at in loop.troubles if now - at < SPAN] + [now]
+    text = place(error)
+    loop.talk("tell", ("internal error", text))
+    try:
+        loop.add_note("broken", text[:100])
+    except Exception:
+        pass  # it may be the record that is broken
+    if len(loop.troubles) >= MOST:
+        emergency(loop, text)
+
+
+def repair(loop: "Loop", action: "tuple[Any, ...]", error: Exception) -> None:
+    """An action has raised: what would wait for it hears that it has failed, and what must be done is done plainly."""
+    seen(loop, error)
+    kind = action[0]
+    if kind == SPAWN and action[1] not in loop.pids:
+        loop.queue.append((FAILED, action[1], CANNOT, "internal error: %s" % place(error)))
+    elif kind == ASIDE:
+        loop.queue.append((ENDED, action[1], action[2], UNKNOWN, "internal error: %s" % place(error)))
+    elif kind == KILL and action[1] in loop.pids:
+        send(loop.pids[action[1]], action[2])
+    elif kind == SWEEP:
+        reap.sweep(action[1])
+    elif kind == RENUMBER:
+        emergency(loop, place(error))  # half of what is kept has the old numbers
+    elif kind == EXIT:
+        posix._exit(action[1])
+
+
+def emergency(loop: "Loop", text: str) -> "NoReturn":
+    """SIGTERM in reverse start order within the grace, then SIGKILL; exit BROKEN. Trusts pids, and nothing else."""
+    try:
+        loop.say("emergency", text)
+        loop.note("turned", -1, "stop")
+    except Exception:
+        pass
+    gone: "set[int]" = set()
+    end = monotonic() + loop.plan.grace
+    for member in sorted(loop.pids, reverse=True):
+        send(loop.pids[member], SIGTERM)
+        send(loop.pids[member], SIGCONT)
+        await_end(gone, end, loop.pids[member])
+    try:
+        loop.sweep(SIGTERM)
+    except Exception:
+        reap.sweep(SIGTERM)
+    reap.sweep(SIGCONT)
+    await_end(gone, max(end, monotonic() + loop.plan.window))
+    reap.sweep(SIGKILL)
+    await_end(gone, monotonic() + LAST_RESORT)
+    try:
+        loop.note("exit", BROKEN)
+        loop.make_report(BROKEN, True)
+    finally:
+        posix._exit(BROKEN)
+
+
+def send(pid: int, number: int) -> None:
+    try:
+        posix.kill(pid, number)
+    except OSError:
+        pass  # it is gone, or another user's
+
+
+def await_end(gone: "set[int]", end: float, pid: int = 0) -> None:
+    """Reap until this child has ended, or all have, or the time is over. gone: pids that have been reaped."""
+    while pid not in gone:
+        try:
+            ended = posix.waitpid(-1, posix.WNOHANG)[0]
+        except ChildProcessError:
+            return
+        if ended:
+            gone.add(ended)
+        elif monotonic() >= end:
+            return
+        else:
+            _signal.sigtimedwait((_signal.SIGCHLD,), max(0.0, end - monotonic()))
