@@ -44,9 +44,9 @@ def groups_of(connection: socket.socket) -> list[int]:
     """The peer's gid and supplementary groups; as far as the kernel tells."""
     _, _, gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     try:
-        data = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4096)
+        data = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1024)  # the most that Python asks for
     except OSError:
-        data = b""  # Linux before 4.13, or more than a thousand groups
+        data = b""  # Linux before 4.13, or more than 256 groups
     return [gid, *struct.unpack(f"{len(data) // 4}I", data[: len(data) // 4 * 4])]
 
 

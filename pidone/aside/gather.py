@@ -36,7 +36,6 @@ def document(loop: Loop, code: int | None) -> dict[str, Any]:
         "memory": {
             "limit": memory.limit(),
             "peak": memory.most_used(),
-            "total": memory.total(),
             "kills": count_kills(oom) if oom else None,
         },
         "orphans": loop.orphans,

@@ -31,14 +31,6 @@ def limit(proc: str = "/proc/self") -> int | None:
     return min(limits, default=None)
 
 
-def total() -> int:
-    """Bytes of this machine's memory; 0 where nobody knows."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 0
-
-
 #: The file beside the limit that counts the processes killed for want of memory, as "oom_kill N" (S93).
 COUNTERS = {"memory.limit_in_bytes": "memory.oom_control", "memory.max": "memory.events"}
 

@@ -62,7 +62,7 @@ class Resolver:
             metrics=tuple(declared["metrics"]) if declared.get("metrics") else None,
             control=control.encode() if control is not None else None,
             access=(tuple(given.get("look", ())), tuple(given.get("steer", ()))),
-            memory=memory.limit() or memory.total(),
+            memory=memory.limit() or 0,
         )
 
     def grace(self) -> float:

@@ -2,8 +2,14 @@
 
 from pidone.init.inherited import read_file
 
-#: A victim that had less than this part of what the container may use was hardly chosen by the memory killer.
-SHARE = 10
+#: The memory killer hardly chooses a process that has had less than this part of what the container may use; nor one
+#: that has had no more than a fork of pidone itself has, or, where there is no limit, than LEAST.
+SHARE, OWN, LEAST = 4, 12 << 20, 64 << 20
+
+
+def is_large(size: int, limit: "int | None") -> bool:
+    """Had it so much memory, in bytes, that the memory killer may have chosen it? The count alone may be old (E56)."""
+    return size >= max(OWN, limit // SHARE if limit else LEAST)
 
 
 def count_kills(path: "bytes | None") -> int:

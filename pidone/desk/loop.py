@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 from pidone.desk import beside
 from pidone.desk.control import open_at
 from pidone.desk.extras import Extras
-from pidone.desk.kills import SHARE, count_kills
+from pidone.desk.kills import count_kills, is_large
 from pidone.desk.output import Output
 from pidone.desk.steered import Steered
 from pidone.init import reap
@@ -146,6 +146,7 @@ class GroupLoop(Steered):
             self.note("ended", member, what, verdict, text)
         self.feed((ENDED, member, what, verdict, text))
         if what == "follow":
+            self.left.pop(member, None)
             early = b"".join(self.early.pop(member, []))  # what it has said before we knew it
             if verdict == YES:
                 self.take_notes(early)
@@ -183,7 +184,7 @@ class GroupLoop(Steered):
             Steered.declared(self, member, pid, code, number, core)
             return
         size, self.buried = reap.bury(pid, True), pid
-        self.feed(self.ending(member, pid, code, number, core, size * 1024 * SHARE >= self.plan.memory))
+        self.feed(self.ending(member, pid, code, number, core, is_large(size * 1024, self.plan.memory)))
         self.buried = 0
         if pid in self.members:
             self.forget(pid)
@@ -234,15 +235,19 @@ class GroupLoop(Steered):
         return self.kills
 
     def forget(self, pid: int) -> None:
-        if not self.group.members[self.members[pid]].followed:
-            self.former[self.members[pid]] = pid
+        member = self.members[pid]
+        mine = self.group.members[member]
+        if not mine.followed:
+            self.former[member] = pid
+        if mine.ended_as is not None:
+            self.left[member] = pid
         Loop.forget(self, pid)
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         try:
             from pidone.desk import words
 
-            getattr(words, kind)(self.plan, self.pids, details)
+            getattr(words, kind)(self.plan, {**self.left, **self.pids}, details)
         except Exception:
             pass  # as in Loop.talk
 
@@ -258,6 +263,7 @@ class GroupLoop(Steered):
             self.early[member] = []
         if self.group.members[member].role == INIT:
             self.at_step = self.recount()  # what counts is what happens in its time
+        self.left.pop(member, None)
         extras = Extras(care.message)
         extras.launches = care.daemonizes
         process = self.plan.processes[member]

@@ -42,10 +42,11 @@ class Output:
     """pipes: {stream: (reading end, writing end)} of those whose output is carried. tails: the shared memory.
 
     named: {reading end: (name, LogSpec, OUT or ERR)}. retired: reading ends of those that another plan has no more; a
-    pump reads them to their end. given: a pump has been forked for just these.
+    pump reads them to their end. given: a pump has been forked for just these. former: the tails that a pump before it
+    still writes to, and {reading end: its place there}.
     """
 
-    __slots__ = ("pipes", "tails", "named", "retired", "given")
+    __slots__ = ("pipes", "tails", "named", "retired", "given", "former")
 
     def __init__(self, members: "dict[int, tuple[str, Any]]", before: "Output | None" = None) -> None:
         """members: {member: (name, LogSpec)}. before: what another plan takes over, with this plan's numbers.
@@ -53,6 +54,7 @@ class Output:
         Raises OSError, and has made nothing then.
         """
         self.given = False
+        self.former: "tuple[mmap, dict[int, int]] | None" = None
         self.retired: "list[int]" = []
         wanted = streams_of(members)
         former = before.pipes if before is not None else {}
@@ -77,7 +79,7 @@ class Output:
 
     def take_over(self, before: "Output", kept: "set[Stream]") -> None:
         """The tails of those that are kept; the others' pipes are closed once they are over."""
-        places = {fd: place for place, fd in enumerate(before.reading())}
+        self.former = before.tails, {fd: place for place, fd in enumerate(before.reading())}
         gone = list(before.retired)
         for stream, (reading, writing) in before.pipes.items():
             if stream not in kept:
@@ -90,11 +92,17 @@ class Output:
             else:
                 self.retired.append(fd)
                 self.named[fd] = before.named[fd]
+        self.copy_tails()
+
+    def copy_tails(self) -> None:
+        """As they are now: once more when the pump that writes to them has handed over."""
+        if self.former is None:
+            return
+        tails, places = self.former
         for place, fd in enumerate(self.reading()):
             if fd in places:
-                self.tails[place * PLACE : (place + 1) * PLACE] = before.tails[
-                    places[fd] * PLACE : (places[fd] + 1) * PLACE
-                ]
+                there = places[fd] * PLACE
+                self.tails[place * PLACE : (place + 1) * PLACE] = tails[there : there + PLACE]
 
     def carries(self, members: "dict[int, tuple[str, Any]]") -> bool:
         """Are just these carried already?"""
@@ -124,6 +132,8 @@ class Output:
 
     def of_pump(self) -> "tuple[Any, ...]":
         """[(place of its tail, reading end, name, LogSpec, OUT or ERR)], the tails, and our own writing ends."""
+        self.copy_tails()
+        self.former = None
         declared = [(place, fd, *self.named[fd]) for place, fd in enumerate(self.reading())]
         return declared, self.tails, [ends[1] for ends in self.pipes.values() if ends[1] >= 0]
 

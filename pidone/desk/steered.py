@@ -33,12 +33,13 @@ class Steered(Hearing):
 
     born: when those were forked whose daemon is to be found. generation: how often another plan has taken over. eras:
     (number of its first event, names, roles) of each of these plans. planning: the pipe from the child that reads the
-    file again, and what has come so far. stamps: {member: {file: what it was like at the start of the instance}}.
+    file again, and what has come so far. stamps: {member: {file: what it was like at the start of the instance}}. left:
+    {member: pid} of those that have ended, which is not told before their successor has been looked for.
     """
 
     __slots__ = (
         "asides", "former", "born", "record", "output", "control", "generation", "tally", "wanted", "planning", "eras",
-        "stamps",
+        "stamps", "left",
     )  # fmt: skip
     group: "Group"
 
@@ -56,6 +57,7 @@ class Steered(Hearing):
         self.asides: "dict[int, tuple[int, str, int]]" = {}
         self.former: "dict[int, int]" = {}
         self.born: "dict[int, float]" = {}
+        self.left: "dict[int, int]" = {}
         self.stamps: "dict[int, dict[bytes, Any]]" = {}
         self.tally = Tally()
         self.planning: "tuple[int, list[bytes]] | None" = None
@@ -159,7 +161,7 @@ class Steered(Hearing):
             mine.user, mine.env, mine.known = its.user, its.env, its.known
         self.begin_era()
         self.pids, self.former, self.born = new(self.pids), new(self.former), new(self.born)
-        self.early, self.stamps = new(self.early), new(self.stamps)
+        self.early, self.stamps, self.left = new(self.early), new(self.stamps), new(self.left)
         self.members = {pid: member for member, pid in self.pids.items()}
         for fd in [fd for fd, (pid, _) in self.answers.items() if pid not in self.members]:
             self.close_answer(fd)

@@ -101,7 +101,7 @@ class Plan:
     the memory's kills, or None. notify: ((process index, name of its socket), ...). name: the group's.
     control: where the control line's socket is; b"" for none, None for the first place that can be had. access: who
     may look at the group, and who may steer it, besides root and pidone's own user: names of users, and of groups after
-    an "@". metrics: (host, port) of their server. memory: bytes that the container may use.
+    an "@". metrics: (host, port) of their server. memory: bytes that the container may use, 0 for no limit.
     rewrites: {from: to}, 0 drops. group_wide: signals go to process groups. forgiven: exit codes that become 0 (E39).
     """
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from pidone.declare.memory import show as amount
-from pidone.desk.kills import SHARE
+from pidone.desk.kills import is_large
 
 Document = dict[str, Any]
 Event = dict[str, Any]
@@ -163,17 +163,13 @@ def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[
         return f"pidone passed it on from {sender(passed)}" if passed else "pidone sent it"
     if not end["signal"]:
         return ""
-    if end["signal"] == "SIGKILL" and document["single"] and document["memory"]["kills"] and is_large(document, end):
+    memory = document["memory"]
+    counted = end["signal"] == "SIGKILL" and document["single"] and memory["kills"]
+    if counted and is_large(end["size"] or 0, memory["limit"]):
         return out_of_memory(document, name, end)
     if end["signal"] in FAULTS:
         return f"the kernel sends that to a process which {FAULTS[end['signal']]}"
     return suspects(document, name, end, events)
-
-
-def is_large(document: Document, end: dict[str, Any]) -> bool:
-    """Had it so much memory that the kernel's choice may have fallen on it? The count alone may be an old one (E56)."""
-    allowed = document["memory"]["limit"] or document["memory"].get("total") or 0
-    return bool(end["size"]) and end["size"] * SHARE >= allowed
 
 
 def in_words(said: Event, document: Document) -> str:

@@ -1,0 +1,392 @@
+"""Whose end is it? Late answers, daemons, successors, and those who are restarted with another (E45, E62)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Write
+from tests.namespace.test_signals import process
+from tests.pid1 import PYTHON, Pidone, Running, compile_c, until
+
+#: Goes into the background: `daemon.py PIDFILE [ignore]`; says "daemon PID" when it is there, and serves until SIGTERM.
+DAEMON = """
+import os, signal, sys, time
+if os.fork(): os._exit(0)
+os.setsid()
+if sys.argv[2:] == ["ignore"]: signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with open(sys.argv[1] + ".new", "w") as file: file.write(str(os.getpid()))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+print("daemon", os.getpid(), flush=True)
+while True: time.sleep(10)
+"""
+
+
+def daemon(write: Write, tmp_path: Path, role: str = "sidecar", more: str = "", *arguments: str) -> str:
+    pid_file = tmp_path / "d.pid"
+    words = [PYTHON, "-IS", write("daemon.py", DAEMON), str(pid_file), *arguments]
+    return process("d", role, *words, more=f"daemonizes = true\npid_file = '{pid_file}'\n{more}")
+
+
+def report(run: Running, path: Path) -> tuple[Any, str]:
+    """(the document, its line)"""
+    result = run.end()
+    document = json.loads(path.read_text())
+    assert document["exit_code"] == result.code, result
+    return document, "; ".join(document["cause"]["lines"])
+
+
+def instance(document: Any, number: int = -1) -> Any:
+    return next(one for one in document["processes"] if one["name"] == "d")["instances"][number]
+
+
+def outside(run: Running, pid: int) -> int:
+    """The pid out here of one that is numbered so in the namespace."""
+    space = os.stat(f"/proc/{run.pid}/ns/pid").st_ino
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "ns/pid").stat().st_ino == space:
+                lines = (entry / "status").read_text().splitlines()
+                if next(line for line in lines if line.startswith("NSpid:")).split()[-1] == str(pid):
+                    return int(entry.name)
+        except OSError:
+            continue
+    raise AssertionError(f"no pid {pid} there")
+
+
+def test_a_late_answer_of_an_instance_that_has_ended_is_nobody_s(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:  # E45
+    """The process between PID 1 and a daemon is killed while its program is looked for in a long PATH."""
+    here = tmp_path / "bin"
+    here.mkdir()
+    program = here / "served"
+    program.write_text(f"#!/bin/sh\nexec {PYTHON} -IS {write('daemon.py', DAEMON)} {tmp_path}/d.pid\n")
+    program.chmod(0o755)
+    long = "/n:" * 35000 + f"{here}:/usr/bin:/bin"
+    more = f"daemonizes = true\npid_file = '{tmp_path}/d.pid'\nleftovers = 'keep'\nenv = {{ PATH = '{long}' }}\n"
+    more += "backoff = { initial = '1ms', max = '1ms' }"
+    file = write("g.toml", process("d", "sidecar", "served", more=more) + process("m", "primary", helper, "app", "m"))
+    with pidone.start("-v", "-c", file) as run:
+        run.line("m started")
+        daemon_pid = int(run.line("daemon ").split()[1])
+        program.unlink()  # from now on it is looked for in vain
+        os.kill(outside(run, daemon_pid), signal.SIGKILL)
+        killed = 0
+        end = time.monotonic() + 30
+        while killed < 12 and time.monotonic() < end:
+            for name, pid in run.children().items():
+                if name == "pidone":
+                    killed += 1
+                    os.kill(pid, signal.SIGKILL)
+        assert killed == 12, run.end(kill=True)
+        run.kill(signal.SIGUSR1)
+        run.line("m got 10")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 0 and "(pid 0)" not in result.err and "internal error" not in result.err, result
+
+
+@pytest.mark.parametrize(("role", "more"), [("primary", ""), ("sidecar", "essential = true"), ("sidecar", "")])
+def test_the_report_tells_how_the_daemon_has_ended_and_not_its_launcher(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path, role: str, more: str
+) -> None:
+    policy = "restart = 'never'" if role == "sidecar" and not more else ""
+    mains = "" if role == "primary" else process("main", "primary", helper, "app", "main", "code=3")
+    file = write("g.toml", daemon(write, tmp_path, role, more or policy) + mains)
+    path = tmp_path / "report.json"
+    with pidone.start("-v", "-o", str(path), "-c", file) as run:
+        pid = int(run.line("daemon ").split()[1])
+        if mains:
+            run.line("main started")
+        run.said("d is running(started")
+        os.kill(outside(run, pid), signal.SIGSEGV)
+        if policy:
+            run.said("sidecar d (pid")
+            run.kill(signal.SIGTERM)
+        document, line = report(run, path)
+    one = instance(document)
+    assert (one["pid"], one["signal"], one["code"]) == (pid, "SIGSEGV", 0), one
+    assert one["ready"][0][1] == one["ended"] > one["ready"][0][0], one
+    if not policy:
+        assert f"d (pid {pid}) was killed by SIGSEGV" in line, line
+
+
+def test_the_report_tells_of_a_daemon_that_the_grace_s_end_has_killed(
+    pidone: Pidone, write: Write, tmp_path: Path
+) -> None:
+    file = write("g.toml", "[group]\ngrace = '300ms'\n" + daemon(write, tmp_path, "primary", "", "ignore"))
+    path = tmp_path / "report.json"
+    with pidone.start("-v", "-o", str(path), "-c", file) as run:
+        pid = int(run.line("daemon ").split()[1])
+        run.said("d is running(started")
+        run.kill(signal.SIGTERM)
+        document, line = report(run, path)
+    assert f"d (pid {pid}) was killed by SIGKILL" in line, line
+    assert "pidone ended it: it had not ended when the grace of 0.3 s was over" in line and "nobody knows" not in line
+    assert instance(document)["signal"] == "SIGKILL"
+
+
+def test_after_a_restart_the_report_tells_of_each_daemon(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
+    file = write("g.toml", daemon(write, tmp_path) + process("main", "primary", helper, "app", "main"))
+    path = tmp_path / "report.json"
+    with pidone.start("-o", str(path), "-c", file) as run:
+        run.line("main started")
+        first = int(run.line("daemon ").split()[1])
+        os.kill(outside(run, first), signal.SIGKILL)
+        second = int(run.line("daemon ", count=2).split()[1])
+        run.said("sidecar d")
+        until(lambda: "1 now" in run.told.decode(), "it is said")
+        time.sleep(0.1)  # until it is followed: no line says so without -v
+        run.kill(signal.SIGTERM)
+        document, _ = report(run, path)
+    ends = [
+        (one["pid"], one["signal"]) for one in next(p for p in document["processes"] if p["name"] == "d")["instances"]
+    ]
+    assert ends == [(first, "SIGKILL"), (second, "SIGTERM")], document
+
+
+def test_a_daemon_that_is_not_found_is_told_with_its_reason(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    more = f"daemonizes = true\npid_file = '{tmp_path}/none.pid'"
+    file = write("g.toml", "[group]\ntime_scale = 0.05\n" + process("d", "primary", "true", more=more))
+    with pidone.start("-o", str(path), "-c", file) as run:
+        document, line = report(run, path)
+    assert "cannot start d: its pid_file" in line and instance(document)["failed"], line
+
+
+#: Takes root's rights for good, says so, and waits.
+SETUID = """
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <unistd.h>
+int main(void)
+{
+    if (setresuid(0, 0, 0))
+        return 9;
+    puts("as root");
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+"""
+
+
+def test_who_stands_between_outlives_a_signal_that_it_may_not_send(
+    pidone: Pidone, write: Write, public: Path, tmp_path: Path
+) -> None:
+    """A set-uid program below a user that was dropped to (kill(2), EPERM)."""
+    source = tmp_path / "setuid.c"
+    source.write_text(SETUID)
+    program = public / f"setuid-{os.getpid()}"
+    compile_c(source, program)
+    program.chmod(0o4755)
+    more = f"daemonizes = true\npid_file = '{tmp_path}/none'\nuser = '4321:4321'"
+    file = write("g.toml", "[group]\ngrace = '400ms'\n" + process("d", "primary", str(program), more=more))
+    with pidone.start("-c", file) as run:
+        run.line("as root")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 137 and "not permitted" not in result.err, result
+
+
+# -- a master that replaces itself
+
+#: As gunicorn does on USR2: forks a new master, which takes the pid file over when the old one has ended.
+MASTER = """
+import os, signal, sys, time
+path, code = sys.argv[1], int(sys.argv[2])
+def take():
+    with open(path + ".new", "w") as file: file.write(str(os.getpid()))
+    os.rename(path + ".new", path)
+def upgrade(*_):
+    if not os.fork(): os.execv(sys.executable, [sys.executable, "-IS", __file__, path, "5", str(os.getppid())])
+def term(*_):
+    print("master", os.getpid(), "ends", flush=True)
+    os._exit(code)
+signal.signal(signal.SIGUSR2, upgrade)
+signal.signal(signal.SIGTERM, term)
+signal.signal(signal.SIGUSR1, lambda *_: print("master", os.getpid(), "got 10", flush=True))
+if sys.argv[3:]:
+    print("second", os.getpid(), flush=True)
+    parent = os.getppid()
+    while os.getppid() == parent: time.sleep(0.02)
+    time.sleep(0.3)
+else: print("first", os.getpid(), flush=True)
+take()
+while True: time.sleep(10)
+"""
+
+
+def master(write: Write, tmp_path: Path, role: str = "primary", more: str = "", code: int = 0) -> str:
+    words = [PYTHON, "-IS", write("master.py", MASTER), str(tmp_path / "m.pid"), str(code)]
+    return process("m", role, *words, more=f"pid_file = '{tmp_path}/m.pid'\n{more}")
+
+
+def test_a_master_that_replaces_itself_goes_on_as_the_process(
+    pidone: Pidone, write: Write, tmp_path: Path
+) -> None:  # E62
+    path = tmp_path / "report.json"
+    with pidone.start("-v", "-o", str(path), "-c", write("g.toml", master(write, tmp_path))) as run:
+        first = int(run.line("first ").split()[1])
+        until((tmp_path / "m.pid").exists, "it has its pid file")
+        run.said("m is running(started")
+        run.kill(signal.SIGUSR2)
+        second = int(run.line("second ").split()[1])
+        os.kill(outside(run, first), signal.SIGTERM)
+        run.said(f"the former m ended with exit code 0; pid {second} of its pid_file takes its place")
+        run.kill(signal.SIGUSR1)
+        run.line(f"master {second} got 10")
+        os.kill(outside(run, second), signal.SIGTERM)
+        result = run.end()
+    assert result.code == 5, result  # the second one's own
+    instances = json.loads(path.read_text())["processes"][0]["instances"]
+    assert [(one["pid"], one["successor"]) for one in instances] == [(first, False), (second, True)], instances
+    assert json.loads(path.read_text())["processes"][0]["restarts"] == 0
+
+
+def test_a_stop_while_a_master_is_being_replaced_reaches_both(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    with pidone.start("-c", write("g.toml", master(write, tmp_path))) as run:
+        first = int(run.line("first ").split()[1])
+        until((tmp_path / "m.pid").exists, "it has its pid file")
+        time.sleep(0.1)
+        run.kill(signal.SIGUSR2)
+        second = int(run.line("second ").split()[1])
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.lines[-2:] == [f"master {first} ends", f"master {second} ends"] and result.code == 5, result
+
+
+def test_an_end_without_a_successor_is_an_end_at_once(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    """Nobody is left who could be one: nothing is waited for."""
+    with pidone.start("-v", "-c", write("g.toml", master(write, tmp_path, code=4))) as run:
+        first = int(run.line("first ").split()[1])
+        run.said("m is running(started")
+        began = time.monotonic()
+        os.kill(outside(run, first), signal.SIGTERM)
+        result = run.end()
+    assert result.code == 4 and time.monotonic() - began < 1.5, result
+
+
+def test_a_pid_file_that_names_somebody_else_is_no_successor(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
+    """The file of an earlier life, or one that an app has written: it may name PID 1, or another of the group."""
+    file = write(
+        "g.toml",
+        process("log", "sidecar", helper, "app", "log")
+        + process("m", "sidecar", "sh", "-c", "sleep 0.2; exit 3", more=f"pid_file = '{tmp_path}/x'\nrestart = 'never'")
+        + process("main", "primary", helper, "app", "main"),
+    )
+    for number in ("1", "2", "99999"):
+        (tmp_path / "x").write_text(number)
+        with pidone.start("-c", file) as run:
+            run.said("sidecar m (pid")
+            run.kill(signal.SIGTERM)
+            assert "takes its place" not in run.end().err
+
+
+# -- restart_with
+
+
+def tied(write: Write, helper: str, more: str = "") -> str:
+    return write(
+        "g.toml",
+        "[group]\ncontrol = false\n"
+        + process("db", "sidecar", helper, "app", "db", more="startup = { exec = ['true'], period = '50ms' }" + more)
+        + process("pool", "sidecar", helper, "app", "pool", more="restart_with = ['db']")
+        + process("main", "primary", helper, "app", "main"),
+    )
+
+
+def test_what_is_restarted_with_another_is_stopped_and_starts_after_it(
+    pidone: Pidone, helper: str, write: Write
+) -> None:
+    with pidone.start("-c", tied(write, helper)) as run:
+        run.line("main started")
+        run.line("pool started")
+        os.kill(run.child("db"), signal.SIGKILL)
+        run.said("is stopped, to be started again with db")
+        run.line("pool started", count=2)
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    lines = [line for line in result.lines if "main" not in line]
+    # the pool is told when db has ended; it starts when db has started again
+    assert lines[2:4] == ["pool got 15", "pool ends"] or lines[2:5] == ["db started", "pool got 15", "pool ends"], (
+        result
+    )
+    assert result.lines.count("main started") == 1 and lines.index("pool started", 3) > lines.index("db started", 1)
+
+
+def test_it_waits_for_its_partner_s_back_off(pidone: Pidone, helper: str, write: Write) -> None:
+    with pidone.start("-c", tied(write, helper, "\nbackoff = { initial = '600ms' }")) as run:
+        run.line("pool started")
+        for number in (2, 3):
+            os.kill(run.child("db"), signal.SIGKILL)
+            run.line("db started", count=number)
+            run.line("pool started", count=number)
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 0 and result.err.count("to be started again with db") == 2, result
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (("a", "['b']"), "restart_with: no process 'b'"),
+        (("a", "['main']"), "restart_with: a circle: 'main' starts after 'a'"),
+        (("a", "['a']"), "restart_with: a circle: 'a' starts after 'a'"),
+        (("a", "['step']"), "restart_with: 'step' is an init step"),
+        (("a", "[]"), "restart_with = []: wanted is a list of processes"),
+    ],
+)
+def test_a_partner_must_be_there_and_start_before(
+    pidone: Pidone, write: Write, entries: tuple[str, str], said: str
+) -> None:
+    name, partners = entries
+    file = write(
+        "g.toml",
+        process("step", "init", "true")
+        + process(name, "sidecar", "sleep", "9", more=f"restart_with = {partners}")
+        + process("main", "primary", "true"),
+    )
+    result = pidone.run("-c", file)
+    assert result.code == 2 and said in result.err and result.err.count("\n") == 1, result
+
+
+def test_a_partner_that_is_not_waited_for_is_an_error(pidone: Pidone, write: Write) -> None:
+    file = write(
+        "g.toml",
+        process("db", "sidecar", "sleep", "9")
+        + process("pool", "sidecar", "sleep", "9", more="after = []\nrestart_with = ['db']")
+        + process("main", "primary", "true"),
+    )
+    result = pidone.run("-c", file)
+    assert result.code == 2 and "it does not wait for 'db'; put 'db' into its after, too" in result.err, result
+
+
+def test_the_reload_of_a_partner_restarts_what_goes_with_it(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
+    file = tied(write, helper).strip()
+    text = Path(file).read_text().replace("control = false", f"control = '{tmp_path}/c'")
+    Path(file).write_text(text)
+    with pidone.start("-c", file) as run:
+        run.line("pool started")
+        run.line("main started")
+        Path(file).write_text(text.replace("'app', 'db'", "'app', 'db', 'delay=1'"))
+        command = [PYTHON, "-m", "pidone.ctl.main", "--socket", f"{tmp_path}/c", "reload"]
+        done = subprocess.run(command, cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True)
+        assert done.returncode == 0, done
+        run.line("pool started", count=2)
+        run.kill(signal.SIGTERM)
+        assert run.end().lines.count("main started") == 1

@@ -1,0 +1,329 @@
+"""Who, with what, and since when: user, groups and env_file at the start (E50), files of an earlier life (E60)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Write
+from tests.namespace.test_check import check
+from tests.namespace.test_control import Line
+from tests.namespace.test_signals import process
+from tests.pid1 import PYTHON, Pidone, until
+
+#: The machine's users and groups for one namespace only: `app` is 1111 in them.
+OWN_USERS = [
+    "unshare", "--mount", "sh", "-euc",
+    "mount --make-rprivate /; d=$(mktemp -d); cp /etc/passwd /etc/group $d; "
+    "echo 'app:x:1111:1111::/srv/app:/bin/sh' >>$d/passwd; echo 'app:x:1111:' >>$d/group; "
+    "mount --bind $d/passwd /etc/passwd; mount --bind $d/group /etc/group; exec \"$@\"", "sh",
+]  # fmt: skip
+
+WHO = "id -u; id -g; id -G"
+
+
+def test_a_user_that_an_init_step_changes_is_the_new_one(pidone: Pidone, write: Write) -> None:
+    """`usermod -o -u $PUID app`, as many images for a home server do; here by sed, for the file is a mount."""
+    file = write(
+        "g.toml",
+        process("puid", "init", "sh", "-c", "sed s/1111:1111/2222:3333/ /etc/passwd >/tmp/p; cat /tmp/p >/etc/passwd")
+        + process("main", "primary", "sh", "-c", WHO, more="user = 'app'"),
+    )
+    result = pidone.run("-c", file, wrap=OWN_USERS)
+    assert (result.code, result.lines) == (0, ["2222", "3333", "3333"]), result
+
+
+def test_a_user_that_an_init_step_makes_is_no_error_and_check_says_what_cannot_be_known_yet(
+    pidone: Pidone, write: Write
+) -> None:
+    step = process("make", "init", "sh", "-c", "echo new:x:4444:4444::/:/bin/sh >>/etc/passwd")
+    file = write("g.toml", step + process("main", "primary", "sh", "-c", WHO, more="user = 'new'"))
+    result = pidone.run("-c", file, wrap=OWN_USERS)
+    assert (result.code, result.lines[0]) == (0, "4444"), result
+    checked = check(file)
+    assert checked.returncode == 0 and "no user 'new' here" in checked.stdout, checked
+    assert "an init step may still make it: it is looked up at the start" in checked.stdout, checked
+
+
+def test_a_user_that_is_still_not_there_is_a_failed_start_with_126(pidone: Pidone, helper: str, write: Write) -> None:
+    file = write(
+        "g.toml",
+        process("step", "init", "true")
+        + process("log", "sidecar", helper, "app", "log")
+        + process("main", "primary", "true", more="user = 'nosuch'"),
+    )
+    result = pidone.run("-c", file)
+    assert result.code == 126 and "pidone: cannot start main: no user 'nosuch' here" in result.err, result
+    assert "log ends" in result.lines, result
+
+
+def test_without_a_step_before_it_an_unknown_user_is_refused_before_anything_starts(
+    pidone: Pidone, write: Write
+) -> None:
+    file = write("g.toml", process("main", "primary", "echo", "x", more="user = 'nosuch'"))
+    result = pidone.run("-c", file)
+    assert result.code == 2 and result.text == "" and "no user 'nosuch' here" in result.err, result
+
+
+def test_an_env_file_that_an_init_step_writes_is_read_and_not_last_life_s(
+    pidone: Pidone, write: Write, tmp_path: Path
+) -> None:
+    run_env = tmp_path / "run.env"
+    run_env.write_text("TOKEN=old\n")
+    file = write(
+        "g.toml",
+        process("secrets", "init", "sh", "-c", f"echo TOKEN=new >{run_env}")
+        + process("main", "primary", "sh", "-c", "echo $TOKEN", more=f"env_file = '{run_env}'"),
+    )
+    assert pidone.run("-c", file).lines == ["new"]
+    run_env.unlink()
+    assert pidone.run("-c", file).lines == ["new"]
+
+
+def test_a_restart_reads_them_again(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
+    run_env = tmp_path / "run.env"
+    run_env.write_text("TOKEN=first\n")
+    more = f"env_file = '{run_env}'\nuser = 'nobody'\nrestart = 'always'"
+    file = write(
+        "g.toml",
+        process("side", "sidecar", "sh", "-c", "echo $TOKEN; exec sleep 60", more=more)
+        + process("main", "primary", helper, "app", "main"),
+    )
+    with pidone.start("-c", file) as run:
+        run.line("first")
+        run_env.write_text("TOKEN=second\n")
+        os.kill(run.child("60"), signal.SIGKILL)
+        run.line("second")
+        run_env.unlink()
+        os.kill(run.child("60"), signal.SIGKILL)
+        run.said("pidone: cannot start side: cannot read env_file")
+        run_env.write_text("TOKEN=third\n")
+        run.line("third")
+        run.kill(signal.SIGTERM)
+        assert run.end().code == 0
+
+
+def test_its_probes_hooks_and_commands_beside_it_use_what_the_instance_has(
+    pidone: Pidone, write: Write, tmp_path: Path
+) -> None:
+    """Although the file and the user are others by now."""
+    run_env = tmp_path / "run.env"
+    run_env.write_text("TOKEN=mine\n")
+    out = tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    line = Line(pidone, write, tmp_path / "c.sock")
+    say = f'echo \\"$(id -u) $TOKEN\\" >{out}/'
+    more = f"""env_file = '{run_env}'
+user = 'app'
+post_start = {{ exec = ["sh", "-c", "{say}hook"] }}
+readiness = {{ exec = ["sh", "-c", "{say}$(TOKEN)"], period = "50ms" }}
+"""
+    script = f"echo TOKEN=other >{run_env}; sed s/1111:1111/2222:2222/ /etc/passwd >/tmp/p; cat /tmp/p >/etc/passwd"
+    entries = process("main", "primary", "sleep", "60", more=more)
+    with line.start(entries, wrap=OWN_USERS) as run:
+        until(lambda: (out / "mine").exists(), "the probe has run")
+        # as an init step of another life would: in the namespace's own files
+        enter = ["nsenter", "-t", str(run.pid), "-m", "-p", "sh", "-c", script]
+        subprocess.run(enter, check=True)
+        (out / "mine").unlink()
+        until(lambda: (out / "mine").exists() and (out / "mine").read_text(), "the probe has run again")
+        assert (out / "mine").read_text() == (out / "hook").read_text() == "1111 mine\n"
+        assert line.good("exec", "-T", "main", "--", "sh", "-c", "echo $(id -u) $TOKEN") == "1111 mine\n"
+        run.kill(signal.SIGTERM)
+        run.end()
+
+
+#: A name service that hangs: libnss_hang.so.2 answers nobody, as an LDAP server that is gone.
+HANG = """
+#define _GNU_SOURCE
+#include <nss.h>
+#include <pwd.h>
+#include <unistd.h>
+enum nss_status _nss_hang_getpwnam_r(const char *n, struct passwd *p, char *b, size_t s, int *e)
+{
+    for (;;)
+        pause();
+}
+"""
+
+
+def test_a_resolver_that_hangs_is_killed_and_pid_1_stays_awake(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "hang.c").write_text(HANG)
+    library = tmp_path / "libnss_hang.so.2"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(tmp_path / "hang.c")], check=True)
+    hang = f"cp {library} $d; sed 's/^passwd:.*/passwd: files hang/' /etc/nsswitch.conf >$d/nsswitch.conf; "
+    wrap = [*OWN_USERS[:4], OWN_USERS[4].replace("exec ", hang + "exec "), "sh"]
+    switch = "mount --bind $(ls -d /tmp/tmp.*/nsswitch.conf | tail -1) /etc/nsswitch.conf"
+    file = write(
+        "g.toml",
+        "[group]\ntime_scale = 0.2\n"
+        + process("step", "init", "sh", "-c", f"cp {library} /usr/lib/$(uname -m)-linux-gnu/; {switch}")
+        + process("log", "sidecar", helper, "app", "log")
+        + process("main", "primary", "true", more="user = 'somebody-else'"),
+    )
+    wrap = ["unshare", "--mount", "sh", "-euc", PRIVATE_LIBRARIES + wrap[4], "sh"]
+    with pidone.start("-c", file, wrap=wrap) as run:
+        run.line("log started")
+        run.kill(signal.SIGUSR1)  # the primary's, which is not there yet
+        result = run.end()
+    assert result.code == 126 and "its user could not be looked up in 1 s: the resolver hangs" in result.err, result
+    assert "log ends" in result.lines and "Traceback" not in result.err, result
+
+
+#: /tmp and the directory of the C library's modules, as this namespace's own.
+PRIVATE_LIBRARIES = (
+    "mount --make-rprivate /; l=/usr/lib/$(uname -m)-linux-gnu; u=$(mktemp -d /dev/shm/XXXXXX); mkdir $u/u $u/w; "
+    "mount -t overlay overlay -o lowerdir=$l,upperdir=$u/u,workdir=$u/w $l 2>/dev/null || exit 77; "
+)
+
+
+@pytest.mark.parametrize("log", ["'prefix'", "'json'", "{ mode = 'prefix', stderr = 'separate' }"])
+@pytest.mark.parametrize("how", ["user = 'nobody'", ""])
+def test_a_process_can_open_its_standard_output_whatever_its_user(
+    pidone: Pidone, write: Write, log: str, how: str
+) -> None:  # E49
+    """As nginx does with `error_log /dev/stderr`; and where the program drops its rights itself."""
+    script = "echo a >/dev/stdout; echo b >/dev/stderr; echo c >/proc/self/fd/1; echo d >>/dev/stdout"
+    words = ["sh", "-c", script]
+    if not how:
+        words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *words]
+    file = write("g.toml", process("main", "primary", *words, more=f"log = {log}\n{how}"))
+    result = pidone.run("-c", file)
+    said = result.text + result.plain
+    assert result.code == 0 and all(any(f"{word}" in line for line in said.splitlines()) for word in "abcd"), result
+    assert "denied" not in said, result
+
+
+# -- files of an earlier life
+
+
+def stale(tmp_path: Path, more: str = "") -> str:
+    return f"startup = {{ file = '{tmp_path}/ready', period = '20ms', failure_threshold = 20{more} }}"
+
+
+def test_a_ready_file_of_an_earlier_life_is_not_believed(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    """`docker restart` finds what was there."""  # E60
+    (tmp_path / "ready").touch()
+    side = process("side", "sidecar", "sleep", "60", more=stale(tmp_path) + "\nrestart = 'never'")
+    result = pidone.run("-c", write("g.toml", side + process("main", "primary", "echo", "started")))
+    assert result.code != 0 and result.text == "", result
+    assert "it was there before this process, and has not changed since" in result.err, result
+
+
+@pytest.mark.parametrize("how", ["touch", "mv", "rm"])
+def test_one_that_has_come_or_changed_since_is(pidone: Pidone, write: Write, tmp_path: Path, how: str) -> None:
+    ready = tmp_path / "ready"
+    ready.touch()
+    ways = {"touch": "touch ready", "mv": "touch new; mv new ready", "rm": "rm ready; >ready"}
+    side = process(
+        "side", "sidecar", "sh", "-c", f"sleep 0.1; cd {tmp_path}; {ways[how]}; sleep 60", more=stale(tmp_path)
+    )
+    result = pidone.run("-c", write("g.toml", side + process("main", "primary", "echo", "started")))
+    assert (result.code, result.text) == (0, "started\n"), result
+
+
+def test_the_old_meaning_is_there_for_who_says_so(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    (tmp_path / "ready").touch()
+    side = process("side", "sidecar", "sleep", "60", more=stale(tmp_path, ", stale = true"))
+    result = pidone.run("-c", write("g.toml", side + process("main", "primary", "echo", "started")))
+    assert (result.code, result.text) == (0, "started\n"), result
+
+
+def test_after_a_restart_it_has_to_come_again(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
+    """An instance that says nothing is not ready by the word of the one before."""
+    script = f"test -e {tmp_path}/second && exec sleep 60; touch {tmp_path}/ready {tmp_path}/second; exec sleep 60"
+    more = f"readiness = {{ file = '{tmp_path}/ready', period = '20ms' }}"
+    side = process("side", "sidecar", "sh", "-c", script, more=more)
+    with pidone.start("-v", "-c", write("g.toml", side + process("main", "primary", helper, "app", "main"))) as run:
+        run.said("side is running(started, ready)")
+        os.kill(run.child("60"), signal.SIGKILL)
+        run.said("readiness of side: no: ", count=2)
+        run.said("it was there before this process")
+        run.kill(signal.SIGTERM)
+        run.end()
+
+
+# -- what check notes
+
+
+def test_quotes_in_an_env_file_and_a_home_of_root_s_are_worth_a_note(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "x.env").write_text('A=plain\n# B="comment"\nC="quoted"\nD=\'quoted\'\nE="half\n')
+    file = write("g.toml", process("main", "primary", "true", more=f"env_file = '{tmp_path}/x.env'\nuser = 'nobody'"))
+    notes = [line for line in check(file).stdout.splitlines() if line.startswith("note: ")]
+    assert [f"x.env:{number}: the quotes are part of the value" in " ".join(notes) for number in (3, 4)] == [True] * 2
+    assert len(notes) == 3 and "home = true sets HOME, USER and LOGNAME" in " ".join(notes), notes
+    for more in ("home = true", "env = { HOME = '/srv' }"):
+        file = write("h.toml", process("main", "primary", "true", more=f"user = 'nobody'\n{more}"))
+        assert "note: " not in check(file).stdout
+
+
+def test_home_is_that_of_the_passwd_line_where_it_is_asked_for(pidone: Pidone, write: Write) -> None:
+    script = "echo $HOME $USER $LOGNAME"
+    more = "user = 'app'\nhome = true\n"
+    for extra, said in (("", "/srv/app app app"), ("env = { HOME = '/mine' }", "/mine app app")):
+        file = write("g.toml", process("main", "primary", "sh", "-c", script, more=more + extra))
+        assert pidone.run("-c", file, wrap=OWN_USERS).text == said + "\n"
+    file = write("g.toml", process("main", "primary", "sh", "-c", script, more="user = 54321\nhome = true"))
+    assert pidone.run("-c", file, env={**os.environ, "HOME": "/root"}).code == 0
+
+
+def test_a_hard_limit_of_cpu_time_is_worth_a_note(write: Write) -> None:
+    file = write("g.toml", process("main", "primary", "true", more="rlimits = { cpu = 1, nofile = 64 }"))
+    noted = check(file).stdout
+    assert 'cpu = "1:2" leaves time to end by SIGXCPU' in noted and noted.count("note: ") == 1, noted
+    assert "note: " not in check(write("h.toml", Path(file).read_text().replace("cpu = 1,", 'cpu = "1:2",'))).stdout
+
+
+# -- replicas
+
+
+def test_a_replica_s_number_stands_in_its_ports_and_where_its_probes_ask(
+    pidone: Pidone, write: Write, tmp_path: Path
+) -> None:
+    first = free_ports()
+    server = f"import http.server, os; n = {first} + int(os.environ['PIDONE_REPLICA']); "
+    server += "http.server.HTTPServer(('127.0.0.1', n), http.server.BaseHTTPRequestHandler).serve_forever()"
+    base, last = divmod(first, 10)
+    assert last == 0
+    more = f"""replicas = 3
+ports = {{ web = "{base}$(PIDONE_REPLICA)" }}
+startup = {{ tcp = "127.0.0.1:{base}$(PIDONE_REPLICA)", period = "50ms", failure_threshold = 200 }}
+liveness = {{ tcp = "web", period = "1s" }}
+"""
+    entry = process("web", "sidecar", PYTHON, "-c", server.replace("'", '"'), more=more)
+    file = write("g.toml", entry + process("main", "primary", "echo", "all are up"))
+    result = pidone.run("-c", file)
+    assert (result.code, result.text) == (0, "all are up\n"), result
+    facts = json.loads(check("--json", file).stdout)
+    assert [step["gate"].split("(")[1].split(")")[0] for step in facts["start"][:3]] == [
+        f"tcp 127.0.0.1:{first + number}" for number in range(3)
+    ]
+
+
+def free_ports() -> int:
+    """A multiple of ten from which on ten ports are free."""
+    import socket
+
+    for base in range(20000 + os.getpid() % 1000 * 10, 60000, 10):
+        try:
+            for number in range(3):
+                with socket.socket() as one:
+                    one.bind(("127.0.0.1", base + number))
+            return base
+        except OSError:
+            continue
+    raise AssertionError("no ports are free")
+
+
+def test_without_replicas_there_is_no_such_number(pidone: Pidone, write: Write) -> None:
+    more = "ports = { web = '808$(PIDONE_REPLICA)' }\nliveness = { http = 'http://:8$(PIDONE_REPLICA)/' }"
+    result = pidone.run("-c", write("g.toml", process("main", "primary", "true", more=more)))
+    assert result.code == 2 and result.err.count("but it has no replicas") == 2, result

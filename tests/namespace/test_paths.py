@@ -1,0 +1,240 @@
+"""Root walks no path that somebody else leads astray (E48): each by a hostile user, and what goes on working."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from pidone.desk import paths
+from tests.conftest import Write
+from tests.namespace.test_control import Line
+from tests.namespace.test_signals import process
+from tests.pid1 import Pidone
+
+HOSTILE = 4242
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """A directory of another user's."""
+    directory = tmp_path / "theirs"
+    directory.mkdir()
+    os.chown(directory, HOSTILE, HOSTILE)
+    return directory
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A directory of root's with a file, which the other user would like to have or to see changed."""
+    directory = tmp_path / "secret"
+    directory.mkdir(mode=0o700)
+    (directory / "file").write_text("secret")
+    (directory / "file").chmod(0o600)
+    return directory
+
+
+def unchanged(secret: Path) -> bool:
+    """But for times."""
+    file, directory = (secret / "file").stat(), secret.stat()
+    same = (file.st_uid, file.st_mode & 0o777, directory.st_uid, directory.st_mode & 0o777) == (0, 0o600, 0, 0o700)
+    return same and sorted(os.listdir(secret)) == ["file"] and (secret / "file").read_text() == "secret"
+
+
+def link(at: Path, to: Path) -> None:
+    at.symlink_to(to)
+    os.chown(at, HOSTILE, HOSTILE, follow_symlinks=False)
+
+
+MAIN = process("main", "primary", "true")
+
+
+@pytest.mark.parametrize("where", ["itself", "a parent"])
+def test_a_volume_follows_no_link_of_an_app_s(
+    pidone: Pidone, write: Write, theirs: Path, secret: Path, where: str
+) -> None:
+    if where == "itself":
+        link(theirs / "data", secret)
+        path, component = theirs / "data", theirs / "data"
+    else:
+        link(theirs / "way", secret)
+        path, component = theirs / "way" / "data", theirs / "way"
+    file = write("g.toml", f'[[volume]]\nname = "a"\npath = "{path}"\nmode = "0777"\nowner = "nobody"\n' + MAIN)
+    result = pidone.run("-c", file)
+    assert result.code == 2 and f"{component} is a link of uid {HOSTILE}'s, which is not followed" in result.err, result
+    assert unchanged(secret)
+
+
+def test_a_reload_applies_nothing_through_a_link_either(
+    pidone: Pidone, write: Write, helper: str, theirs: Path, secret: Path, tmp_path: Path
+) -> None:
+    """The app has put it in the volume's place, while it ran."""
+    line = Line(pidone, write, tmp_path / "c.sock")
+    volume = f'[[volume]]\nname = "a"\npath = "{theirs}/data"\nmode = "0777"\nowner = "nobody"\n'
+    with line.start(volume, process("main", "primary", helper, "app", "main")) as run:
+        run.line("main started")
+        (theirs / "data").rmdir()
+        link(theirs / "data", secret)
+        assert line.ctl("reload").returncode == 1
+        assert unchanged(secret)
+
+
+def test_a_volume_that_is_there_is_changed_in_place(pidone: Pidone, write: Write, theirs: Path) -> None:
+    (theirs / "data").mkdir()
+    file = write("g.toml", f'[[volume]]\nname = "a"\npath = "{theirs}/data/x/y"\nowner = "{HOSTILE}"\n' + MAIN)
+    assert pidone.run("-c", file).code == 0
+    made = (theirs / "data" / "x" / "y").stat()
+    assert (made.st_uid, stat.S_IMODE(made.st_mode)) == (HOSTILE, 0o777)
+    assert stat.S_IMODE((theirs / "data" / "x").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("where", ["itself", "a parent", "a hard link"])
+def test_a_log_file_follows_no_link_when_it_is_opened(
+    pidone: Pidone, write: Write, theirs: Path, secret: Path, where: str
+) -> None:
+    path = theirs / "app.log"
+    if where == "itself":
+        link(path, secret / "file")
+    elif where == "a parent":
+        link(theirs / "logs", secret)
+        path = theirs / "logs" / "app.log"
+    else:
+        os.link(secret / "file", path)
+    file = write("g.toml", process("main", "primary", "echo", "evil", more=f"log = {{ file = '{path}' }}"))
+    result = pidone.run("-c", file)
+    assert "cannot be written" in result.err and ("not followed" in result.err or "hard link" in result.err), result
+    assert unchanged(secret)
+
+
+def test_nor_when_it_is_rotated(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
+    """The app moves the log's directory away, and puts a link in its place."""
+    (theirs / "logs").mkdir()
+    os.chown(theirs / "logs", HOSTILE, HOSTILE)
+    script = f"seq 2000; mv {theirs}/logs {theirs}/away; ln -s {secret} {theirs}/logs; "
+    script += f"chown -h {HOSTILE} {theirs}/logs; sleep 0.6; seq 2000"
+    log = f"{{ file = '{theirs}/logs/app.log', max_size = '4KiB', keep = 2 }}"
+    result = pidone.run("-c", write("g.toml", process("main", "primary", "sh", "-c", script, more=f"log = {log}")))
+    assert result.code == 0 and "not followed" in result.err, result
+    assert unchanged(secret)
+
+
+def test_a_termination_message_is_not_emptied_or_read_through_a_link(
+    pidone: Pidone, write: Write, theirs: Path, secret: Path
+) -> None:
+    """The process runs as root, and its message's directory is another one's."""
+    link(theirs / "way", secret)
+    more = f"termination_message = '{theirs}/way/file'"
+    result = pidone.run("-c", write("g.toml", process("main", "primary", "true", more=more)))
+    assert result.code == 126 and "left the message" not in result.err, result
+    assert unchanged(secret)
+
+
+def test_a_pid_file_is_not_read_through_a_link(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
+    link(theirs / "way", secret)
+    more = f"daemonizes = true\npid_file = '{theirs}/way/file'"
+    file = write("g.toml", "[group]\ntime_scale = 0.05\n" + process("main", "primary", "true", more=more))
+    result = pidone.run("-c", file)
+    assert result.code == 1 and f"{theirs}/way is a link of uid {HOSTILE}'s" in result.err, result
+
+
+def test_a_probe_asks_for_no_file_behind_a_link(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
+    link(theirs / "way", secret)
+    more = f"startup = {{ file = '{theirs}/way/file', period = '20ms', failure_threshold = 1, stale = true }}"
+    result = pidone.run("-c", write("g.toml", process("main", "primary", "sleep", "9", more=more)))
+    assert f"startup failed once: {theirs}/way/file: {theirs}/way is a link of uid" in result.err, result
+
+
+@pytest.mark.parametrize("where", ["itself", "a parent"])
+def test_a_report_is_not_written_through_a_link(
+    pidone: Pidone, write: Write, theirs: Path, secret: Path, where: str
+) -> None:
+    """In its own place a link is replaced, whoever has put it there."""
+    path = theirs / "report.json"
+    if where == "itself":
+        link(path, secret / "file")
+    else:
+        link(theirs / "way", secret)
+        path = theirs / "way" / "report.json"
+    result = pidone.run("-o", str(path), "--", "sh", "-c", "exit 3")
+    assert result.code == 3 and "cannot write the report" in result.err and "not followed" in result.err, result
+    assert unchanged(secret)
+
+
+def test_the_control_socket_is_made_behind_no_link(
+    pidone: Pidone, write: Write, helper: str, theirs: Path, secret: Path
+) -> None:
+    link(theirs / "way", secret)
+    file = write("g.toml", f"[group]\ncontrol = '{theirs}/way/c.sock'\n" + MAIN)
+    result = pidone.run("-c", file)
+    assert result.code == 0 and f"no control line: {theirs}/way/c.sock: {theirs}/way is a link" in result.err, result
+    assert unchanged(secret)
+
+
+def test_an_env_file_is_not_read_through_a_link(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
+    link(theirs / "env", secret / "file")
+    file = write("g.toml", process("main", "primary", "true", more=f"env_file = '{theirs}/env'"))
+    result = pidone.run("-c", file)
+    assert result.code == 2 and "is a link of uid" in result.err, result
+
+
+# -- what goes on working
+
+
+def test_root_s_own_links_and_a_config_map_s_are_followed(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    """/var/run is a link, and what is in a ConfigMap is two; that is a read-only mount which everybody may write to."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "log").symlink_to(tmp_path / "real")
+    config = tmp_path / "config"
+    (config / "..2026").mkdir(parents=True)
+    (config / "..2026" / "env").write_text("A=from the map\n")
+    (config / "..data").symlink_to("..2026")
+    (config / "env").symlink_to("..data/env")
+    config.chmod(0o777)
+    mounted = ["unshare", "--mount", "sh", "-c", f'mount --bind -o ro {config} {config}; exec "$@"', "sh"]
+    more = f"env_file = '{config}/env'\nlog = {{ file = '{tmp_path}/log/app.log' }}"
+    script = "test -e /var/run && echo $A"
+    result = pidone.run("-c", write("g.toml", process("main", "primary", "sh", "-c", script, more=more)), wrap=mounted)
+    if result.code == 2 and "others may write" in result.err:  # a bind mount keeps the flags of what it is of
+        raise AssertionError(result)
+    assert result.code == 0, result
+    assert (tmp_path / "real" / "app.log").read_text() == "from the map\n"
+
+
+def test_the_report_goes_to_standard_output_by_its_usual_names(pidone: Pidone) -> None:
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+        result = pidone.run("-o", name, "--", "true")
+        assert json.loads(result.text)["exit_code"] == 0, result
+
+
+def test_a_component_that_becomes_a_link_meanwhile_is_not_followed(tmp_path: Path, secret: Path) -> None:
+    """Between the look at it and its opening."""
+    (tmp_path / "way").mkdir()
+    parent = os.open(tmp_path, os.O_PATH)
+    (tmp_path / "way").rmdir()
+    (tmp_path / "way").symlink_to(secret)
+    with pytest.raises(NotADirectoryError):
+        paths._step(os.dup(parent), b"way")
+    os.close(parent)
+
+
+def test_a_circle_of_links_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="Too many levels"):
+        paths.walk(os.fsencode(tmp_path / "a" / "x"))
+
+
+def test_who_is_not_root_follows_what_its_user_may_follow(anyone: Pidone, write: Write, public: Path) -> None:
+    """It can do no more than that user anyway."""
+    there = public / f"free-{os.getpid()}"
+    there.mkdir()
+    there.chmod(0o777)
+    (there / "ready").touch()
+    link(there / "way", there)
+    more = f"startup = {{ file = '{there}/way/ready', stale = true, period = '20ms' }}"
+    file = write("g.toml", process("side", "sidecar", "sleep", "9", more=more) + MAIN)
+    user = ("setpriv", "--reuid=4321", "--regid=4321", "--clear-groups")
+    assert anyone.run("-c", file, wrap=user).code == 0
