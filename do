@@ -5,6 +5,7 @@
 #   ./do test [...]    every tier of tests; words after it are pytest's
 #   ./do pythons       on every Python 3.9 to 3.14 that is here, but that of ./do test, without what is marked `once`:
 #                      the pure and namespace tiers on each, and the Pod's statements on the oldest
+#   ./do storms        a hundred thousand of each kind of event that anybody can make happen: memory, and no death hidden
 #   ./do explore [S]   the group's machine on every order of events, for S seconds
 #   ./do lint          ruff and mypy
 #   ./do bench [...]   benchmarks/run, with its peers installed
@@ -120,6 +121,12 @@ python) # OLDEST VERSION  one of the above
     said=$(with_own_tmp "${pytest[@]}" "${tiers[@]}" </dev/null 2>&1) && ended=0 || ended=$?
     printf '== Python %s\n%s\n' "$3" "$said"
     exit "$ended"
+    ;;
+storms)
+    test_packages
+    environment test
+    export PIDONE_STORM=100000
+    with_own_tmp .venv/bin/python -m pytest -q -s tests/namespace/test_trouble.py -k storm --timeout 1800
     ;;
 explore)
     shift

@@ -32,11 +32,11 @@ Values = dict[str, float]
 class Bench:
     """meter: the compiled helper. scale: of the number of rounds and the sizes; 1 is a full run."""
 
-    def __init__(self, directory: Path, scale: float) -> None:
+    def __init__(self, directory: Path, scale: float, beside: Path | None = None) -> None:
         self.directory = directory
         self.scale = scale
         self.meter = str(directory / "meter")
-        self.peers = Peers(directory)
+        self.peers = Peers(directory, beside)
 
     def rounds(self, number: int) -> int:
         return max(3, round(number * self.scale))
@@ -253,7 +253,7 @@ def memory(bench: Bench, count: int) -> Values:
                     settle(run.pid)
                     values[name] = uss(run.pid)
     for name in bench.peers.group:
-        if count == 1 and name == "pidone":
+        if count == 1 and name in ("pidone", "before"):
             continue  # one command is the row of inits above
         with contextlib.suppress(TimeoutError), bench.group(name, count, "hold") as run:
             run.wait("now", count)
@@ -279,24 +279,39 @@ def storm(bench: Bench, orphans: int = 20000) -> Values:
     """Orphans reaped per second while they are made; a tenth as many for supervisors, some of which poll for them."""
     orphans = max(2000, int(orphans * bench.scale))
     rows: dict[str, list[float]] = {}
-    for number in range(bench.rounds(5)):
+    for number in range(bench.rounds(5 if "before" not in bench.peers.single else 20)):
         for name, words in turns(bench.peers.single, number):
             if name != "no init":
                 with bench.running([*words, bench.meter, "storm", str(orphans)]) as run:
                     rows.setdefault(name, []).append(orphans / run.wait("storm")[0] * 1e9)
     for _ in range(3):
         for name in bench.peers.group:
-            if name not in ("pidone", "circus", "honcho"):  # of the last two, circus reaps seldom and honcho never
+            if name not in (
+                "pidone",
+                "before",
+                "circus",
+                "honcho",
+            ):  # of the last two, circus reaps seldom and honcho never
                 with contextlib.suppress(TimeoutError), bench.group(name, 1, "storm", str(orphans // 10)) as run:
                     rows.setdefault(name, []).append(orphans / 10 / run.wait("storm")[0] * 1e9)
     return medians(rows)
 
 
-def drain(bench: Bench, zombies: int = 30000) -> Values:
-    """ms in which PID 1, stopped until then, reaps 30,000 zombies."""
-    zombies = max(3000, int(zombies * bench.scale))
+#: Zombies that PID 1 reaps: few, as many as an application server leaves, and as many as there can be.
+ZOMBIES = (1000, 6000)
+
+
+def most_zombies() -> int:
+    """As many as the machine's numbers of processes allow, with room for those that run (proc(5), pid_max)."""
+    allowed = int(Path("/proc/sys/kernel/pid_max").read_text())
+    running = sum(name.isdigit() for name in os.listdir("/proc"))
+    return min(30000, allowed - running - 2000)
+
+
+def drain(bench: Bench, zombies: int) -> Values:
+    """ms in which PID 1, stopped until then, reaps so many zombies."""
     rows: dict[str, list[float]] = {name: [] for name in bench.peers.single if name != "no init"}
-    for number in range(3):
+    for number in range(bench.rounds(20 if zombies <= max(ZOMBIES) else 5)):
         for name in [name for name, _ in turns(bench.peers.single, number) if name in rows]:
             with bench.running([*bench.peers.single[name], bench.meter, "zombies", str(zombies)]) as run:
                 run.wait("now")
@@ -340,7 +355,7 @@ def idle(bench: Bench, seconds: float = 60.0, count: int = 100) -> Values:
                 run.wait("now", count)
                 runs[name] = run
         for name, words in bench.peers.single.items():
-            if name not in ("no init", "pidone"):
+            if name not in ("no init", "pidone", "before"):
                 runs[name] = stack.enter_context(bench.running([*words, bench.meter, "hold"]))
                 runs[name].wait("now")
         pids = {name: supervisors(run, bench.meter) for name, run in runs.items()}

@@ -112,15 +112,23 @@ PROGRAMS = {"s6": "s6-svscan", "runit": "runsvdir", "circus": "circusd"}
 
 
 class Peers:
-    """Those that are installed. missing: names of those that are not."""
+    """Those that are installed. missing: names of those that are not.
 
-    def __init__(self, directory: Path) -> None:
+    beside: the launcher of another pidone, which takes its turns as "before".
+    """
+
+    def __init__(self, directory: Path, beside: Path | None = None) -> None:
         others = {**SINGLE, **GROUP}.keys() - {"no init", "pidone"}
         self.missing = sorted(name for name in others if not find(PROGRAMS.get(name, name)))
         launcher_path = write_pidone(directory)
         self.single = {name: self._found(words) for name, words in SINGLE.items() if name not in self.missing}
         self.single["pidone"] = [launcher_path, "--"]
+        if beside is not None:
+            self.single["before"] = [str(beside), "--"]
         self.group = {name: self._absolute(make) for name, make in GROUP.items() if name not in self.missing}
+        if beside is not None:
+            group = self.group["pidone"]
+            self.group["before"] = lambda directory, count, app: [str(beside), *group(directory, count, app)[1:]]
         self.floor = [sys.executable, "-I", "-S", "-c"]
 
     @staticmethod

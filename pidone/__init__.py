@@ -1,3 +1,3 @@
 """pidone: a Pod in one container. PID 1 for a declared process group."""
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"

@@ -22,7 +22,7 @@ pidone: PID 1 of a container, for one program or a declared group.
   -g, --group            signals go to the primary's process group, not to
                          it alone: for a shell that does not pass them on
   -r, --rewrite FROM:TO  receive FROM, send TO; 0 drops it: TERM:QUIT, HUP:0
-  -t, --grace TIME       of a stop, before SIGKILL: 500ms, 8s (the default), 5m
+  -t, --grace TIME       of a stop, before SIGKILL: 500ms, 6s (the default), 5m
   -e, --remap CODE       exit 0 where the primary's code is CODE: 143 of a JVM
   -o, --report FILE      how it ended and why, as JSON: pidonectl report FILE
   -v, --verbose          say each event on stderr

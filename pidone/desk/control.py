@@ -101,6 +101,9 @@ class Control:
             self.sessions.add(pid)
         return True
 
+    def has(self, pid: int) -> bool:
+        return pid in self.sessions or pid in self.followers or pid in self.guests
+
     def commands(self) -> "tuple[list[tuple[int, ...]], bool]":
         """(what the sessions command: (verb, member, number, pid, uid, generation); may there be more?)."""
         try:

@@ -51,10 +51,9 @@ class GroupLoop(Steered):
     """kills: of the memory, as far as we know; counted: when that was. claimed: those whose victims are known.
 
     risen: the earliest moment at which the latest of them can have been. at_step: how many, when an init step began.
-    buried: a member's pid that is reaped already while its end is decided on.
     """
 
-    __slots__ = ("kills", "counted", "claimed", "risen", "at_step", "buried")
+    __slots__ = ("kills", "counted", "claimed", "risen", "at_step")
     group: "Group"
     AWAITS = True
 
@@ -64,7 +63,6 @@ class GroupLoop(Steered):
         Steered.__init__(self, group, inherited, terminal, wanted)
         self.kills = self.claimed = self.at_step = count_kills(self.plan.oom)
         self.counted = self.risen = self.began
-        self.buried = 0
 
     def run(self, early: "list[int]") -> "NoReturn":
         logged = self.logged()
@@ -85,6 +83,9 @@ class GroupLoop(Steered):
 
     def spare(self, what: int) -> bool:
         return self.record.spare(what)
+
+    def miss(self, what: int, count: int) -> None:
+        self.record.missed[what] += count
 
     # -- events
 
@@ -110,15 +111,22 @@ class GroupLoop(Steered):
                 self.commanded(*command)
             self.unread = self.control.look(self) or more or self.unread
 
-    def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
-        """Something beside a process has ended, or an orphan has."""
-        if number == SIGKILL and self.recount() > self.claimed:
+    def is_known(self, pid: int) -> bool:
+        return pid in self.asides or (self.control is not None and self.control.has(pid))
+
+    def orphan_was_killed(self) -> None:
+        if self.plan.oom is not None and self.recount() > self.claimed:
             self.claimed += 1  # it was not a declared one that it counted
+
+    def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
+        """Something beside a process has ended, or an orphan has."""
+        if number == SIGKILL:
+            self.orphan_was_killed()
         task = self.asides.pop(pid, None)
         if task is None:
             if self.parted(pid, code, number):
                 return
-            Loop.undeclared(self, pid, code, number, core)
+            Loop.undeclared(self, pid, code, number, core, noted)
             return
         member, what, fd = task
         if self.tasks.get((member, what)) == pid:
@@ -183,7 +191,8 @@ class GroupLoop(Steered):
         if number != SIGKILL or SIGKILL in self.group.members[member].sent or not self.is_old_kill():
             Steered.declared(self, member, pid, code, number, core)
             return
-        size, self.buried = reap.bury(pid, True), pid
+        self.buried = pid
+        size = reap.bury(pid, True)
         self.feed(self.ending(member, pid, code, number, core, is_large(size * 1024, self.plan.memory)))
         self.buried = 0
         if pid in self.members:
@@ -193,13 +202,11 @@ class GroupLoop(Steered):
     def is_old_kill(self) -> bool:
         return self.recount() > self.claimed and monotonic() - self.risen > RECENT
 
-    def kill(self, member: int, number: int, whole: bool) -> None:
-        if self.pids.get(member) != self.buried:
-            Steered.kill(self, member, number, whole)
-
-    def ending(self, member: int, pid: int, code: int, number: int, core: bool, large: bool = True) -> "Event":
-        """large: is it large enough to have been chosen by the memory killer?"""
+    def ending(self, member: int, pid: int, code: int, number: int, core: bool, large: "bool | None" = None) -> "Event":
+        """large: is it large enough to have been chosen by the memory killer? None where its size is not known."""
         mine = self.group.members[member]
+        if large is None:
+            large = number != SIGKILL or not self.is_old_kill()
         if mine.care.daemonizes and not mine.followed and code == number == 0:
             self.note("launched", member, pid)
             return EXITED, member, 0, 0, False

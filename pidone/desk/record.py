@@ -63,8 +63,8 @@ RINGS, HEAD = ((1280, 160), (512, 160), (64, 640)), 24
 SIZE = HEAD + sum(slots * size for slots, size in RINGS)
 LONG = 2
 
-#: Of what may come in thousands, so many a second are noted.
-MOST = 100
+#: Of what may come in thousands (signals, orphans, sent signals, stops) so many a second are noted.
+MOST = (100, 20, 100, 50)
 
 
 def ring_of(kind: str, fields: "tuple[Any, ...]") -> int:
@@ -91,7 +91,7 @@ class Record:
         self.number = 0
         self.counts = [0] * len(RINGS)
         self.second = began
-        self.left = MOST
+        self.left = list(MOST)
         self.missed = [0, 0, 0, 0]
 
     def note(self, kind: str, *fields: "Any", vital: bool = False) -> None:
@@ -118,12 +118,12 @@ class Record:
         """Is one more of what may come in thousands to be noted? If not, it is counted."""
         now = monotonic()
         if now - self.second >= 1.0:
-            self.second, self.left = now, MOST
+            self.second, self.left = now, list(MOST)
             self.flush()
-        if self.left <= 0:
+        if self.left[what] <= 0:
             self.missed[what] += 1
             return False
-        self.left -= 1
+        self.left[what] -= 1
         return True
 
     def flush(self) -> None:

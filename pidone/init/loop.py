@@ -34,6 +34,9 @@ PATIENCE = 2.0
 #: one by one until the first are full, and then once in PAUSE seconds; the rest is counted (E47).
 MOST_NOTED, MOST_KEPT, PAUSE = 200, 400, 0.05
 
+#: So many orphans are noted at first; each costs a look at /proc.
+MOST_ORPHANS = 16
+
 #: What can come in thousands, as `missed` counts it.
 SIGNALS, ORPHANS, SENT, STOPS = range(4)
 
@@ -48,16 +51,21 @@ class Loop:
     notes: the record (desk/record.py says of what). number: of its next event. missed: events of each kind that were
     not noted. spared: when the latest was that could have been. looked: when no child was waiting to be reaped.
     orphans: reaped so far. report: the file that is to have it, beside stderr. unread: a descriptor has more than was
-    read at once. troubles: times of the latest exceptions in PID 1 itself.
+    read at once. troubles: times of the latest exceptions in PID 1 itself. buried: a member's pid that is reaped
+    already while its end is decided on; it is not signalled (E18).
     """
 
     __slots__ = (
         "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "notes",
         "looked", "orphans", "report", "unread", "number", "missed", "spared", "troubles",
+        "buried",
     )  # fmt: skip
 
     #: Does anything wait for an exec to have worked? For that of a single command nothing does.
     AWAITS = False
+
+    #: May a process be reaped among many orphans, before its process group can have been signalled?
+    IN_STORMS = True
 
     def __init__(
         self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
@@ -73,7 +81,7 @@ class Loop:
         self.queue: "list[Event]" = []
         self.began = self.looked = monotonic()
         self.notes: "list[tuple[Any, ...]]" = []
-        self.orphans, self.number, self.unread = 0, 0, False
+        self.orphans, self.number, self.unread, self.buried = 0, 0, False, 0
         self.missed, self.spared = [0, 0, 0, 0], self.began
         self.troubles: "list[float]" = []
 
@@ -121,36 +129,90 @@ class Loop:
             self.feed((SIGNAL, number))
 
     def reap(self) -> bool:
-        """Look at ended children. True if there may be more."""
-        members = self.members
-        for _ in range(BATCH):
-            try:
-                found = reap.look()
-            except ChildProcessError:
-                self.feed((ALONE, self.others()))
-                return False
-            if found is None:
-                self.looked = monotonic()
-                return False
-            pid, what, code, number = found
-            member = members.get(pid)
-            if what == reap.STOP:
-                if member is not None:
-                    if self.spare(STOPS):
-                        self.note("stopped", member, pid)
-                    self.feed((STOPPED, member))
-                continue
-            if self.answers:
-                self.read_answers()  # that of an exec comes before the ends it explains, or has led to
-            if member is None:
-                self.undeclared(pid, code, number, what == reap.CORE)
-                reap.bury(pid)
-            elif pid in self.members:
-                self.declared(member, pid, code, number, what == reap.CORE)
-            else:
-                reap.bury(pid)  # its exec has not worked, and that was its end
-            members = self.members
+        """Look at ended children. True if there may be more.
+
+        Each is looked at before it is reaped, but for a storm of orphans: those that are too many to be noted are
+        reaped in the order in which the kernel has them, and whoever else is among them.
+        """
+        counted, members = 0, self.members
+        try:
+            for _ in range(BATCH):
+                if counted:
+                    pid, status = posix.waitpid(-1, posix.WNOHANG)
+                    if pid and pid not in members and not self.is_known(pid):
+                        counted += 1
+                        if status & 0x7F == SIGKILL:
+                            self.orphan_was_killed()
+                        continue
+                    if pid:
+                        self.ended_in_a_storm(pid, status)
+                        members = self.members
+                        continue
+                info = reap.look()
+                if info is None:
+                    self.looked = monotonic()
+                    return False
+                pid, noted = info.si_pid, True
+                what, code, number = reap.meaning(info)
+                if pid not in members and what != reap.STOP and not self.is_known(pid):
+                    noted = self.spare(ORPHANS)
+                    counted = int(self.IN_STORMS and not (noted or self.verbose))
+                self.one_ended(pid, noted, what, code, number)
+                members = self.members
+        except ChildProcessError:
+            self.feed((ALONE, self.others()))
+            return False
+        finally:
+            if counted > 1:
+                self.orphans += counted - 1
+                self.miss(ORPHANS, counted - 1)
         return True
+
+    def ended_in_a_storm(self, pid: int, status: int) -> None:
+        """A process of the group, or a helper, that has been reaped among many orphans: its number is free already."""
+        code, number, core = status >> 8, status & 0x7F, bool(status & 0x80)
+        if self.answers:
+            self.read_answers()
+        member = self.members.get(pid)
+        if member is None:
+            self.undeclared(pid, code, number, core, False)
+            return
+        event: "Event" = (EXITED, member, code, number, False)
+        try:
+            event = self.ending(member, pid, code, number, core)
+        except Exception as error:  # its end must not be lost, for nobody else has it any more
+            trouble.seen(self, error)
+        self.buried = pid
+        self.feed(event)
+        self.buried = 0
+        if pid in self.members:
+            self.forget(pid)
+
+    def one_ended(self, pid: int, noted: bool, what: int, code: int, number: int) -> None:
+        """noted: if it is an orphan, it goes into the record."""
+        member = self.members.get(pid)
+        if what == reap.STOP:
+            if member is not None:
+                if self.spare(STOPS):
+                    self.note("stopped", member, pid)
+                self.feed((STOPPED, member))
+            return
+        if self.answers:
+            self.read_answers()  # that of an exec comes before the ends it explains, or has led to
+        if member is None:
+            self.undeclared(pid, code, number, what == reap.CORE, noted)
+            reap.bury(pid)
+        elif pid in self.members:
+            self.declared(member, pid, code, number, what == reap.CORE)
+        else:
+            reap.bury(pid)  # its exec has not worked, and that was its end
+
+    def is_known(self, pid: int) -> bool:
+        """Is it a helper, or somebody whose end is waited for?"""
+        return False
+
+    def orphan_was_killed(self) -> None:
+        pass
 
     def declared(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
         """One of the group has ended. It is still a zombie: its process group can be signalled."""
@@ -165,10 +227,10 @@ class Loop:
         self.note("exited", member, pid, code, number, core, False)
         return EXITED, member, code, number, False
 
-    def undeclared(self, pid: int, code: int, number: int, core: bool) -> None:
+    def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
         """An orphan has ended."""
         self.orphans += 1
-        if self.spare(ORPHANS):
+        if noted:
             name, fields = reap.stat(pid)
             whose = self.members.get(int(fields[3]), -1) if fields else -1
             self.note("reaped", pid, name, whose, code, number, core, int((monotonic() - self.looked) * 1e6))
@@ -291,7 +353,7 @@ class Loop:
 
     def kill(self, member: int, number: int, whole: bool) -> None:
         pid = self.pids.get(member)
-        if pid is not None:
+        if pid is not None and pid != self.buried:
             if number == SIGKILL or self.spare(SENT):
                 self.note("sent", member, pid, number, whole)
             self.signal(pid, number, whole)
@@ -336,13 +398,16 @@ class Loop:
 
     def spare(self, what: int) -> bool:
         """Is one more of what may come in thousands to be noted? If not, it is counted."""
-        if len(self.notes) >= MOST_NOTED:
+        if len(self.notes) >= MOST_NOTED or (what == ORPHANS and self.orphans >= MOST_ORPHANS):
             now = monotonic()
             if now - self.spared < PAUSE:
                 self.missed[what] += 1
                 return False
             self.spared = now
         return True
+
+    def miss(self, what: int, count: int) -> None:
+        self.missed[what] += count
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""

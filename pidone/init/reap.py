@@ -8,25 +8,26 @@ EXIT, STOP, CORE = range(3)
 _LOOK = posix.WEXITED | posix.WSTOPPED | posix.WNOHANG | posix.WNOWAIT
 
 
-def look() -> "tuple[int, int, int, int] | None":
-    """The next child that has ended or been stopped, left as it is: (pid, EXIT, CORE or STOP, code, signal).
+def look() -> "posix.waitid_result | None":
+    """The next child that has ended or been stopped, left as it is; None where there is none now.
 
-    CORE is an end with a core dump. None where there is none now. Raises ChildProcessError where there is no child at
-    all. An ended child stays a zombie until `bury`, so that its number, and its process group's, cannot have become a
-    stranger's (E18).
+    Raises ChildProcessError where there is no child at all. An ended child stays a zombie until `bury`, so that its
+    number, and its process group's, cannot have become a stranger's (E18).
     """
-    info = posix.waitid(posix.P_ALL, 0, _LOOK)
-    if info is None:
-        return None
+    return posix.waitid(posix.P_ALL, 0, _LOOK)
+
+
+def meaning(info: "posix.waitid_result") -> "tuple[int, int, int]":
+    """(EXIT, CORE or STOP, code, signal). CORE is an end with a core dump. A stop is taken."""
     if info.si_code == posix.CLD_EXITED:
-        return info.si_pid, EXIT, info.si_status, 0
+        return EXIT, info.si_status, 0
     if info.si_code in (posix.CLD_KILLED, posix.CLD_DUMPED):
-        return info.si_pid, CORE if info.si_code == posix.CLD_DUMPED else EXIT, 0, info.si_status
+        return CORE if info.si_code == posix.CLD_DUMPED else EXIT, 0, info.si_status
     try:
         posix.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)  # a stop is not an exit (E19)
     except ChildProcessError:
         pass  # it has been continued, and has ended, in between
-    return info.si_pid, STOP, 0, info.si_status
+    return STOP, 0, info.si_status
 
 
 def bury(pid: int, measured: bool = False) -> int:

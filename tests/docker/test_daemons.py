@@ -107,7 +107,7 @@ mode  = "0700"
 name  = "cluster"
 role  = "init"
 user  = "postgres"
-shell = "exec /usr/lib/postgresql/15/bin/initdb -D /srv/data/it -A trust"
+shell = "cd /srv/data && /usr/lib/postgresql/15/bin/initdb -D new -A trust && mv new it"
 """
 
 ENTRY = """

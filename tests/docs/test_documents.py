@@ -101,7 +101,7 @@ def test_a_file_that_a_document_shows_is_right_and_runs(block: Block, pidone: Pi
 PYTHON_IMAGE = f"""\
 FROM {BASE}
 COPY *.whl /wheels/
-ENV PIP_FIND_LINKS=/wheels PIP_NO_INDEX=1 PIP_BREAK_SYSTEM_PACKAGES=1
+ENV PIP_FIND_LINKS=/wheels PIP_NO_INDEX=1
 WORKDIR /app
 """
 
@@ -205,9 +205,9 @@ def marked() -> dict[int, set[str]]:
 
 
 def test_every_edge_case_is_listed_with_its_tests() -> None:
-    """Forty-four rows, each with every test that carries its number."""
+    """A row each, with every test that carries its number. Three numbers are not held yet: they are the report's."""
     rows = re.findall(r"^\| E(\d+) \| .+ \| (.+) \|$", (ROOT / "docs" / "edge-cases.md").read_text(), re.M)
-    assert [int(number) for number, _ in rows] == list(range(1, 45))
+    assert [int(number) for number, _ in rows] == [*range(1, 57), 60, 61, 62]
     there = marked()
     for number, names in rows:
         assert set(re.findall(r"`(\w+)`", names)) == there[int(number)], f"E{number}"

@@ -27,7 +27,7 @@ OWN_USERS = [
 WHO = "id -u; id -g; id -G"
 
 
-def test_a_user_that_an_init_step_changes_is_the_new_one(pidone: Pidone, write: Write) -> None:
+def test_a_user_that_an_init_step_changes_is_the_new_one(pidone: Pidone, write: Write) -> None:  # E50
     """`usermod -o -u $PUID app`, as many images for a home server do; here by sed, for the file is a mount."""
     file = write(
         "g.toml",
@@ -72,7 +72,7 @@ def test_without_a_step_before_it_an_unknown_user_is_refused_before_anything_sta
 
 def test_an_env_file_that_an_init_step_writes_is_read_and_not_last_life_s(
     pidone: Pidone, write: Write, tmp_path: Path
-) -> None:
+) -> None:  # E50
     run_env = tmp_path / "run.env"
     run_env.write_text("TOKEN=old\n")
     file = write(
@@ -85,7 +85,7 @@ def test_an_env_file_that_an_init_step_writes_is_read_and_not_last_life_s(
     assert pidone.run("-c", file).lines == ["new"]
 
 
-def test_a_restart_reads_them_again(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
+def test_a_restart_reads_them_again(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:  # E50
     run_env = tmp_path / "run.env"
     run_env.write_text("TOKEN=first\n")
     more = f"env_file = '{run_env}'\nuser = 'nobody'\nrestart = 'always'"
@@ -210,7 +210,7 @@ def stale(tmp_path: Path, more: str = "") -> str:
 
 
 def test_a_ready_file_of_an_earlier_life_is_not_believed(pidone: Pidone, write: Write, tmp_path: Path) -> None:
-    """`docker restart` finds what was there."""  # E60
+    """`docker restart` finds what was there (E60)."""
     (tmp_path / "ready").touch()
     side = process("side", "sidecar", "sleep", "60", more=stale(tmp_path) + "\nrestart = 'never'")
     result = pidone.run("-c", write("g.toml", side + process("main", "primary", "echo", "started")))

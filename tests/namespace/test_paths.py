@@ -55,7 +55,7 @@ MAIN = process("main", "primary", "true")
 @pytest.mark.parametrize("where", ["itself", "a parent"])
 def test_a_volume_follows_no_link_of_an_app_s(
     pidone: Pidone, write: Write, theirs: Path, secret: Path, where: str
-) -> None:
+) -> None:  # E48
     if where == "itself":
         link(theirs / "data", secret)
         path, component = theirs / "data", theirs / "data"
@@ -94,7 +94,7 @@ def test_a_volume_that_is_there_is_changed_in_place(pidone: Pidone, write: Write
 @pytest.mark.parametrize("where", ["itself", "a parent", "a hard link"])
 def test_a_log_file_follows_no_link_when_it_is_opened(
     pidone: Pidone, write: Write, theirs: Path, secret: Path, where: str
-) -> None:
+) -> None:  # E48
     path = theirs / "app.log"
     if where == "itself":
         link(path, secret / "file")
@@ -183,7 +183,7 @@ def test_an_env_file_is_not_read_through_a_link(pidone: Pidone, write: Write, th
 # -- what goes on working
 
 
-def test_root_s_own_links_and_a_config_map_s_are_followed(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+def test_root_s_own_links_and_a_config_map_s_are_followed(pidone: Pidone, write: Write, tmp_path: Path) -> None:  # E48
     """/var/run is a link, and what is in a ConfigMap is two; that is a read-only mount which everybody may write to."""
     (tmp_path / "real").mkdir()
     (tmp_path / "log").symlink_to(tmp_path / "real")

@@ -81,7 +81,7 @@ def test_to_look_and_to_steer_are_two_rights_and_exec_is_steering(shared: Shared
         assert shared.as_user(STEERER, {"do": "exec", "name": "main", "argv": ["true"]})["error"].startswith(
             "exec wants"
         )
-        assert shared.good("health").startswith("unhealthy: log is terminated")  # root, and it is as it was
+        assert shared.ctl("health").stdout.startswith("unhealthy: log is terminated")  # root, and it is as it was
 
 
 def test_who_may_nothing_cannot_even_connect_and_hears_which_right_is_missing(
