@@ -2,7 +2,7 @@
 # Each chore, one way. On a fresh Debian each installs what it needs: packages by apt-get (as root), Python's into .venv.
 #
 #   ./do hello         the helloworld group, as a real PID 1, in a sandbox
-#   ./do test [...]    every tier of tests; words after it are pytest's
+#   ./do test [...]    every tier of tests; with words of pytest's after it, just those
 #   ./do pythons       on every Python 3.9 to 3.14 that is here, but that of ./do test, without what is marked `once`:
 #                      the pure and namespace tiers on each, and the Pod's statements on the oldest
 #   ./do storms        a hundred thousand of each kind of event that anybody can make happen: memory, and no death hidden
@@ -57,9 +57,12 @@ environment() {
 test_packages() {
     packages unshare:util-linux setpriv:util-linux mount:mount pgrep:procps cc:gcc strace:strace \
         tini:tini dumb-init:dumb-init catatonit:catatonit podman:podman crun:crun \
-        dockerd:docker.io docker:docker.io debootstrap:debootstrap chromium:chromium chromedriver:chromium-driver \
+        dockerd:docker.io debootstrap:debootstrap git:git chromium:chromium chromedriver:chromium-driver \
         s6-svscan:s6 runsvdir:runit supervisord:supervisor
+    packages docker:docker-cli # of Debian 13; on Debian 12 docker.io has brought it
     [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
+    # What a developer has set for himself must not hide what a fresh machine shows.
+    unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
 }
 
 # with_own_tmp CMD...  CMD with a /tmp that no other run shares; it is gone afterwards
@@ -97,8 +100,8 @@ test)
     test_packages
     environment test
     # These tests wait more than they work: three at a time keep two processors busy.
-    [ $# -gt 0 ] || set -- -n 3 --dist loadgroup
-    with_own_tmp .venv/bin/python -m pytest --every-tier "$@"
+    [ $# -gt 0 ] || set -- --every-tier -n 3 --dist loadgroup
+    with_own_tmp .venv/bin/python -m pytest "$@"
     ;;
 pythons)
     test_packages
@@ -106,7 +109,10 @@ pythons)
     ours=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     here=$(pythons_here | sort -V)
     oldest=$(printf '%s\n' "$here" | sed -n '1s/ .*//p')
-    others=$(printf '%s\n' "$here" | grep -v "^$ours ") || exit 0
+    others=$(printf '%s\n' "$here" | grep -v "^$ours ") || {
+        echo "do: no other Python than $ours is here" >&2
+        exit 0
+    }
     printf '%s\n' "$others" | while read -r version python; do
         [ -x ".venv-$version/bin/python" ] || "$python" -m venv ".venv-$version"
         ".venv-$version/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]' </dev/null
@@ -149,7 +155,8 @@ bench)
     ;;
 compare)
     shift
-    packages cc:gcc dockerd:docker.io docker:docker.io debootstrap:debootstrap
+    packages cc:gcc dockerd:docker.io debootstrap:debootstrap
+    packages docker:docker-cli
     [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
     environment compare
     exec .venv/bin/python demos/compare "$@"

@@ -65,5 +65,5 @@ def serve(name: str, answer: Callable[[str], str]) -> None:
     log("started")
     while True:
         client, _ = server.accept()
-        with client, client.makefile("rw") as stream:
-            stream.write(answer(stream.readline().strip()) + "\n")
+        with client, client.makefile() as stream:
+            client.sendall((answer(stream.readline().strip()) + "\n").encode())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def tell(text: str) -> None:
-    if sys.stderr is None:  # closed when we started; print would take stdout instead
+    """Without Python's buffer: what cannot be written would be tried once more at its end, and change the exit code."""
+    if sys.stderr is None:  # closed when we started; another file may have its descriptor
         return
     try:
-        print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
-    except (OSError, ValueError):
+        os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
         pass

@@ -27,7 +27,7 @@ from tests.pid1 import PATIENCE, ROOT, Result, until
 BASE = "debian:bookworm-slim"
 RELEASE = "bookworm"
 DOCKERFILE = ROOT / "Dockerfile.example"
-NEEDS = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap"}
+NEEDS = {"dockerd": "docker.io", "docker": "docker-cli", "debootstrap": "debootstrap"}
 
 
 def packages() -> list[str]:

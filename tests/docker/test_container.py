@@ -167,7 +167,7 @@ def test_a_stop_that_takes_too_long_ends_before_docker_s_own_patience(run: Run, 
     container.engine.docker("stop", "-t", "20", container.id)
     result = container.end()
     assert result.code == 137 and time.monotonic() - began < 15, result
-    assert re.search(r"the grace of 8 s is over: SIGKILL to main \(pid \d+\)", result.err), result
+    assert re.search(r"the grace of 6 s is over: SIGKILL to main \(pid \d+\)", result.err), result
 
 
 def test_a_bad_file_is_an_error_in_docker_logs_and_exit_2(run: Run, write: Write) -> None:

