@@ -43,15 +43,17 @@ def run(command: "Process", inherited: "Inherited") -> "tuple[int, str]":
         become(command, inherited, writing, refusing)
     posix.close(writing)
     posix.close(refusing)
-    tail, status = b"", None
+    tail, status, over = b"", None, False
     while status is None:
-        tail = read(output, tail)
+        tail, over = read(output, tail)
         ended, found = posix.waitpid(pid, posix.WNOHANG)
         if ended:
             status = found
         else:
             _signal.sigwaitinfo((_signal.SIGCHLD, _signal.SIGIO))
-    tail = read(output, tail)
+    tail, over = read(output, tail)
+    if not over:
+        go_on_reading(output)
     refused = posix.read(refusal, 4096)
     if refused:
         return UNKNOWN, refused.decode("utf-8", "replace")
@@ -78,19 +80,31 @@ def become(command: "Process", inherited: "Inherited", output: int, refusing: in
         posix._exit(UNKNOWN)
 
 
-def read(fd: int, tail: bytes) -> bytes:
-    """The last bytes so far."""
+def read(fd: int, tail: bytes) -> "tuple[bytes, bool]":
+    """(the last bytes so far, has nobody the other end any more?)"""
     try:
         for _ in range(AT_ONCE):
             part = posix.read(fd, 65536)
             if not part:
-                break
+                return tail, True
             tail = (tail + part)[-TAIL:]
-        else:
-            _signal.raise_signal(_signal.SIGIO)  # there is more
+        _signal.raise_signal(_signal.SIGIO)  # there is more
     except BlockingIOError:
         pass
-    return tail
+    return tail, False
+
+
+def go_on_reading(fd: int) -> None:
+    """What it has left running may still write, and must not be killed by SIGPIPE for it."""
+    if posix.fork():
+        return
+    try:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        posix.set_blocking(fd, True)
+        while posix.read(fd, 65536):
+            pass
+    finally:
+        posix._exit(0)
 
 
 def last_line(data: bytes) -> str:

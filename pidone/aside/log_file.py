@@ -119,8 +119,11 @@ class LogFile:
 
     def write(self, data: bytes) -> None:
         self.look()
-        self.open()
         while data:
+            why = self.open()
+            if why:
+                self.lose(len(data), why)
+                return
             room = self.size - self.used
             if len(data) <= room:
                 self.store(data)
@@ -164,16 +167,13 @@ class LogFile:
         self.lost += number
 
     def rotate(self) -> None:
-        if self.fd >= 0 and not self.is_there():
-            self.close()  # somebody has done it for us
+        place = self.directory
+        if self.fd < 0 or place is None or not self.is_there():
+            self.close()  # somebody has moved it: what is there now is opened, and may have room
             return
-        place, self.used = self.directory, 0
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        os.close(self.fd)
+        self.fd = -1
         try:
-            if place is None:
-                raise OSError(0, "it cannot be opened")
             for number in range(self.kept - 1, 0, -1):
                 if self.has(place[0], self.older(place[1], number)):
                     self.rename(place[0], self.older(place[1], number), self.older(place[1], number + 1))

@@ -98,11 +98,11 @@ def follow_logs(session: Session, tails: Any, places: dict[int, int], counts: di
     """A character that has not come whole waits for the rest of it."""
     decoders = {place: codecs.getincrementaldecoder("utf-8")("backslashreplace") for place in places}
     while not session.gone():
-        if any(
-            event[2:5] == ("turned", -1, "reloaded")
-            for event in replay.events(session.loop.record.memory, session.since)
-        ):
-            raise Renumbered
+        for event in replay.events(session.loop.record.memory, session.since):
+            if event[2:5] == ("turned", -1, "reloaded"):
+                raise Renumbered
+            if event[2:] == ("turned", -1, "not following", os.getpid()):
+                raise Refused("sixteen clients follow already; end one of them first")
         for place, index in places.items():
             count, data = tail(tails, place)
             if count != counts[place]:
@@ -137,10 +137,23 @@ def reached(session: Session, index: int, until: str, timeout: float) -> bool:
         kind, rest = event[2], event[3:]
         if kind == "turned" and rest == (index, until):
             return True
-        if kind in ("exited", "failed") and rest[0] == index and (until == "exited" or member.role == INIT):
+        over = kind in ("exited", "failed") and rest[0] == index and (until == "exited" or member.role == INIT)
+        if over and (kind == "failed" or not may_be_followed(session, index, event[0])):
             return True
         if kind == "turned" and rest == (-1, "stop") and until != "exited":
             raise Refused("the group stops")
+    return False
+
+
+def may_be_followed(session: Session, index: int, since: int) -> bool:
+    """After the end of one with a pid_file: has another process taken its place?"""
+    if session.group.members[index].care.pid_file is None:
+        return False
+    for event in session.following(since, 2 * session.loop.plan.window):
+        if event[2:4] == ("followed", index):
+            return True
+        if event[2:5] == ("ended", index, "follow"):
+            return False
     return False
 
 

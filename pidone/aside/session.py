@@ -164,6 +164,8 @@ class Session:
                     since = event[0]
                     if event[2:5] == ("turned", -1, "reloaded"):
                         raise Renumbered
+                    if event[2:] == ("turned", -1, "not following", os.getpid()):
+                        raise Refused("sixteen clients follow already; end one of them first")
             if self.gone():
                 raise Gone
             time.sleep(LOOK)

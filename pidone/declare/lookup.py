@@ -98,8 +98,10 @@ def env_file(path: bytes) -> dict[bytes, bytes]:
 def read(path: bytes) -> bytes:
     """Raises Unknown."""
     try:
-        fd = paths.open_file(path, posix.O_RDONLY)
+        fd = paths.open_file(path, posix.O_RDONLY | posix.O_NONBLOCK)
         try:
+            if posix.fstat(fd).st_mode & 0o170000 not in (0o100000, 0o020000):  # a pipe may never end
+                raise OSError(0, "it is no plain file")
             parts, size = [], 0
             while size <= MOST and (part := posix.read(fd, 1 << 16)):
                 parts.append(part)

@@ -6,6 +6,7 @@ Done at each start, also of a compiled file, because all of it may have changed 
 from __future__ import annotations
 
 import os
+import stat
 
 from pidone.declare import care, library, lookup, memory
 from pidone.declare.read import Wrong
@@ -177,6 +178,20 @@ def command(entry: Entry) -> list[bytes]:
     return [word.encode() for word in entry.get("command") or entry["shell"]]
 
 
+def self_made(fd: int, volume: dict[str, Any], resolver: Resolver) -> None:
+    """An app may have renamed something of root's to a volume in its own directory: not changed. Raises OSError.
+
+    What pidone has made there is as the file says by now, so for that there is nothing to change.
+    """
+    status, above = os.fstat(fd), os.stat("..", dir_fd=fd)
+    if not paths.is_strict() or paths.is_ours(above) or status.st_uid == above.st_uid:
+        return
+    owner = resolver.owner(volume) if "owner" in volume else None
+    mode = volume.get("mode", stat.S_IMODE(status.st_mode))
+    if stat.S_IMODE(status.st_mode) != mode or (owner is not None and owner[:2] != (status.st_uid, status.st_gid)):
+        raise OSError(0, f"it belongs to uid {status.st_uid}, and its directory to uid {above.st_uid}: not changed")
+
+
 def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
     """Directories that all processes share, like a Pod's emptyDir. What is there already is kept. Raises Wrong.
 
@@ -189,6 +204,8 @@ def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
         try:
             fd, new = paths.open_directory(path.encode(), 0o755)
             try:
+                if not new:
+                    self_made(fd, volume, resolver)
                 if new or "mode" in volume:
                     os.fchmod(fd, volume.get("mode", 0o777))  # an emptyDir's, whatever our umask
                 if "owner" in volume:

@@ -64,17 +64,18 @@ def is_own(place: bytes, uid: int) -> bool:
 class Control:
     """sessions: pids of those that answer. followers: of those that go on telling what comes; as many again.
 
-    guests: {pid: member} of commands that run beside a process; as many again.
+    guests: {pid: member} of commands that run beside a process; as many again. place: (descriptor of the socket's
+    directory, its name there).
     """
 
-    __slots__ = ("socket", "path", "sessions", "followers", "guests", "reading", "writing")
+    __slots__ = ("socket", "path", "place", "sessions", "followers", "guests", "reading", "writing")
 
     def __init__(self, path: bytes, shared: bool) -> None:
         """shared: others than root and pidone's own user may connect; the session asks who may what.
 
         Raises OSError; FileExistsError where another pidone answers at this path.
         """
-        self.socket = listen(path, shared)
+        self.socket, self.place = listen(path, shared)
         self.path = path
         self.sessions: "set[int]" = set()
         self.followers: "set[int]" = set()
@@ -117,9 +118,9 @@ class Control:
         return found, len(found) == COMMANDS
 
     def close(self) -> None:
-        """At the end: nobody is to find a socket that does not answer."""
+        """At the end: nobody is to find a socket that does not answer. Whoever has moved its directory has moved it."""
         try:
-            posix.unlink(self.path)
+            posix.unlink(self.place[1], dir_fd=self.place[0])
         except OSError:
             pass
 
@@ -146,12 +147,13 @@ def serve(loop: "GroupLoop", fd: int) -> None:
         posix._exit(0)
 
 
-def listen(path: bytes, shared: bool) -> "_socket.socket":
+def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes]]":
+    """(the socket, its directory's descriptor and its name there). Raises OSError."""
     import fcntl
 
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
-    before = posix.umask(0o111 if shared else 0o177)
     directory, name, _ = paths.walk(path)
+    before = posix.umask(0o111 if shared else 0o177)
     # bind(2) takes no directory's descriptor, but the path of one; without a /proc the path has to do
     place = b"/proc/self/fd/%d/%s" % (directory, name)
     try:
@@ -167,13 +169,15 @@ def listen(path: bytes, shared: bool) -> "_socket.socket":
                 raise
             posix.unlink(name, dir_fd=directory)  # of one that was killed
             socket.bind(place)
+    except BaseException:
+        posix.close(directory)
+        raise
     finally:
         posix.umask(before)
-        posix.close(directory)
     socket.listen(QUEUE)
     fcntl.fcntl(socket.fileno(), fcntl.F_SETOWN, posix.getpid())
     fcntl.fcntl(socket.fileno(), fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
-    return socket
+    return socket, (directory, name)
 
 
 def make_directory(path: bytes, shared: bool) -> None:

@@ -51,9 +51,10 @@ class GroupLoop(Steered):
     """kills: of the memory, as far as we know; counted: when that was. claimed: those whose victims are known.
 
     risen: the earliest moment at which the latest of them can have been. at_step: how many, when an init step began.
+    dropped_at: when a helper was killed the last time.
     """
 
-    __slots__ = ("kills", "counted", "claimed", "risen", "at_step")
+    __slots__ = ("kills", "counted", "claimed", "risen", "at_step", "dropped_at")
     group: "Group"
     AWAITS = True
 
@@ -63,6 +64,7 @@ class GroupLoop(Steered):
         Steered.__init__(self, group, inherited, terminal, wanted)
         self.kills = self.claimed = self.at_step = count_kills(self.plan.oom)
         self.counted = self.risen = self.began
+        self.dropped_at = self.began - RECENT
 
     def run(self, early: "list[int]") -> "NoReturn":
         logged = self.logged()
@@ -84,8 +86,8 @@ class GroupLoop(Steered):
     def spare(self, what: int) -> bool:
         return self.record.spare(what)
 
-    def miss(self, what: int, count: int) -> None:
-        self.record.missed[what] += count
+    def miss(self, what: int) -> None:
+        self.record.missed[what] += 1
 
     # -- events
 
@@ -112,14 +114,18 @@ class GroupLoop(Steered):
             self.unread = self.control.look(self) or more or self.unread
 
     def is_known(self, pid: int) -> bool:
-        return pid in self.asides or (self.control is not None and self.control.has(pid))
+        return pid in self.asides or pid in self.dropped or (self.control is not None and self.control.has(pid))
 
     def orphan_was_killed(self) -> None:
-        if self.plan.oom is not None and self.recount() > self.claimed:
+        ours = monotonic() - self.dropped_at < RECENT  # what a probe had started, perhaps
+        if self.plan.oom is not None and not ours and self.recount() > self.claimed:
             self.claimed += 1  # it was not a declared one that it counted
 
     def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
         """Something beside a process has ended, or an orphan has."""
+        if pid in self.dropped:
+            self.dropped.discard(pid)  # we have killed it, and it is nobody's orphan
+            return
         if number == SIGKILL:
             self.orphan_was_killed()
         task = self.asides.pop(pid, None)
@@ -165,7 +171,8 @@ class GroupLoop(Steered):
             posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
         except ChildProcessError:
             return NO, "process %d of its pid_file has ended, or is no child of pidone" % pid
-        if pid in self.members or pid in self.asides or pid == helper:
+        ours = pid in self.members or self.is_known(pid) or pid == helper
+        if ours:
             return NO, "process %d of its pid_file is another one of this group" % pid
         self.pids[member] = pid
         self.members[pid] = member
@@ -191,12 +198,8 @@ class GroupLoop(Steered):
         if number != SIGKILL or SIGKILL in self.group.members[member].sent or not self.is_old_kill():
             Steered.declared(self, member, pid, code, number, core)
             return
-        self.buried = pid
         size = reap.bury(pid, True)
-        self.feed(self.ending(member, pid, code, number, core, is_large(size * 1024, self.plan.memory)))
-        self.buried = 0
-        if pid in self.members:
-            self.forget(pid)
+        self.buried_already(member, pid, code, number, core, is_large(size * 1024, self.plan.memory))
         self.note("sized", member, pid, size)
 
     def is_old_kill(self) -> bool:
@@ -300,7 +303,8 @@ class GroupLoop(Steered):
             return what, (self.pids.get(member, 0), user[0] if user else posix.getuid(), list(self.asides))
         care = self.group.members[member].care
         if what == "follow":
-            age, known = monotonic() - self.born[member], [*self.members, *self.asides]
+            age, guests = monotonic() - self.born[member], self.control.guests if self.control is not None else ()
+            known = [*self.members, *self.asides, *self.dropped, *guests]
             if care.daemonizes and not self.group.members[member].followed:
                 return what, (care.pid_file, age, 4 * self.plan.window, None)
             return what, (care.pid_file, age, self.plan.window, known)
@@ -365,6 +369,8 @@ class GroupLoop(Steered):
         if fd >= 0:
             posix.close(fd)
         self.signal(pid, SIGKILL, True)
+        self.dropped.add(pid)
+        self.dropped_at = monotonic()
 
     CALLS = (*Loop.CALLS[:2], sweep, *Loop.CALLS[3:5], exit, aside, drop, turned, Steered.renumber)
 

@@ -79,7 +79,8 @@ class Output:
 
     def take_over(self, before: "Output", kept: "set[Stream]") -> None:
         """The tails of those that are kept; the others' pipes are closed once they are over."""
-        self.former = before.tails, {fd: place for place, fd in enumerate(before.reading())}
+        # where no pump has been given `before`, one that is older still writes to what was before that
+        self.former = before.former or (before.tails, {fd: place for place, fd in enumerate(before.reading())})
         gone = list(before.retired)
         for stream, (reading, writing) in before.pipes.items():
             if stream not in kept:

@@ -3,7 +3,8 @@
 Theory. An app can put a link where pidone is about to write, or in a directory above it, and pidone would follow it as
 root. So no path is handed to the kernel as a whole: each component is opened in the directory before it, and a link is
 followed only where the link and its directory belong to root or to pidone's own user and nobody else may write there
-(systemd's CHASE_SAFE has the same rule). So /var/run, a ConfigMap's ..data and links of root's own go on working; any
+(for links systemd's CHASE_SAFE has the same rule). What root keeps in a directory of an app's own can be renamed by the
+app; that is no link, and not met here. So /var/run, a ConfigMap's ..data and links of root's own go on working; any
 other link is refused, and the message names it. A pidone that is not root can do no more than its user: there every
 link is followed.
 """
@@ -104,17 +105,17 @@ def _check_link(fd: int, status: "posix.stat_result", place: bytes, hops: int) -
 def open_file(path: bytes, flags: int, mode: int = 0o600, walked: "tuple[int, bytes, bool] | None" = None) -> int:
     """open(2) without being led astray. walked: by `walk`, where the caller keeps that. Raises OSError, and Unsafe.
 
-    What is opened to be written must have no second name that another user could have given it (link(2)).
+    It must have no second name that another user could have given it (link(2)).
     """
     fd, name, magic = walked or walk(path)
     try:
         flags |= posix.O_CLOEXEC | (0 if magic else posix.O_NOFOLLOW)
         file = posix.open(name, flags, mode, dir_fd=fd)
-        if flags & (posix.O_WRONLY | posix.O_RDWR) and is_strict():
+        if is_strict():
             status = posix.fstat(file)
             if status.st_mode & _KIND == _PLAIN and status.st_nlink > 1 and not nobody_else_writes(fd):
                 posix.close(file)
-                raise Unsafe(EMLINK, "%s has a second name (a hard link), and is not written" % show(path))
+                raise Unsafe(EMLINK, "%s has a second name (a hard link), and is not opened" % show(path))
         return file
     finally:
         if walked is None:

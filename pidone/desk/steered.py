@@ -34,12 +34,13 @@ class Steered(Hearing):
     born: when those were forked whose daemon is to be found. generation: how often another plan has taken over. eras:
     (number of its first event, names, roles) of each of these plans. planning: the pipe from the child that reads the
     file again, and what has come so far. stamps: {member: {file: what it was like at the start of the instance}}. left:
-    {member: pid} of those that have ended, which is not told before their successor has been looked for.
+    {member: pid} of those that have ended, which is not told before their successor has been looked for. dropped: pids
+    of helpers that were killed, for nobody wants their answers any more.
     """
 
     __slots__ = (
         "asides", "former", "born", "record", "output", "control", "generation", "tally", "wanted", "planning", "eras",
-        "stamps", "left",
+        "stamps", "left", "dropped",
     )  # fmt: skip
     group: "Group"
 
@@ -58,6 +59,7 @@ class Steered(Hearing):
         self.former: "dict[int, int]" = {}
         self.born: "dict[int, float]" = {}
         self.left: "dict[int, int]" = {}
+        self.dropped: "set[int]" = set()
         self.stamps: "dict[int, dict[bytes, Any]]" = {}
         self.tally = Tally()
         self.planning: "tuple[int, list[bytes]] | None" = None
@@ -70,7 +72,9 @@ class Steered(Hearing):
         if generation != self.generation or member >= len(self.group.members) or self.control is None:
             return
         if verb == FOLLOW:
-            if number in self.control.sessions and len(self.control.followers) < SESSIONS:
+            if len(self.control.followers) >= SESSIONS:
+                self.note("turned", -1, "not following", number)  # it hears that, and ends
+            elif number in self.control.sessions:
                 self.control.sessions.discard(number)
                 self.control.followers.add(number)
                 self.unread = True  # one more may be waiting for its turn

@@ -134,13 +134,14 @@ class Loop:
         Each is looked at before it is reaped, but for a storm of orphans: those that are too many to be noted are
         reaped in the order in which the kernel has them, and whoever else is among them.
         """
-        counted, members = 0, self.members
-        try:
-            for _ in range(BATCH):
-                if counted:
+        storm, members = False, self.members
+        for _ in range(BATCH):
+            try:
+                if storm:
                     pid, status = posix.waitpid(-1, posix.WNOHANG)
                     if pid and pid not in members and not self.is_known(pid):
-                        counted += 1
+                        self.orphans += 1
+                        self.miss(ORPHANS)
                         if status & 0x7F == SIGKILL:
                             self.orphan_was_killed()
                         continue
@@ -149,44 +150,48 @@ class Loop:
                         members = self.members
                         continue
                 info = reap.look()
-                if info is None:
-                    self.looked = monotonic()
-                    return False
-                pid, noted = info.si_pid, True
-                what, code, number = reap.meaning(info)
-                if pid not in members and what != reap.STOP and not self.is_known(pid):
-                    noted = self.spare(ORPHANS)
-                    counted = int(self.IN_STORMS and not (noted or self.verbose))
-                self.one_ended(pid, noted, what, code, number)
-                members = self.members
-        except ChildProcessError:
-            self.feed((ALONE, self.others()))
-            return False
-        finally:
-            if counted > 1:
-                self.orphans += counted - 1
-                self.miss(ORPHANS, counted - 1)
+            except ChildProcessError:
+                self.feed((ALONE, self.others()))
+                return False
+            if info is None:
+                self.looked = monotonic()
+                return False
+            pid, noted = info.si_pid, True
+            what, code, number = reap.meaning(info)
+            if pid not in members and what != reap.STOP and not self.is_known(pid):
+                noted = self.spare(ORPHANS)
+                storm = self.IN_STORMS and not (noted or self.verbose)
+            self.one_ended(pid, noted, what, code, number)
+            members = self.members
         return True
 
     def ended_in_a_storm(self, pid: int, status: int) -> None:
         """A process of the group, or a helper, that has been reaped among many orphans: its number is free already."""
         code, number, core = status >> 8, status & 0x7F, bool(status & 0x80)
+        member = self.members.get(pid)
         if self.answers:
             self.read_answers()
-        member = self.members.get(pid)
         if member is None:
             self.undeclared(pid, code, number, core, False)
-            return
+        elif self.members.get(pid) == member:  # else its exec has not worked, and that was its end
+            self.buried_already(member, pid, code, number, core)
+
+    def buried_already(self, member: int, pid: int, code: int, number: int, core: bool, *more: "Any") -> None:
+        """The end of a member that has been reaped: nobody else has it any more, so it must not be lost."""
         event: "Event" = (EXITED, member, code, number, False)
         try:
-            event = self.ending(member, pid, code, number, core)
-        except Exception as error:  # its end must not be lost, for nobody else has it any more
+            event = self.ending(member, pid, code, number, core, *more)
+        except Exception as error:
             trouble.seen(self, error)
         self.buried = pid
-        self.feed(event)
-        self.buried = 0
-        if pid in self.members:
+        try:
+            self.feed(event)
+        finally:
+            self.buried = 0
+        if self.members.get(pid) == member:
             self.forget(pid)
+        elif self.pids.get(member) == pid:
+            del self.pids[member]  # the number is another's by now
 
     def one_ended(self, pid: int, noted: bool, what: int, code: int, number: int) -> None:
         """noted: if it is an orphan, it goes into the record."""
@@ -275,17 +280,22 @@ class Loop:
         return answer
 
     def answered(self, pid: int, answer: bytes) -> None:
+        """The pipe has ended. Without the mark the child has not come as far as its exec, or has said why."""
         member = self.members.get(pid)
         if member is None:
             return  # the instance has ended, and may have been followed by another (E45)
-        if answer:
+        marked = answer[:1] == spawns.EXEC_IS_NEXT
+        if marked:
+            answer = answer[1:]
+        if answer[:1] not in (b"", b"\0"):
             text = answer[1:].decode("utf-8", "replace")
             self.note("failed", member, answer[0], text)
             self.forget(pid)
             self.feed((FAILED, member, answer[0], text))
-        else:
+        elif marked:
             self.note("execed", member, pid)
             self.feed((EXECED, member))
+        # else it was killed before, which its end will tell
 
     def close_answer(self, fd: int) -> None:
         del self.answers[fd]
@@ -406,8 +416,8 @@ class Loop:
             self.spared = now
         return True
 
-    def miss(self, what: int, count: int) -> None:
-        self.missed[what] += count
+    def miss(self, what: int) -> None:
+        self.missed[what] += 1
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""

@@ -22,14 +22,17 @@ from pidone.init.signals import show
 
 MISSING = (errno.ENOENT, errno.ENOTDIR)
 
+#: What the child says when nothing but its exec is left to do: an end of the pipe without it is no exec, but a death.
+EXEC_IS_NEXT = b"\xff"
+
 
 def answer_pipe(awaited: bool) -> "tuple[int, int]":
     """A close-on-exec pipe; an awaited one sends PID 1 a SIGIO when there is something, or the end, to be read."""
+    if awaited:
+        import fcntl  # a shared object on some builds: a third of what pidone adds to the start of a single command
     reading, writing = posix.pipe2(posix.O_CLOEXEC)
     posix.set_blocking(reading, False)
     if awaited:
-        import fcntl  # a shared object on some builds: a third of what pidone adds to the start of a single command
-
         fcntl.fcntl(reading, fcntl.F_SETOWN, posix.getpid())
         fcntl.fcntl(reading, fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
     return reading, writing
@@ -67,6 +70,7 @@ def become(
             if process.who is not None or process.files:
                 look_up(process, answer)
             prepare(process, inherited, terminal)
+            posix.write(answer, EXEC_IS_NEXT)
             if extras is not None:
                 answer = extras.in_child(answer)
             code, text = execute(process, inherited)

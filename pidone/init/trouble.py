@@ -71,7 +71,7 @@ def repair(loop: "Loop", action: "tuple[Any, ...]", error: Exception) -> None:
         loop.queue.append((FAILED, action[1], CANNOT, "internal error: %s" % place(error)))
     elif kind == ASIDE:
         loop.queue.append((ENDED, action[1], action[2], UNKNOWN, "internal error: %s" % place(error)))
-    elif kind == KILL and action[1] in loop.pids:
+    elif kind == KILL and loop.pids.get(action[1]) not in (None, loop.buried):
         send(loop.pids[action[1]], action[2])
     elif kind == SWEEP:
         reap.sweep(action[1])
@@ -88,12 +88,14 @@ def emergency(loop: "Loop", text: str) -> "NoReturn":
         loop.note("turned", -1, "stop")
     except Exception:
         pass
-    gone: "set[int]" = set()
+    gone = {loop.buried}  # pids that are reaped, and may be others' by now
     end = monotonic() + loop.plan.grace
     for member in sorted(loop.pids, reverse=True):
-        send(loop.pids[member], SIGTERM)
-        send(loop.pids[member], SIGCONT)
-        await_end(gone, end, loop.pids[member])
+        pid = loop.pids[member]
+        if pid not in gone:
+            send(pid, SIGTERM)
+            send(pid, SIGCONT)
+            await_end(gone, end, pid)
     try:
         loop.sweep(SIGTERM)
     except Exception:
@@ -118,7 +120,7 @@ def send(pid: int, number: int) -> None:
 
 def await_end(gone: "set[int]", end: float, pid: int = 0) -> None:
     """Reap until this child has ended, or all have, or the time is over. gone: pids that have been reaped."""
-    while pid not in gone:
+    while not pid or pid not in gone:
         try:
             ended = posix.waitpid(-1, posix.WNOHANG)[0]
         except ChildProcessError:

@@ -56,7 +56,8 @@ class Life(Watch):
         member.begin(now)
         member.state, member.reason = STARTING, ""
         self.do(SPAWN, index)
-        if self.plan.processes[index].who is not None:
+        declared = self.plan.processes[index]
+        if declared.who is not None or declared.files:
             self.timers[index, "look up"] = now + LOOK_UP * self.plan.window
         if member.care.daemonizes:
             self.timers[index, "launch"] = now + LAUNCH * self.plan.window
@@ -84,6 +85,8 @@ class Life(Watch):
     def execed(self, now: float, index: int) -> None:
         member = self.members[index]
         self.timers.pop((index, "look up"), None)
+        if member.unknown:
+            return  # it is being killed
         if member.state == STARTING and not member.care.daemonizes:
             self.running(now, index)
 
@@ -128,7 +131,8 @@ class Life(Watch):
         if not member.alive or "follow" in member.busy:
             return
         if member.unknown:
-            text = "its user could not be looked up in %g s: the resolver hangs" % (LOOK_UP * self.plan.window)
+            seconds = LOOK_UP * self.plan.window
+            text = "its user, env_file or files could not be looked up in %g s: what is asked for them hangs" % seconds
             self.failed(now, index, CANNOT, text)
             return
         if member.care.daemonizes and not member.followed and code == number == 0:

@@ -104,6 +104,9 @@ class Reload(Steer):
         self.timers.pop((ALL_OF_IT, "start timeout"), None)
         if plan.bounds[0] is not None and self.phase == START:
             self.timers[ALL_OF_IT, "start timeout"] = now + plan.bounds[0]
+        for index, member in enumerate(self.members):
+            if member.again and not member.alive and (index, "restart") not in self.timers:
+                self.timers[index, "restart"] = now  # whom it waited for may be gone, or be no partner of it any more
         self.do(NOTE, ALL_OF_IT, "reloaded")
         self.advance(now)
 

@@ -37,7 +37,7 @@ class Steer(Stop):
         member = self.members[index]
         if verb == SIGNAL_ONE:
             if member.alive:
-                self.send(index, member, number, member.stop_signal)
+                self.pass_on(index, number)
         elif verb == STOP_ONE and member.role == SIDECAR and (member.alive or member.down):
             self.park(now, index)
         elif verb == START_ONE or (verb == RESTART_ONE and not member.alive):
@@ -46,6 +46,9 @@ class Steer(Stop):
             member.parked = False
             member.again_wanted = True
             self.end(now, index, COMMANDED, self.grace_of(member))
+
+    def pass_on(self, index: int, number: int) -> None:
+        raise NotImplementedError
 
     def stop_by_command(self, now: float) -> None:
         raise NotImplementedError

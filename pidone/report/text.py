@@ -109,6 +109,7 @@ def sentence(event: dict[str, Any]) -> str:
         of_all = {
             "stop": "the group stops", "reloaded": "the file read again has taken over",
             "not beside": "a command of exec is refused: as many as may run do",
+            "not following": "a client that wants to follow is refused: as many as may do",
         }  # fmt: skip
         return f"{name} is {event['to']}" if name else of_all.get(event["to"], f"the file is {event['to']}")
     if kind == "sent":

@@ -50,9 +50,10 @@ class Background:
 
 
 def command_line(pid: int) -> bytes:
-    """Empty for one that has ended, zombies included."""
+    """Empty for one that has ended, zombies included; one that is about to is none of them yet."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        return b"" if ended else Path(f"/proc/{pid}/cmdline").read_bytes() or b"?"
     except OSError:
         return b""
 

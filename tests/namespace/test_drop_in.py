@@ -663,7 +663,7 @@ open({str(log)!r} + ".new", "w").write(" ".join(map(str, sorted(set(got)))))
 os.rename({str(log)!r} + ".new", {str(log)!r})
 """)  # fmt: skip
         with Tty(*ENGINE, *program.program, "--", PYTHON, app) as tty:
-            tty.see("up")
+            tty.see("up\r\n")  # all of it, or its print fails
             tty.hang_up()
             until(log.exists, "the app has been told")
             found.append(log.read_text().split())

@@ -94,6 +94,20 @@ def test_the_group_s_one_log_file_has_one_writer(pidone: Pidone, write: Write, t
     assert max(len(part.read_bytes()) for part in tmp_path.glob("all.log*")) <= 4096
 
 
+def test_who_writes_little_is_not_lost_beside_who_writes_much(
+    pidone: Pidone, write: Write, tmp_path: Path
+) -> None:  # E54
+    """With a writer each, the one's file is rotated away under the other, and deleted."""
+    log = tmp_path / "all.log"
+    shared = f"log = {{ file = '{log}', max_size = '4KiB', keep = 2 }}"
+    little = f"echo before; until [ -e {tmp_path}/go ]; do sleep 0.01; done; for i in $(seq 30); do echo after $i; done"
+    much = f"until grep -q before {log}; do sleep 0.01; done; seq 5000; touch {tmp_path}/go; sleep 60"
+    entries = process("much", "sidecar", "sh", "-c", much) + process("little", "primary", "sh", "-c", little)
+    result = pidone.run("-c", write("g.toml", f"[group]\n{shared}\n{entries}"))
+    kept = [line for line in all_of_it(log) if line.startswith("after")]
+    assert result.code == 0 and kept == [f"after {number}" for number in range(1, 31)], result
+
+
 @pytest.mark.parametrize("how", ["the same name", "a symbolic link", "a hard link", "another way"])
 def test_two_names_of_one_file_are_one(pidone: Pidone, write: Write, tmp_path: Path, how: str) -> None:
     log = tmp_path / "all.log"

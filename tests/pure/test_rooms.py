@@ -137,7 +137,7 @@ def test_what_a_single_command_s_pid_1_loads_is_under_1450_lines_with_comments()
 def test_a_file_is_one_sitting_and_a_function_one_screen() -> None:
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text()
-        assert text.count("\n") <= 450, f"{path.name} has grown: {text.count(chr(10))} lines"
+        assert text.count("\n") <= 480, f"{path.name} has grown: {text.count(chr(10))} lines"
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 length = (node.end_lineno or 0) - node.lineno + 1
