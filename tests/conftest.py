@@ -89,11 +89,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares an engine, a module's fixtures or an environment runs in one process (pytest-xdist, loadgroup)."""
     for item in items:
         wanted = set(getattr(item, "fixturenames", ()))
-        if wanted & {"engine", "clone"} or "/docker/" in str(item.path):
+        if "clone" in wanted or "/docs/" in str(item.path):
+            name = "documents"
+        elif "engine" in wanted or "/docker/" in str(item.path):
             name = "engine"
         elif item.path.stem in ("test_detach", "test_isolation", "test_transparency"):
             name = "installed"

@@ -36,7 +36,7 @@ def check(session: Session, right: str) -> None:
     may_look = is_among(uid, groups, look)
     verb = "look at this group" if right == LOOK else "steer this group"
     name = name_of(uid)
-    cure = f'control = {{ {right} = ["{name}"] }} of [group] lets it'
+    cure = f'add "{name}" to {right} in control = {{ {right} = [...] }} of [group]'
     raise Refused(f"{name} (uid {uid}) may not {verb}{', and may look at it' if may_look else ''}: {cure}")
 
 

@@ -62,7 +62,7 @@ def stop(session: Session, request: dict[str, Any]) -> None:
     if role != SIDECAR:
         why = {
             PRIMARY: "its end is the group's: pidonectl stop without a name stops all",
-            INIT: "it runs to its end",
+            INIT: "it runs once, to its end; pidonectl stop without a name stops all",
         }
         raise Refused(f"{request['name']} is the {ROLES[role]}: {why[role]}")
     running = session.group.members[index].alive
@@ -102,25 +102,26 @@ def has_started(session: Session, index: int, timeout: float) -> bool:
     takes too long. Raises Refused where it has failed.
     """
     pid, role, why = 0, session.group.members[index].role, ""
+    name = session.loop.plan.processes[index].name
     for event in session.following(session.since, timeout):
         kind, rest = event[2], event[3:]
         if kind == "turned" and rest == (-1, "stop"):
             raise Refused("the group stops")
-        if kind == "said" and rest[0] in ("probe failed", "hook failed") and rest[1] == index:
-            why = f"its {rest[2]} failed: {rest[-1] or 'no reason given'}"
+        if kind == "said" and rest[:2] in (("probe failed", index), ("hook failed", index)) and rest[2] != "pre_stop":
+            why = f"{name}: its {rest[2]} failed: {rest[-1] or 'no reason given'}"
         if rest[:1] != (index,):
             continue
         if kind in ("forked", "followed"):
             pid, why = rest[1], ""
         elif kind == "failed":
-            raise Refused(f"it could not be started: {rest[2] if len(rest) > 2 else ''}")
+            raise Refused(f"{name} could not be started: {rest[2] if len(rest) > 2 else ''}")
         elif kind == "turned" and rest[1] == "started" and pid:
             return True
         elif kind == "exited" and rest[1] == pid:
             if role == INIT and rest[2] == rest[3] == 0:
                 return True
             how = f"was killed by {signal_name(rest[3])}" if rest[3] else f"ended with exit code {rest[2]}"
-            raise Refused(why or f"it {how} before it had started")
+            raise Refused(why or f"{name} {how} before it had started")
     return False
 
 
@@ -130,7 +131,8 @@ def await_one(session: Session, kind: str, index: int) -> None:
         if event[2] == kind and event[3] == index:
             return
         if event[2] == "failed" and event[3] == index:
-            raise Refused(f"it could not be started: {event[5] if len(event) > 5 else ''}")
+            name = session.loop.plan.processes[index].name
+            raise Refused(f"{name} could not be started: {event[5] if len(event) > 5 else ''}")
         if event[2] == "turned" and event[3:] == (-1, "stop"):
             raise Refused("the group stops")
     raise Refused("the command is taken, and nothing has come of it yet; pidonectl status tells")

@@ -65,7 +65,7 @@ def logs(session: Session, request: dict[str, Any]) -> None:
         wanted = session.member(request["name"])
         places = {place: index for place, index in places.items() if index == wanted}
     if output is None or not places:
-        raise Refused('pidone carries no such output: log = "prefix" in the file lets it')
+        raise Refused('pidone carries no such output: write log = "prefix" into the file')
     counts = {place: tail(output.tails, place)[0] for place in places}
     lines = last_lines(output.tails, counts)
     for place, data in lines[-request.get("lines", 20) :] if request.get("lines", 20) else []:

@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.elsewhere:
             resolver = Resolver(declaration, os.path.dirname(os.path.abspath(name)))
             resolver.resolve()
-            found = sorted({*found, *resolver.notes})
+            resolver.note_people()
+            found = sorted({*found, *resolver.notes, *resolver.warnings})
         if arguments.compile:
             compiled.write(name, data, declaration)
     except Wrong as wrong:

@@ -52,8 +52,10 @@ def connect(path: str | None) -> socket.socket:
             if not isinstance(error, FileNotFoundError) or named:
                 wrong.append(f"{os.fsdecode(place)}: {(error.strerror or 'it does not answer').lower()}")
     if forbidden:
-        text = "only root and pidone's own user may; control = { look = [...], steer = [...] } of [group] lets others"
-        raise Unanswered(f"uid {os.getuid()} may not use the control socket {forbidden[0]}: {text}")
+        text = (
+            "only root and pidone's own user may, and whom control = { look = [...], steer = [...] } of [group] names"
+        )
+        raise Unanswered(f"uid {os.getuid()} may not use a control socket at {forbidden[0]}: {text}")
     why = "; ".join(wrong) or "there is no socket in the usual places"
     raise Unanswered(f"no pidone answers here: {why}; is a group running? a single command has no control line")
 

@@ -16,7 +16,6 @@ from pidone.declare import order, probes, rules, schema
 from pidone.declare.care import LOG_KEEP, LOG_SIZE
 from pidone.declare.parse import Path
 from pidone.declare.read import Wrong
-from pidone.declare.resolve import MARGIN
 from pidone.init import plan, signals
 from pidone.pod.care import NEVER
 
@@ -58,7 +57,7 @@ class Checker:
         self.check_processes(processes)
         self.check_rules(processes, group.get("grace", plan.GRACE), group.get("restart", NEVER))
         self.check_log_files(group, processes)
-        least = plan.WINDOW + MARGIN
+        least = plan.stop_bound(0)
         if group.get("stop_timeout", least + 1) <= least:
             text = (
                 f"stop_timeout = {group['stop_timeout']:g} s leaves no time to stop in: expected more than {least:g} s"
@@ -243,7 +242,9 @@ class Checker:
         process = expanded[index]
         other = next(one for one in expanded if one["declared"] == partner)
         if process["declared"] in other.get("after", ()) or expanded.index(other) >= index:
-            text = f"a circle: '{partner}' starts after '{process['declared']}'; it must start before"
+            text = f"'{partner}' starts after '{process['declared']}'; it must start before"
+            if partner == process["declared"]:
+                text = "it names the process itself, which is restarted anyway"
         else:
             text = f"it does not wait for '{partner}'; put '{partner}' into its after, too"
         line = process["line"].get("restart_with", 0)
@@ -323,7 +324,10 @@ def notes_of_group(declaration: Declaration) -> list[tuple[int, str]]:
 
 def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
     found = []
-    for word in process.get("command", []):
+    words = process.get("command", [])
+    for number, word in enumerate(words):
+        if number and re.fullmatch(r"-\w*c", words[number - 1]):  # of a shell, which expands it
+            continue
         match = re.search(r"\$\(?\{?[A-Za-z_]\w*\)?\}?", word)
         if match:
             text = f"{match[0]} stays as it is: pidone expands nothing in a command; shell = would"

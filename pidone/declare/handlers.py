@@ -117,5 +117,13 @@ def one_handler(value: Any, known: Any) -> str:
 def unknown_key(key: str, known: Any) -> ValueError:
     close = difflib.get_close_matches(key, list(known), 1)
     if close:
-        return ValueError(f"'{close[0]}' for '{key}'")
-    return ValueError(f"a table of {', '.join(sorted(known))}; there is no '{key}'")
+        return ValueError(f"'{close[0]}', it seems: there is no '{key}'")
+    text = f"a table of {', '.join(sorted(known))}; there is no '{key}'"
+    return ValueError(f"{text}: {ELSEWHERE[key]}" if key in ELSEWHERE else text)
+
+
+#: What belongs to another kind of table.
+ELSEWHERE = {
+    "stale": "it belongs to a startup or readiness probe of a file",
+    "stderr": 'it belongs to mode = "prefix" or "json"; a file has both in one order',
+}

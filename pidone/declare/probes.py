@@ -274,7 +274,10 @@ def control_path(value: Any) -> str:
     if value is False:
         return ""
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value.encode()) > LONGEST:
-        raise ValueError(f"a path that starts with '/', of at most {LONGEST} bytes (unix(7)), or false")
+        raise ValueError(
+            f"a path that starts with '/', of at most {LONGEST} bytes (unix(7)), false,"
+            ' or { path = "/...", look = ["name"], steer = ["@group"] }'
+        )
     return value
 
 

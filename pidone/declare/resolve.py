@@ -11,7 +11,7 @@ import stat
 from pidone.declare import care, library, lookup, memory
 from pidone.declare.read import Wrong
 from pidone.desk import paths
-from pidone.init.plan import INIT, WINDOW, Plan, Process
+from pidone.init.plan import INIT, WINDOW, Plan, Process, stop_bound
 
 #: Seconds that are left between our own end and the container's being killed (S88).
 MARGIN = 0.5
@@ -70,10 +70,10 @@ class Resolver:
         """Seconds: short enough that the window after it still fits before the container is killed (S88)."""
         grace: float = self.declaration["grace"]
         outer = self.declaration.get("stop_timeout")
-        if outer is None or grace + WINDOW + MARGIN <= outer:
+        if outer is None or stop_bound(grace) <= outer:
             return grace
-        allowed: float = max(0.0, outer - WINDOW - MARGIN)
-        text = f"a grace of {grace:g} s does not fit before the stop_timeout of {outer:g} s: it is {allowed:g} s"
+        allowed: float = max(0.0, outer - stop_bound(0))
+        text = f"a grace of {grace:g} s does not fit before the stop_timeout of {outer:g} s: it is cut to {allowed:g} s"
         self.warnings.append((self.declaration["line"].get("stop_timeout", 0), text))
         return allowed
 
@@ -132,6 +132,9 @@ class Resolver:
                 text = f"{entry['label']}: {unknown}; an init step may still make it: it is looked up at the start"
                 self.notes.append((entry["line"].get(unknown.key, 0), text))
             return None
+        if who[3] and who[0] is not None and lookup.user(who[0])[1] is None:
+            text = f"user {who[0]} has no passwd line here: HOME, USER and LOGNAME stay as they are"
+            self.notes.append((entry["line"].get("home", 0), f"{entry['label']}: {text}"))
         if who[2] is not None:
             for number in lookup.quoted(lookup.read(who[2])):
                 text = f"{who[2].decode()}:{number}: the quotes are part of the value, as in docker run --env-file"
@@ -141,6 +144,16 @@ class Resolver:
     def comes_after_a_step(self, index: int, entry: Entry) -> bool:
         before = {*range(entry["gate"]), *entry.get("needs", ())}
         return any(self.declaration["processes"][other]["role"] == INIT for other in before)
+
+    def note_people(self) -> None:
+        """Whom `control` names and who is not here: a slip, or one whom an init step makes."""
+        control = self.declaration.get("control", {})
+        for name in (*control.get("look", ()), *control.get("steer", ())):
+            try:
+                lookup.group_id(name[1:], "control") if name[:1] == "@" else lookup.user(name)
+            except lookup.Unknown as unknown:
+                text = f"[group]: control: {unknown}; it is looked up whenever somebody asks"
+                self.notes.append((self.declaration["line"].get("control", 0), text))
 
     def owner(self, volume: Entry) -> lookup.User | None:
         """Of a volume, which is made before any init step has run."""

@@ -28,6 +28,11 @@ def survivors() -> "list[int]":
     return [pid for pid in running if ours == 1 or _descends(pid, ours)]
 
 
+def adopted() -> "list[int]":
+    """Of them those whose parent we are, our own helpers left out."""
+    return [pid for pid in survivors() if stat(pid)[1][1:2] == [b"%d" % posix.getpid()] and not is_helper(pid)]
+
+
 def _descends(pid: int, ancestor: int) -> bool:
     for _ in range(1 << 10):  # numbers are reused while we look, so a circle is not impossible
         fields = stat(pid)[1]

@@ -123,12 +123,10 @@ def _swallowed(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
         program, alive = others.name_of(pid), False
     if program not in SHELLS and not program.endswith(".sh"):
         return ""
-    name = who(plan, pids, member)
     if alive:
-        return "%s still runs %g s after it was told to end: %s" % (name, machine.HINT, ADVICE)
-    declared = pids.values()
-    left = _names([other for other in others.survivors() if other not in declared and not others.is_helper(other)])
-    return "%s is gone and leaves %s: %s" % (name, left, ADVICE) if left else ""
+        return "%s still runs %g s after it was told to end: %s" % (who(plan, pids, member), machine.HINT, ADVICE)
+    left = _names([other for other in others.adopted() if other not in pids.values()])  # not a living one's children
+    return "%s is gone and leaves %s: %s" % (who(plan, pids, member), left, ADVICE) if left else ""
 
 
 def _grace_over(plan: "Plan", pids: "dict[int, int]", member: int = -1, grace: "float | None" = None) -> str:

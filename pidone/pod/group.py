@@ -98,8 +98,8 @@ class Group(Renew):
         if not member.alive:
             return
         self.terminated(index, 128, 0, "StartError")  # S91
-        if not member.complained:
-            member.complained = True  # until it has run again: said once (E30)
+        if member.complained != text:
+            member.complained = text  # until it has run again: the same is said once (E30)
             self.do(SAY, "cannot start", index, code, text)
         if self.phase >= STOP:
             if member.role == PRIMARY and not self.code:

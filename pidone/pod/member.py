@@ -24,7 +24,7 @@ class Member:
     signal, out of memory?); unknown: the look-up of its user has taken too long.
 
     Over all instances: level counts for the back-off, restarts for people, last is the end (code, signal, reason) of
-    the latest. again: it is to be started once more. complained: that it cannot be is said. parked: stopped by a
+    the latest. again: it is to be started once more. complained: what is said of why it cannot. parked: stopped by a
     command, until another one starts it. again_wanted: ended by a command, or with a partner, to be started again.
     """
 
@@ -46,7 +46,7 @@ class Member:
         self.restarts = 0
         self.last: "tuple[int, int, str] | None" = None
         self.again = False
-        self.complained = False
+        self.complained = ""
         self.parked = False
         self.busy: "set[str]" = set()
         self.probes: "dict[str, Probe]" = {}

@@ -104,7 +104,7 @@ class Watch(Machine):
     def running(self, now: float, index: int) -> None:
         member = self.members[index]
         member.state = RUNNING
-        member.complained = False
+        member.complained = ""
         if member.ending is not None or member.role == INIT:
             return
         hook = member.care.post_start

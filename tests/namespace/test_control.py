@@ -206,7 +206,7 @@ def test_logs_are_the_last_lines_of_carried_output(line: Line, tmp_path: Path) -
         follow.stdout.close()
     with line.start(process("main", "primary", "sleep", "60")):
         until(lambda: line.path.exists() and line.ctl("health").returncode == 0, "it is up")
-        assert 'pidone carries no such output: log = "prefix" in the file lets it' in line.ctl("logs").stderr
+        assert 'pidone carries no such output: write log = "prefix" into the file' in line.ctl("logs").stderr
 
 
 def test_the_report_so_far(app: App) -> None:

@@ -561,8 +561,9 @@ def transcript(*command: str) -> list[str]:
         said = [str(tty.screen.after)]
         steps: list[tuple[Callable[[], object], str]] = [(lambda: tty.type("words"), "read words")]
         if said != ["up None"]:
+            tty.resize_until(50, 132, "got 28 132 50")
+            said += [number for number in re.findall(r"got (\d+)", str(tty.screen.before)) if number != "28"]
             steps += [
-                (lambda: tty.resize(50, 132), "got 28 132 50"),
                 (lambda: tty.press("c"), "got 2 132 50"),
                 (lambda: tty.press("\\"), "got 3 132 50"),
                 (lambda: tty.type("more"), "read more"),

@@ -355,8 +355,8 @@ def test_it_waits_for_its_partner_s_back_off(pidone: Pidone, helper: str, write:
     ("entries", "said"),
     [
         (("a", "['b']"), "restart_with: no process 'b'"),
-        (("a", "['main']"), "restart_with: a circle: 'main' starts after 'a'"),
-        (("a", "['a']"), "restart_with: a circle: 'a' starts after 'a'"),
+        (("a", "['main']"), "restart_with: 'main' starts after 'a'; it must start before"),
+        (("a", "['a']"), "restart_with: it names the process itself"),
         (("a", "['step']"), "restart_with: 'step' is an init step"),
         (("a", "[]"), "restart_with = []: wanted is a list of processes"),
     ],

@@ -265,6 +265,27 @@ def test_quotes_in_an_env_file_and_a_home_of_root_s_are_worth_a_note(write: Writ
         assert "note: " not in check(file).stdout
 
 
+def test_what_of_this_machine_is_not_as_the_file_has_it_is_worth_a_note(write: Write) -> None:
+    group = '[group]\ngrace = "20s"\nstop_timeout = "10s"\ncontrol = { look = ["nosuch"], steer = ["@nogroup-here"] }\n'
+    file = write("g.toml", group + process("m", "primary", "true", more="user = 54321\nhome = true"))
+    result = check(file)
+    assert result.returncode == 0 and result.stderr == "", result
+    assert "a grace of 20 s does not fit before the stop_timeout of 10 s: it is cut to 7 s" in result.stdout
+    assert "takes  at most 10 s:" in result.stdout
+    assert ":4: [group]: control: no user 'nosuch' here" in result.stdout
+    assert ":4: [group]: control: no group 'nogroup-here' here" in result.stdout
+    assert "process 'm': user 54321 has no passwd line here: HOME, USER and LOGNAME stay as they are" in result.stdout
+    result = check("--elsewhere", file)
+    assert "nosuch" not in result.stdout and "no passwd line" not in result.stdout, result
+
+
+def test_a_variable_that_a_shell_of_the_command_expands_is_no_note(write: Write) -> None:
+    file = write("g.toml", process("m", "primary", "sh", "-ec", "echo $HOME"))
+    assert "stays as it is" not in check(file).stdout
+    file = write("g.toml", process("m", "primary", "echo", "-n", "$HOME"))
+    assert "$HOME stays as it is" in check(file).stdout
+
+
 def test_home_is_that_of_the_passwd_line_where_it_is_asked_for(pidone: Pidone, write: Write) -> None:
     script = "echo $HOME $USER $LOGNAME"
     more = "user = 'app'\nhome = true\n"

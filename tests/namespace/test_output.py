@@ -243,7 +243,10 @@ class TestFiles:
         ("'prefixed'", 'wanted is "inherit", "prefix", "json", { mode = "prefix", time = true } or'),
         ("{ mode = 'json', time = true }", 'log.time = True: wanted is time with mode = "prefix" only'),
         ("{ file = 'web.log' }", "log.file = 'web.log': wanted is a path that starts with '/'"),
-        ("{ file = '/x', max_size = '1KiB', keeps = 3 }", "log.keeps = 3: wanted is 'keep' for 'keeps'"),
+        (
+            "{ file = '/x', max_size = '1KiB', keeps = 3 }",
+            "log.keeps = 3: wanted is 'keep', it seems: there is no 'keeps'",
+        ),
         ("{ file = '/x', max_size = '1KiB' }", "log.max_size = '1KiB': wanted is at least \"4KiB\""),
         ("{ file = '/x', mode = 'json' }", 'wanted is "inherit"'),
     ],

@@ -101,6 +101,15 @@ class Tty:
     def resize(self, lines: int, columns: int) -> None:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
+    def resize_until(self, lines: int, columns: int, pattern: str) -> None:
+        """Once more where it was not heard: docker's client asks for the size first, and listens for changes then."""
+        for patience in (3, 3, 3, PATIENCE):
+            self.resize(lines, columns)
+            if self.screen.expect([pattern, pexpect.TIMEOUT], timeout=patience) == 0:
+                return
+            self.resize(lines, columns - 1)
+        raise AssertionError(f"nobody has heard of {lines} lines of {columns}")
+
     def foreground(self) -> str:
         """The name of the leader of the terminal's foreground process group."""
         try:
