@@ -16,6 +16,7 @@ from pidone.declare import order, probes, rules, schema
 from pidone.declare.care import LOG_KEEP, LOG_SIZE
 from pidone.declare.parse import Path
 from pidone.declare.read import Wrong
+from pidone.declare.resolve import LEAST
 from pidone.init import plan, signals
 from pidone.pod.care import NEVER
 
@@ -57,10 +58,9 @@ class Checker:
         self.check_processes(processes)
         self.check_rules(processes, group.get("grace", plan.GRACE), group.get("restart", NEVER))
         self.check_log_files(group, processes)
-        least = plan.stop_bound(0)
-        if group.get("stop_timeout", least + 1) <= least:
+        if group.get("stop_timeout", LEAST + 1) <= LEAST:
             text = (
-                f"stop_timeout = {group['stop_timeout']:g} s leaves no time to stop in: expected more than {least:g} s"
+                f"stop_timeout = {group['stop_timeout']:g} s leaves no time to stop in: expected more than {LEAST:g} s"
             )
             self.wrong(("group", "stop_timeout"), f"[group]: {text}, which SIGKILL and who is told last need")
         processes = self.in_order(processes)

@@ -11,10 +11,10 @@ import stat
 from pidone.declare import care, library, lookup, memory
 from pidone.declare.read import Wrong
 from pidone.desk import paths
-from pidone.init.plan import INIT, WINDOW, Plan, Process, stop_bound
+from pidone.init.plan import INIT, LAST_RESORT, WINDOW, Plan, Process
 
-#: Seconds that are left between our own end and the container's being killed (S88).
-MARGIN = 0.5
+#: Seconds of a stop without any grace: who is told last, and SIGKILL (S88). The report's are used where it is slow.
+LEAST = WINDOW + LAST_RESORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class Resolver:
         """Seconds: short enough that the window after it still fits before the container is killed (S88)."""
         grace: float = self.declaration["grace"]
         outer = self.declaration.get("stop_timeout")
-        if outer is None or stop_bound(grace) <= outer:
+        if outer is None or grace + LEAST <= outer:
             return grace
-        allowed: float = max(0.0, outer - stop_bound(0))
+        allowed: float = max(0.0, outer - LEAST)
         text = f"a grace of {grace:g} s does not fit before the stop_timeout of {outer:g} s: it is cut to {allowed:g} s"
         self.warnings.append((self.declaration["line"].get("stop_timeout", 0), text))
         return allowed

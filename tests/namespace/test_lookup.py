@@ -270,8 +270,8 @@ def test_what_of_this_machine_is_not_as_the_file_has_it_is_worth_a_note(write: W
     file = write("g.toml", group + process("m", "primary", "true", more="user = 54321\nhome = true"))
     result = check(file)
     assert result.returncode == 0 and result.stderr == "", result
-    assert "a grace of 20 s does not fit before the stop_timeout of 10 s: it is cut to 7 s" in result.stdout
-    assert "takes  at most 10 s:" in result.stdout
+    assert "a grace of 20 s does not fit before the stop_timeout of 10 s: it is cut to 7.5 s" in result.stdout
+    assert "takes  at most 10.5 s:" in result.stdout
     assert ":4: [group]: control: no user 'nosuch' here" in result.stdout
     assert ":4: [group]: control: no group 'nogroup-here' here" in result.stdout
     assert "process 'm': user 54321 has no passwd line here: HOME, USER and LOGNAME stay as they are" in result.stdout

@@ -164,7 +164,7 @@ def test_s87_the_primary_s_own_end_is_the_same_stop(pod: Pod) -> None:
 def test_s88_the_grace_fits_before_the_container_is_killed(pod: Pod) -> None:
     main = pod.primary("main", "ignore=15")
     with pod.start(main, options=("-v",), grace='"30s"', stop_timeout='"20s"', time_scale=SCALE) as run:
-        run.line("a grace of 30 s does not fit before the stop_timeout of 20 s: it is cut to 17 s")
+        run.line("a grace of 30 s does not fit before the stop_timeout of 20 s: it is cut to 17.5 s")
         run.line("main started")
         result, took = stop(run)
     assert 1.7 <= took < 5 and result.code == 137, (took, result)
