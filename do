@@ -100,7 +100,7 @@ test)
     test_packages
     environment test
     # These tests wait more than they work: three at a time keep two processors busy.
-    [ $# -gt 0 ] || set -- --every-tier -n 3 --dist loadgroup
+    [ $# -gt 0 ] || set -- --every-tier -n 3 --dist loadscope --no-loadscope-reorder
     with_own_tmp .venv/bin/python -m pytest "$@"
     ;;
 pythons)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -88,27 +88,31 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(EveryTier())
 
 
-@pytest.hookimpl(tryfirst=True)
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares an engine, a module's fixtures or an environment runs in one process (pytest-xdist, loadgroup)."""
-    for item in items:
-        wanted = set(getattr(item, "fixturenames", ()))
-        if "clone" in wanted or "/docs/" in str(item.path):
-            name = "documents"
-        elif "engine" in wanted or "/docker/" in str(item.path):
-            name = "engine"
-        elif item.path.stem in ("test_detach", "test_isolation", "test_transparency"):
-            name = "installed"
-        elif item.path.stem in PARTED:
-            continue  # long, and each of its tests stands alone
-        else:
-            name = item.path.stem
-        item.add_marker(pytest.mark.xdist_group(name))
-
-
 #: Files whose tests share nothing that is dear.
 PARTED = ("test_control", "test_drop_in", "test_group", "test_probes", "test_signals", "test_restarts")
+
+
+def group_of(nodeid: str) -> str:
+    """What shares an engine, a module's fixtures or an environment runs in one process, in its order."""
+    path = nodeid.partition("::")[0]
+    tier, stem = path.split("/")[1], Path(path).stem
+    if tier in ("docs", "docker"):
+        return tier
+    if stem in ("test_detach", "test_isolation", "test_transparency"):
+        return "installed"
+    return nodeid if stem in PARTED else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Not by xdist_group: xdist 3.8 writes the group into a name that pytest 9 no longer reads."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByGroup(config, log)
 
 
 @pytest.fixture(scope="session")
