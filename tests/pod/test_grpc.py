@@ -241,7 +241,7 @@ def test_grpc_who_never_answers_is_late(pod: Pod) -> None:
         ("{ grpc = { port = 1 } }", "grpc = 50051, a port's number; a service"),
         ("{ grpc = 1, service = 3 }", 'service = "my.package.Service"'),
         ('{ tcp = 1, service = "x" }', "there is no 'service'"),
-        ("{ grpc = 1, servce = 'x' }", "'service' for 'servce'"),
+        ("{ grpc = 1, servce = 'x' }", "'service', it seems: there is no 'servce'"),
         ("{ grpc = 1, tcp = 1 }", "exactly one of"),
     ],
 )
