@@ -15,8 +15,8 @@ from pidone.aside import guest
 from pidone.aside.session import ANSWERING, FOLLOWING, Refused, Renumbered
 from pidone.desk.control import EXEC, RELOAD, SESSIONS
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
-from pidone.init.signals import name as signal_name
 from pidone.init.signals import number as signal_number
+from pidone.init.words import how
 from pidone.pod.member import RUNNING
 from pidone.pod.steer import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
 
@@ -114,15 +114,20 @@ def has_started(session: Session, index: int, timeout: float) -> bool:
         if kind in ("forked", "followed"):
             pid, why = rest[1], ""
         elif kind == "failed":
-            raise Refused(f"{name} could not be started: {rest[2] if len(rest) > 2 else ''}")
+            raise not_started(session, event)
         elif kind == "turned" and rest[1] == "started" and pid:
             return True
         elif kind == "exited" and rest[1] == pid:
             if role == INIT and rest[2] == rest[3] == 0:
                 return True
-            how = f"was killed by {signal_name(rest[3])}" if rest[3] else f"ended with exit code {rest[2]}"
-            raise Refused(why or f"{name} {how} before it had started")
+            raise Refused(why or f"{name} {how(rest[2], rest[3])} before it had started")
     return False
+
+
+def not_started(session: Session, event: tuple[Any, ...]) -> Refused:
+    """event: a "failed"; one that was too long for the record has lost its text."""
+    name = session.loop.plan.processes[event[3]].name
+    return Refused(f"{name} could not be started: {event[5] if len(event) > 5 else ''}")
 
 
 def await_one(session: Session, kind: str, index: int) -> None:
@@ -131,8 +136,7 @@ def await_one(session: Session, kind: str, index: int) -> None:
         if event[2] == kind and event[3] == index:
             return
         if event[2] == "failed" and event[3] == index:
-            name = session.loop.plan.processes[index].name
-            raise Refused(f"{name} could not be started: {event[5] if len(event) > 5 else ''}")
+            raise not_started(session, event)
         if event[2] == "turned" and event[3:] == (-1, "stop"):
             raise Refused("the group stops")
     raise Refused("the command is taken, and nothing has come of it yet; pidonectl status tells")

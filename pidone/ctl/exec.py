@@ -21,7 +21,7 @@ import tty
 from collections.abc import Iterator
 from typing import Any
 
-from pidone.ctl.line import Unanswered, add_socket, answers, connect
+from pidone.ctl.line import REFUSED, Unanswered, add_socket, answers, connect
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def send(line: socket.socket, request: dict[str, Any], fds: tuple[int, ...]) -> None:
-    with contextlib.suppress(
-        BrokenPipeError, ConnectionResetError
-    ):  # refused before it was asked: the answer is there, and says why
+    with contextlib.suppress(*REFUSED):
         socket.send_fds(line, [json.dumps(request).encode() + b"\n"], list(fds))
 
 

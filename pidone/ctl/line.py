@@ -26,6 +26,10 @@ class Unanswered(Exception):
         self.code = code
 
 
+#: Of a write: refused before it was asked; the answer is there, and says why.
+REFUSED = (BrokenPipeError, ConnectionResetError)
+
+
 def add_socket(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--socket", metavar="PATH", default=argparse.SUPPRESS,  # or it would take the place of one before the command
@@ -88,9 +92,7 @@ def queue_up(line: socket.socket, place: bytes) -> None:
 def ask(arguments: argparse.Namespace, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Each answer; the last one has "ok". Raises Unanswered."""
     with connect(arguments.socket) as line:
-        with contextlib.suppress(
-            BrokenPipeError, ConnectionResetError
-        ):  # refused before it was asked: the answer is there, and says why
+        with contextlib.suppress(*REFUSED):
             line.sendall(json.dumps(request).encode() + b"\n")
         yield from answers(line)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Action = tuple[Any, ...]
 
 from pidone.init.events import EXIT, KILL, SAY, SIGCONT, SIGKILL, SIGTERM, SWEEP
-from pidone.init.plan import LAST_RESORT as LAST_RESORT
+from pidone.init.plan import LAST_RESORT
 
 START, RUN, STOP, SWEPT, KILLED, OVER = range(6)
 

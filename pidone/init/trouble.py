@@ -31,8 +31,7 @@ from pidone.init.events import (
     SWEEP,
     UNKNOWN,
 )
-from pidone.init.machine import LAST_RESORT
-from pidone.init.plan import BROKEN, CANNOT
+from pidone.init.plan import BROKEN, CANNOT, LAST_RESORT
 
 #: So many within SPAN seconds, and the group is stopped.
 MOST, SPAN = 3, 1.0

@@ -68,13 +68,19 @@ def beside(run: Running, script: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(enter, stdout=subprocess.DEVNULL)
 
 
+def life(how: str, helper: str, write: Write) -> tuple[str, ...]:
+    """The words that start the same app alone, and as a group's primary."""
+    if how == "single":
+        return "--", helper, "app", "main"
+    main = process("main", "primary", helper, "app", "main")
+    return "-c", write("g.toml", "[group]\ncontrol = false\n" + main)
+
+
 @pytest.mark.parametrize("how", ["single", "group"])
 def test_a_session_from_outside_has_its_time_in_a_stop_that_was_asked_for(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, how: str
 ) -> None:
-    file = write("g.toml", "[group]\ncontrol = false\n" + process("main", "primary", helper, "app", "main"))
-    words = ("--", helper, "app", "main") if how == "single" else ("-c", file)
-    with pidone.start(*words) as run:
+    with pidone.start(*life(how, helper, write)) as run:
         run.line("main started")
         script = f"trap 'sleep 0.5; echo done >{tmp_path}/done; exit' TERM; touch {tmp_path}/up; "
         script += "while :; do sleep 0.02; done"
@@ -90,9 +96,7 @@ def test_a_session_from_outside_has_its_time_in_a_stop_that_was_asked_for(
 def test_one_that_does_not_go_is_named_and_costs_two_seconds_at_most(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, how: str
 ) -> None:
-    file = write("g.toml", "[group]\ncontrol = false\n" + process("main", "primary", helper, "app", "main"))
-    words = ("--", helper, "app", "main") if how == "single" else ("-c", file)
-    with pidone.start(*words) as run:
+    with pidone.start(*life(how, helper, write)) as run:
         run.line("main started")
         session = beside(run, f"trap '' TERM; touch {tmp_path}/up; while :; do sleep 0.02; done")
         until((tmp_path / "up").exists, "it runs")
