@@ -115,11 +115,10 @@ def test_a_primary_s_own_end_waits_for_nobody_from_outside(
         run.line("main started")
         session = beside(run, f"trap '' TERM; touch {tmp_path}/up; while :; do sleep 0.02; done")
         until((tmp_path / "up").exists, "it runs")
-        began = time.monotonic()
         run.kill(signal.SIGUSR1)
         result = run.end()
         session.wait(20)
-    assert result.code == 3 and time.monotonic() - began < 1.8, result
+    assert result.code == 3 and "killed with the container" not in result.err, result  # who is waited for is named
 
 
 # -- old memory kills

@@ -217,12 +217,13 @@ def take():
     os.rename(path + ".new", path)
 def upgrade(*_):
     if not os.fork(): os.execv(sys.executable, [sys.executable, "-IS", __file__, path, "5", str(os.getppid())])
+def say(what): os.write(1, f"master {os.getpid()} {what}\\n".encode())  # print may be what a handler interrupts
 def term(*_):
-    print("master", os.getpid(), "ends", flush=True)
+    say("ends")
     os._exit(code)
 signal.signal(signal.SIGUSR2, upgrade)
 signal.signal(signal.SIGTERM, term)
-signal.signal(signal.SIGUSR1, lambda *_: print("master", os.getpid(), "got 10", flush=True))
+signal.signal(signal.SIGUSR1, lambda *_: say("got 10"))
 if sys.argv[3:]:
     print("second", os.getpid(), flush=True)
     parent = os.getppid()
@@ -279,14 +280,14 @@ def test_a_stop_while_a_master_is_being_replaced_reaches_both(pidone: Pidone, wr
 
 def test_an_end_without_a_successor_is_an_end_at_once(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     """Nobody is left who could be one: nothing is waited for."""
-    with pidone.start("-v", "-c", write("g.toml", master(write, tmp_path, code=4))) as run:
+    with pidone.start("-v", "-c", write("g.toml", SLOW + master(write, tmp_path, code=4))) as run:
         first = int(run.line("first ").split()[1])
         run.said("m is running(started")
         until((tmp_path / "m.pid").exists, "it waits")
         began = time.monotonic()
         os.kill(outside(run, first), signal.SIGTERM)
         result = run.end()
-    assert result.code == 4 and time.monotonic() - began < 1.5, result
+    assert result.code == 4 and time.monotonic() - began < 8, result  # who is waited for has 10 s
 
 
 def test_a_pid_file_that_names_somebody_else_is_no_successor(

@@ -362,7 +362,7 @@ if os.fork():
     os._exit(0)
 {daemon}
 import signal
-signal.signal(signal.SIGTERM, lambda *_: (print("daemon got 15", flush=True), os._exit(9)))
+signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"daemon got 15\\n"), os._exit(9)))  # print may be interrupted
 print("daemon", os.getpid(), flush=True)
 open("{pid_file}.new", "w").write(str(os.getpid()) + "\\n")
 os.rename("{pid_file}.new", "{pid_file}")
