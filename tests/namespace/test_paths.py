@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -113,11 +114,29 @@ def test_nor_when_it_is_rotated(pidone: Pidone, write: Write, theirs: Path, secr
     """The app moves the log's directory away, and puts a link in its place."""
     (theirs / "logs").mkdir()
     os.chown(theirs / "logs", HOSTILE, HOSTILE)
-    script = f"seq 2000; mv {theirs}/logs {theirs}/away; ln -s {secret} {theirs}/logs; "
-    script += f"chown -h {HOSTILE} {theirs}/logs; sleep 0.6; seq 2000"
+    # Only once all is written: between the move and the link there is no directory, which is another reason.
+    script = f"seq 2000; until grep -qx 2000 {theirs}/logs/app.log; do sleep 0.02; done; "
+    script += f"mv {theirs}/logs {theirs}/away; ln -s {secret} {theirs}/logs; "
+    script += f"chown -h {HOSTILE} {theirs}/logs; seq 2000"
     log = f"{{ file = '{theirs}/logs/app.log', max_size = '4KiB', keep = 2 }}"
     result = pidone.run("-c", write("g.toml", process("main", "primary", "sh", "-c", script, more=f"log = {log}")))
     assert result.code == 0 and "not followed" in result.err, result
+    assert unchanged(secret)
+
+
+def test_each_reason_why_lines_are_lost_is_said(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
+    """The directory is gone first, then a link to somewhere else: of the first alone one looks for the wrong thing."""
+    logs = theirs / "logs"
+    script = "line() { echo line; }; trap line USR1; trap exit USR2; echo up; while :; do sleep 0.02; done"
+    log = f"log = {{ file = '{logs}/app.log' }}"
+    with pidone.start("-c", write("g.toml", process("main", "primary", "sh", "-c", script, more=log))) as run:
+        run.said(f"cannot be written to {logs}/app.log: no such file or directory: it is lost until it can")
+        link(logs, secret)
+        run.kill(signal.SIGUSR1)
+        run.said("which is not followed: it is lost until it can")
+        run.kill(signal.SIGUSR2)
+        result = run.end()
+    assert result.code == 0 and result.err.count("it is lost until it can") == 2, result
     assert unchanged(secret)
 
 
