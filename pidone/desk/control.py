@@ -102,8 +102,9 @@ class Control:
             self.sessions.add(pid)
         return True
 
-    def has(self, pid: int) -> bool:
-        return pid in self.sessions or pid in self.followers or pid in self.guests
+    def clients(self) -> "set[int]":
+        """Pids of who serves somebody, or is somebody's command."""
+        return {*self.sessions, *self.followers, *self.guests}
 
     def commands(self) -> "tuple[list[tuple[int, ...]], bool]":
         """(what the sessions command: (verb, member, number, pid, uid, generation); may there be more?)."""

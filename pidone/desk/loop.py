@@ -27,7 +27,7 @@ from pidone.desk.output import Output
 from pidone.desk.steered import Steered
 from pidone.init import reap
 from pidone.init.events import ENDED, EXITED, NO, RESOLVED, SIGHUP, SIGKILL, UNKNOWN, YES
-from pidone.init.loop import Loop
+from pidone.init.loop import ORPHANS, Loop
 from pidone.init.machine import STOP
 from pidone.init.plan import CANNOT, INIT
 from pidone.init.signals import name as signal_name
@@ -86,9 +86,6 @@ class GroupLoop(Steered):
     def spare(self, what: int) -> bool:
         return self.record.spare(what)
 
-    def miss(self, what: int) -> None:
-        self.record.missed[what] += 1
-
     # -- events
 
     def feed(self, event: "Event") -> None:
@@ -113,13 +110,20 @@ class GroupLoop(Steered):
                 self.commanded(*command)
             self.unread = self.control.look(self) or more or self.unread
 
-    def is_known(self, pid: int) -> bool:
-        return pid in self.asides or pid in self.dropped or (self.control is not None and self.control.has(pid))
+    def helpers(self) -> "set[int]":
+        return {*self.asides, *self.dropped, *(self.control.clients() if self.control is not None else ())}
 
-    def orphan_was_killed(self) -> None:
+    def reaped_unseen(self, number: int, killed: int) -> None:
+        self.orphans += number
+        self.record.missed[ORPHANS] += number
+        if killed:
+            self.orphans_were_killed(killed)
+
+    def orphans_were_killed(self, number: int) -> None:
         ours = monotonic() - self.dropped_at < RECENT  # what a probe had started, perhaps
-        if self.plan.oom is not None and not ours and self.recount() > self.claimed:
-            self.claimed += 1  # it was not a declared one that it counted
+        if self.plan.oom is not None and not ours:
+            unknown = max(0, self.recount() - self.claimed)
+            self.claimed += min(unknown, number)  # it was not a declared one that it counted
 
     def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
         """Something beside a process has ended, or an orphan has."""
@@ -127,7 +131,7 @@ class GroupLoop(Steered):
             self.dropped.discard(pid)  # we have killed it, and it is nobody's orphan
             return
         if number == SIGKILL:
-            self.orphan_was_killed()
+            self.orphans_were_killed(1)
         task = self.asides.pop(pid, None)
         if task is None:
             if self.parted(pid, code, number):
@@ -171,7 +175,7 @@ class GroupLoop(Steered):
             posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
         except ChildProcessError:
             return NO, "process %d of its pid_file has ended, or is no child of pidone" % pid
-        ours = pid in self.members or self.is_known(pid) or pid == helper
+        ours = pid in self.members or pid in self.helpers() or pid == helper
         if ours:
             return NO, "process %d of its pid_file is another one of this group" % pid
         self.pids[member] = pid

@@ -136,8 +136,6 @@ class GuisedLoop(Loop):
 
     __slots__ = ("reaped", "guise")
 
-    IN_STORMS = False  # dumb-init signals the group of its program once that has ended
-
     def __init__(
         self, machine: "Machine", inherited: "Inherited", stand: Stand, wanted: "Arguments", guise: "Guise",
         asked: "Asked",
@@ -145,8 +143,8 @@ class GuisedLoop(Loop):
         Loop.__init__(self, machine, inherited, stand, wanted)  # type: ignore[arg-type]
         self.reaped, self.guise = asked.reaped, guise
 
-    def is_known(self, pid: int) -> bool:
-        return self.reaped  # each of them is said
+    def reap_storm(self) -> bool:
+        return False  # dumb-init signals the group of its program once that has ended; tini -w says each
 
     def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
         Loop.undeclared(self, pid, code, number, core, noted)

@@ -40,8 +40,9 @@ MOST_ORPHANS = 16
 #: What can come in thousands, as `missed` counts it.
 SIGNALS, ORPHANS, SENT, STOPS = range(4)
 
-#: Zombies reaped between two looks at the signals (E29). Reaping one takes some ten microseconds.
-BATCH = 64
+#: Zombies reaped between two looks at the signals (E29): one that is looked at first takes some ten microseconds, one
+#: of a storm four.
+BATCH, STORM = 64, 256
 
 
 class Loop:
@@ -63,9 +64,6 @@ class Loop:
 
     #: Does anything wait for an exec to have worked? For that of a single command nothing does.
     AWAITS = False
-
-    #: May a process be reaped among many orphans, before its process group can have been signalled?
-    IN_STORMS = True
 
     def __init__(
         self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
@@ -134,21 +132,8 @@ class Loop:
         Each is looked at before it is reaped, but for a storm of orphans: those that are too many to be noted are
         reaped in the order in which the kernel has them, and whoever else is among them.
         """
-        storm, members = False, self.members
         for _ in range(BATCH):
             try:
-                if storm:
-                    pid, status = posix.waitpid(-1, posix.WNOHANG)
-                    if pid and pid not in members and not self.is_known(pid):
-                        self.orphans += 1
-                        self.miss(ORPHANS)
-                        if status & 0x7F == SIGKILL:
-                            self.orphan_was_killed()
-                        continue
-                    if pid:
-                        self.ended_in_a_storm(pid, status)
-                        members = self.members
-                        continue
                 info = reap.look()
             except ChildProcessError:
                 self.feed((ALONE, self.others()))
@@ -156,21 +141,27 @@ class Loop:
             if info is None:
                 self.looked = monotonic()
                 return False
-            pid, noted = info.si_pid, True
+            pid = info.si_pid
             what, code, number = reap.meaning(info)
-            if pid not in members and what != reap.STOP and not self.is_known(pid):
-                noted = self.spare(ORPHANS)
-                storm = self.IN_STORMS and not (noted or self.verbose)
+            noted = pid in self.members or what == reap.STOP or pid in self.helpers() or self.spare(ORPHANS)
             self.one_ended(pid, noted, what, code, number)
-            members = self.members
+            if not (noted or self.verbose) and self.reap_storm():
+                break
         return True
+
+    def reap_storm(self) -> bool:
+        """Reap orphans that are too many to be noted, and whoever else is among them. True if there may be more."""
+        done, killed, pid, status = reap.storm({0, *self.members, *self.helpers()}, STORM)
+        self.reaped_unseen(done, killed)
+        if pid:
+            self.ended_in_a_storm(pid, status)
+        return done == STORM
 
     def ended_in_a_storm(self, pid: int, status: int) -> None:
         """A process of the group, or a helper, that has been reaped among many orphans: its number is free already."""
         code, number, core = status >> 8, status & 0x7F, bool(status & 0x80)
         member = self.members.get(pid)
-        if self.answers:
-            self.read_answers()
+        self.read_answers()
         if member is None:
             self.undeclared(pid, code, number, core, False)
         elif self.members.get(pid) == member:  # else its exec has not worked, and that was its end
@@ -212,12 +203,14 @@ class Loop:
         else:
             reap.bury(pid)  # its exec has not worked, and that was its end
 
-    def is_known(self, pid: int) -> bool:
-        """Is it a helper, or somebody whose end is waited for?"""
-        return False
+    def helpers(self) -> "set[int]":
+        """Children that are neither of the group nor orphans: somebody waits for their end."""
+        return set()
 
-    def orphan_was_killed(self) -> None:
-        pass
+    def reaped_unseen(self, number: int, killed: int) -> None:
+        """So many orphans, so many of them killed, have been reaped and are only counted."""
+        self.orphans += number
+        self.missed[ORPHANS] += number
 
     def declared(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
         """One of the group has ended. It is still a zombie: its process group can be signalled."""
@@ -415,9 +408,6 @@ class Loop:
                 return False
             self.spared = now
         return True
-
-    def miss(self, what: int) -> None:
-        self.missed[what] += 1
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""

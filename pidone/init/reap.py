@@ -53,6 +53,25 @@ def stat(pid: int) -> "tuple[str, list[bytes]]":
     return before.partition(b"(")[2].decode("utf-8", "backslashreplace"), after.split()
 
 
+def storm(known: "set[int]", most: int) -> "tuple[int, int, int, int]":
+    """Reap at most `most` orphans, in one system call each, until one of `known` (0 among them: nobody) is reaped.
+
+    Returns (how many orphans; of them killed; who of `known` was the last, else 0; its status). A loop of a few byte
+    codes: whatever is done here is done for each of ten thousand, and the call itself takes three microseconds.
+    """
+    wait, killed, done = posix.waitpid, 0, 0
+    try:
+        for done in range(most):
+            pid, status = wait(-1, 1)  # WNOHANG
+            if pid in known:
+                return done, killed, pid, status
+            if status == 9:  # SIGKILL
+                killed += 1
+    except ChildProcessError:
+        return done, killed, 0, 0
+    return most, killed, 0, 0
+
+
 def sweep(number: int) -> None:
     """Send a signal to everything below us. For PID 1 that is one call (kill(2): -1 spares the caller)."""
     if posix.getpid() == 1:
