@@ -5,7 +5,8 @@
 #   ./do test [...]    every tier of tests; with words of pytest's after it, just those
 #   ./do pythons       on every Python 3.9 to 3.14 that is here, but that of ./do test, without what is marked `once`:
 #                      the pure and namespace tiers on each, and the Pod's statements on the oldest
-#   ./do storms        a hundred thousand of each kind of event that anybody can make happen: memory, and no death hidden
+#   ./do storms        a hundred thousand of each kind of event that anybody can make happen: memory, and no death hidden;
+#                      writes benchmarks/storms.txt
 #   ./do explore [S]   the group's machine on every order of events, for S seconds
 #   ./do lint          ruff and mypy
 #   ./do bench [...]   benchmarks/run, with its peers installed
@@ -132,7 +133,13 @@ storms)
     test_packages
     environment test
     export PIDONE_STORM=100000
-    with_own_tmp .venv/bin/python -m pytest -q -s tests/namespace/test_trouble.py -k storm --timeout 1800
+    pytest=(.venv/bin/python -m pytest -q -s tests/namespace/test_trouble.py -k storm --timeout 1800)
+    said=$(with_own_tmp "${pytest[@]}") || { printf '%s\n' "$said" && exit 1; }
+    commit=$(git describe --always --dirty --abbrev=10)
+    {
+        echo "./do storms, $(date -u +%F), commit $commit, $(.venv/bin/python -V), Linux $(uname -r)"
+        printf '%s\n' "$said" | grep -o '[a-z]*, [0-9,]* .*PID 1 has.*'
+    } | tee benchmarks/storms.txt
     ;;
 explore)
     shift

@@ -11,12 +11,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from benchmarks.show import commit
 from demos.comparison.peers import PACKAGES, PEERS
 from demos.comparison.stage import Stage
 from tests.docker.engine import Engine
@@ -151,4 +153,6 @@ def facts(engine: Engine) -> dict[str, Any]:
         "docker": server,
         "kernel": platform.release().partition("-")[0],
         "processors": os.cpu_count(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "commit": commit(),
     }

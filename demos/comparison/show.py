@@ -83,7 +83,7 @@ def page(document: Document) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     text_ += (
         f"Debian's {versions}; Docker {facts['docker']}, Linux {facts['kernel']}, {facts['processors']} processors."
-        + (f" The run took {facts['minutes']:g} minutes.\n" if "minutes" in facts else "\n")
+        + f" The run of {facts['date']}, of commit {facts['commit']}, took {facts['minutes']:g} minutes.\n"
     )
     text_ += TAUGHT
     text_ += " ([how each was configured](../demos/comparison/peers.py)).\n"

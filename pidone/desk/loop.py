@@ -248,6 +248,12 @@ class GroupLoop(Steered):
         self.counted = now
         return self.kills
 
+    def answered(self, pid: int, answer: bytes) -> None:
+        was = pid in self.members
+        Loop.answered(self, pid, answer)
+        if was and pid not in self.members:
+            self.dropped.add(pid)  # its exec has not worked, which has been told: its end is nobody's
+
     def forget(self, pid: int) -> None:
         member = self.members[pid]
         mine = self.group.members[member]

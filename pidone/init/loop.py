@@ -162,10 +162,10 @@ class Loop:
         code, number, core = status >> 8, status & 0x7F, bool(status & 0x80)
         member = self.members.get(pid)
         self.read_answers()
-        if member is None:
-            self.undeclared(pid, code, number, core, False)
-        elif self.members.get(pid) == member:  # else its exec has not worked, and that was its end
+        if member is not None and self.members.get(pid) == member:
             self.buried_already(member, pid, code, number, core)
+        else:  # or its exec has not worked, and that was its end
+            self.undeclared(pid, code, number, core, False)
 
     def buried_already(self, member: int, pid: int, code: int, number: int, core: bool, *more: "Any") -> None:
         """The end of a member that has been reaped: nobody else has it any more, so it must not be lost."""
@@ -195,13 +195,11 @@ class Loop:
             return
         if self.answers:
             self.read_answers()  # that of an exec comes before the ends it explains, or has led to
-        if member is None:
+        if member is not None and pid in self.members:
+            self.declared(member, pid, code, number, what == reap.CORE)
+        else:  # or its exec has not worked, and that was its end
             self.undeclared(pid, code, number, what == reap.CORE, noted)
             reap.bury(pid)
-        elif pid in self.members:
-            self.declared(member, pid, code, number, what == reap.CORE)
-        else:
-            reap.bury(pid)  # its exec has not worked, and that was its end
 
     def helpers(self) -> "set[int]":
         """Children that are neither of the group nor orphans: somebody waits for their end."""

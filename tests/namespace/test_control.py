@@ -470,6 +470,18 @@ class TestHostile:
                 flood.sendall(b"x" * 65536)
         assert line.good("health") == "healthy\n" and resident(run) < before + 1024
 
+    def test_a_start_that_has_failed_is_no_orphan(self, line: Line, helper: str) -> None:
+        """However early its answer comes: PID 1 knows that the child is not one that somebody else has lost."""
+        once = Path(line.write("once.sh", '#!/bin/sh\nrm "$0"\nexit 1\n'))
+        once.chmod(0o755)
+        loop = process("loop", "sidecar", str(once), more="backoff = { initial = '1ms', max = '1ms' }")
+        with line.start(loop, process("main", "primary", helper, "app", "main")) as run:
+            run.line("main started")
+            until(lambda: line.status()["loop"]["restarts"] > 20, "it has failed to start")
+            assert json.loads(line.good("status", "--json"))["orphans"] == 0
+            run.kill(signal.SIGTERM)
+            assert run.end().code == 0
+
     @pytest.mark.once
     @pytest.mark.timeout(240)
     def test_two_hundred_hostile_ones_and_a_thousand_good_ones_cost_pid_1_nothing(self, app: App, helper: str) -> None:
