@@ -92,6 +92,16 @@ def pytest_configure(config: pytest.Config) -> None:
 PARTED = ("test_control", "test_drop_in", "test_group", "test_probes", "test_signals", "test_restarts")
 
 
+#: Fixtures for which pip or another Python is run, once; the first test that needs one waits for it.
+DEAR = ("installed", "anyone")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if set(DEAR) & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.timeout(300))
+
+
 def group_of(nodeid: str) -> str:
     """What shares an engine, a module's fixtures or an environment runs in one process, in its order."""
     path = nodeid.partition("::")[0]

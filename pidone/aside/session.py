@@ -122,6 +122,7 @@ class Session:
         return bool(ready) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def answer(self, request: dict[str, Any]) -> None:
+        signal.alarm(ANSWERING)  # before the imports: on a busy machine they are what takes long
         from pidone.aside import access, commands, fields, looks
 
         verb = {**looks.ANSWERS, **commands.ANSWERS}.get(request["do"])
@@ -129,7 +130,6 @@ class Session:
             raise Refused(f"there is no '{request['do'][:40]}' here")
         if request["do"] not in looks.ANSWERS:
             access.check(self, access.STEER)
-        signal.alarm(ANSWERING)
         try:
             verb(self, fields.read(request))
         except fields.Wrong as wrong:

@@ -47,12 +47,13 @@ class Process:
 
     who: what its forked child looks up at each start (declare/lookup.py), or None. Then user and env are what the
     latest start has found, and what stands in the file is `declared`; before the first start they are what was known
-    when the file was read; known: was all of it? files: what the child looks at for probes of a file.
+    when the file was read; known: was all of it? files: what the child looks at for probes of a file; since: when PID 1
+    forked it (monotonic).
     """
 
     __slots__ = (
         "name", "role", "argv", "env", "cwd", "user", "umask", "nice", "rlimits", "oom_score_adj", "stop_signal",
-        "care", "who", "declared", "files", "known",
+        "care", "who", "declared", "files", "known", "since",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +74,7 @@ class Process:
         declared: "tuple[tuple[bytes, bytes], ...]" = (),
         files: "tuple[bytes, ...]" = (),
         known: bool = True,
+        since: float = 0.0,
     ) -> None:
         self.name = name
         self.role = role
@@ -90,6 +92,7 @@ class Process:
         self.declared = declared
         self.files = files
         self.known = known
+        self.since = since
 
 
 class Plan:

@@ -127,7 +127,7 @@ def same(one: "Process", other: "Process") -> bool:
     if any(
         getattr(one, slot) != getattr(other, slot)
         for slot in Declared.__slots__
-        if slot not in ("care", "env", "user", "known")
+        if slot not in ("care", "env", "user", "known", "since")
     ):
         return False
     if other.known and one.known and (one.env, one.user) != (other.env, other.user):

@@ -57,12 +57,17 @@ def stable(peer: str, cell: dict[str, object]) -> dict[str, object]:
 
 @pytest.mark.parametrize("scenario", AGAIN)
 def test_what_the_page_says_is_found_again(compared: Engine, directory: Path, scenario: str) -> None:
-    told: list[str] = []
-    found = play.play(
-        compared, play.IMAGE, directory, {scenario: SCENARIOS[scenario]}, list(PEERS), told.append
-    )[scenario]  # fmt: skip
-    for peer in PEERS:
-        assert stable(peer, found[peer]) == stable(peer, RESULTS[scenario][peer]), (peer, told)
+    """Some of it is done within a second, or not: on a busy machine the slowest may need another try."""
+    there = {peer: stable(peer, RESULTS[scenario][peer]) for peer in PEERS}
+    peers, told = list(PEERS), list[str]()
+    for _ in range(3):
+        found = play.play(compared, play.IMAGE, directory, {scenario: SCENARIOS[scenario]}, peers, told.append)[
+            scenario
+        ]
+        peers = [peer for peer in peers if stable(peer, found[peer]) != there[peer]]
+        if not peers:
+            break
+    assert not peers, ([(peer, found[peer], there[peer]) for peer in peers], told)
     assert compared.docker("ps", "-aq").text == ""
 
 

@@ -483,7 +483,7 @@ class TestHostile:
             assert run.end().code == 0
 
     @pytest.mark.once
-    @pytest.mark.timeout(240)
+    @pytest.mark.timeout(600)
     def test_two_hundred_hostile_ones_and_a_thousand_good_ones_cost_pid_1_nothing(self, app: App, helper: str) -> None:
         """Reaping goes on all the while, no descriptor and no memory stays, and good clients get their answer."""
         line, run = app

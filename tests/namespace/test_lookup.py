@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pidone.aside import file
+from pidone.declare import lookup
+from pidone.init.events import NO, YES
 from tests.conftest import Write
 from tests.namespace.test_check import check
 from tests.namespace.test_control import Line
@@ -228,6 +231,17 @@ def test_one_that_has_come_or_changed_since_is(pidone: Pidone, write: Write, tmp
     )
     result = pidone.run("-c", write("g.toml", side + process("main", "primary", "echo", "started")))
     assert (result.code, result.text) == (0, "started\n"), result
+
+
+def test_one_that_has_come_between_the_fork_and_the_look_is(tmp_path: Path) -> None:
+    """On a busy machine a partner may write it before the forked child has looked."""
+    ready = tmp_path / "ready"
+    ready.touch()
+    path, changed, day = os.fsencode(ready), ready.stat().st_ctime_ns, 86400 * 10**9
+    before = lookup.stamp(path, changed)
+    assert before is not None and file.run(path, False, before)[0] == NO
+    assert lookup.stamp(path, changed - 1) is None and file.run(path, False, None)[0] == YES
+    assert lookup.stamp(path, changed + day) == before
 
 
 def test_the_old_meaning_is_there_for_who_says_so(pidone: Pidone, write: Write, tmp_path: Path) -> None:

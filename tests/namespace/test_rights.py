@@ -231,6 +231,9 @@ def test_restart_and_start_wait_until_it_has_started_and_say_why_it_has_not(
         done = line.ctl("restart", "web")
         said = "pidonectl: web ended with exit code 7 before it had started\n"
         assert done.returncode == 1 and done.stderr == said, done
+        until(
+            lambda: line.status()["web"]["reason"] == "CrashLoopBackOff", "its first restart, which is at once, is over"
+        )
         (tmp_path / "bad").unlink()
         line.good("start", "web")
         assert line.status()["web"]["started"]

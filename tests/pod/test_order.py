@@ -222,6 +222,7 @@ def test_s23_a_crash_after_the_gate_does_not_hold_later_steps(pod: Pod) -> None:
 def test_s24_a_sidecar_s_restart_leaves_the_primary_alone(pod: Pod) -> None:
     with pod.start(pod.sidecar("side"), pod.primary()) as run:
         run.line("main started")
+        run.line("side started")
         before = run.child("main")
         os.kill(run.child("side"), signal.SIGKILL)
         run.line("side started", count=2)

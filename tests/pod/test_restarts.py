@@ -283,6 +283,7 @@ def test_after_waits_for_just_those_and_stops_before_them(pod: Pod, tmp_path: Pa
     ]  # fmt: skip
     with pod.start(*entries) as run:
         run.line("user started")
+        run.line("slow started")
         assert "slow is running(started" not in run.seen.decode() and "main started" not in run.seen.decode()
         ready.touch()
         run.line("main started")
