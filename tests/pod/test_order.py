@@ -129,6 +129,7 @@ def test_s14_the_deadline_counts_from_the_group_s_start(pod: Pod) -> None:
 def test_s15_a_sidecar_stands_in_the_list_and_is_kept_running(pod: Pod) -> None:
     with pod.start(pod.sidecar("side", "code=3"), pod.primary()) as run:
         run.line("main started")
+        run.line("side started")
         os.kill(run.child("side"), signal.SIGTERM)
         run.line("side started", count=2)
         run.kill(signal.SIGTERM)
