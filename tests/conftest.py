@@ -98,7 +98,7 @@ DEAR = ("installed", "anyone")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if set(DEAR) & set(getattr(item, "fixturenames", ())):
+        if set(DEAR) & set(getattr(item, "fixturenames", ())) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(300))
 
 

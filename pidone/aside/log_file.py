@@ -42,7 +42,7 @@ class LogFile:
 
     fd: of the file; directory: (descriptor, name, magic?) of where it stands, as `walk` gives it. names: of those that
     write to it; writers: how many still do. looked: when it was last seen to be where it should.
-    why: what was the matter when bytes were last lost.
+    whys: why bytes have been lost since it was last written.
     """
 
     def __init__(self, path: bytes, size: int, kept: int) -> None:
@@ -50,7 +50,8 @@ class LogFile:
         self.fd = -1
         self.directory: tuple[int, bytes, bool] | None = None
         self.used = self.lost = self.writers = 0
-        self.looked, self.why = 0.0, ""
+        self.looked = 0.0
+        self.whys: set[str] = set()
         self.names: list[str] = []
 
     def key(self) -> tuple[int, int, bytes]:
@@ -157,15 +158,17 @@ class LogFile:
         elif self.lost:
             say(f"the output of {self.of()} goes to {show(self.path)} again; {self.lost} bytes were lost")
             self.lost = 0
+            self.whys.clear()
 
     def of(self) -> str:
         return ", ".join(self.names[:8])
 
     def lose(self, number: int, why: str) -> None:
         """A file that cannot be written must not stop its process: each reason is said, and what is lost is counted."""
-        if not self.lost or why != self.why:
+        if why not in self.whys:
             say(f"the output of {self.of()} cannot be written to {show(self.path)}: {why}: it is lost until it can")
-        self.lost, self.why = self.lost + number, why
+        self.whys.add(why)
+        self.lost += number
 
     def rotate(self) -> None:
         place = self.directory

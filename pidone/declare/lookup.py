@@ -143,18 +143,18 @@ def of(who: Who, declared: Environment) -> tuple[User | None, Environment]:
     return found, tuple(env.items())
 
 
-def stamp(path: bytes, since: int) -> tuple[int, int, int, int] | None:
+def stamp(path: bytes, since: int, now: int) -> tuple[int, int, int, int] | None:
     """What tells a file from another one, and from itself before a change; None where it is not there.
 
-    Nor was it there for us where it has changed since the fork (`since`, ns of the wall clock, as files have it):
-    on a busy machine a partner may be faster than this child. A time that is still to come says nothing: the clock has
-    been set back.
+    Nor was it there for us where it has changed since the fork: on a busy machine a partner may be faster than this
+    child. since, now: ns of the wall clock, as files have it, though theirs may be a tick behind: what has come within
+    the tick of the fork counts as from before it. A time that is still to come says nothing: the clock was set back.
     """
     try:
         status = paths.status_of(path)
     except OSError:
         return None
-    if since < status.st_ctime_ns <= time.time_ns():
+    if since < status.st_ctime_ns <= now:
         return None
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
@@ -164,5 +164,6 @@ def before_exec(process: Process) -> Any:
     found, env = process.user, process.env
     if process.who is not None:
         found, env = of(process.who, process.declared)
-    since = time.time_ns() - int((time.monotonic() - process.since) * 1e9)
-    return found, env, {path: stamp(path, since) for path in process.files}
+    now = time.time_ns()
+    since = now - int((time.monotonic() - process.since) * 1e9)
+    return found, env, {path: stamp(path, since, now) for path in process.files}

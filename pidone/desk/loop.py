@@ -25,7 +25,7 @@ from pidone.desk.extras import Extras
 from pidone.desk.kills import count_kills, is_large
 from pidone.desk.output import Output
 from pidone.desk.steered import Steered
-from pidone.init import reap
+from pidone.init import reap, trouble
 from pidone.init.events import ENDED, EXITED, NO, RESOLVED, SIGHUP, SIGKILL, UNKNOWN, YES
 from pidone.init.loop import ORPHANS, Loop
 from pidone.init.machine import STOP
@@ -117,7 +117,10 @@ class GroupLoop(Steered):
         self.orphans += number
         self.record.missed[ORPHANS] += number
         if killed:
-            self.orphans_were_killed(killed)
+            try:
+                self.orphans_were_killed(killed)
+            except Exception as error:  # whoever was reaped behind them must not be lost for it
+                trouble.seen(self, error)
 
     def orphans_were_killed(self, number: int) -> None:
         ours = monotonic() - self.dropped_at < RECENT  # what a probe had started, perhaps
@@ -128,8 +131,7 @@ class GroupLoop(Steered):
     def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
         """Something beside a process has ended, or an orphan has."""
         if pid in self.dropped:
-            self.dropped.discard(pid)  # we have killed it, and it is nobody's orphan
-            return
+            return self.dropped.discard(pid)  # it is nobody's orphan
         if number == SIGKILL:
             self.orphans_were_killed(1)
         task = self.asides.pop(pid, None)
@@ -247,12 +249,6 @@ class GroupLoop(Steered):
             self.note("oom", self.kills)
         self.counted = now
         return self.kills
-
-    def answered(self, pid: int, answer: bytes) -> None:
-        was = pid in self.members
-        Loop.answered(self, pid, answer)
-        if was and pid not in self.members:
-            self.dropped.add(pid)  # its exec has not worked, which has been told: its end is nobody's
 
     def forget(self, pid: int) -> None:
         member = self.members[pid]

@@ -34,13 +34,12 @@ class Steered(Hearing):
     born: when those were forked whose daemon is to be found. generation: how often another plan has taken over. eras:
     (number of its first event, names, roles) of each of these plans. planning: the pipe from the child that reads the
     file again, and what has come so far. stamps: {member: {file: what it was like at the start of the instance}}. left:
-    {member: pid} of those that have ended, which is not told before their successor has been looked for. dropped: pids
-    of helpers that were killed, for nobody wants their answers any more.
+    {member: pid} of those that have ended, which is not told before their successor has been looked for.
     """
 
     __slots__ = (
         "asides", "former", "born", "record", "output", "control", "generation", "tally", "wanted", "planning", "eras",
-        "stamps", "left", "dropped",
+        "stamps", "left",
     )  # fmt: skip
     group: "Group"
 
@@ -59,7 +58,6 @@ class Steered(Hearing):
         self.former: "dict[int, int]" = {}
         self.born: "dict[int, float]" = {}
         self.left: "dict[int, int]" = {}
-        self.dropped: "set[int]" = set()
         self.stamps: "dict[int, dict[bytes, Any]]" = {}
         self.tally = Tally()
         self.planning: "tuple[int, list[bytes]] | None" = None

@@ -53,13 +53,13 @@ class Loop:
     not noted. spared: when the latest was that could have been. looked: when no child was waiting to be reaped.
     orphans: reaped so far. report: the file that is to have it, beside stderr. unread: a descriptor has more than was
     read at once. troubles: times of the latest exceptions in PID 1 itself. buried: a member's pid that is reaped
-    already while its end is decided on; it is not signalled (E18).
+    already while its end is decided on; it is not signalled (E18). dropped: pids whose end is nobody's any more: their
+    exec has not worked, or we have killed them.
     """
 
     __slots__ = (
         "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "notes",
-        "looked", "orphans", "report", "unread", "number", "missed", "spared", "troubles",
-        "buried",
+        "looked", "orphans", "report", "unread", "number", "missed", "spared", "troubles", "buried", "dropped",
     )  # fmt: skip
 
     #: Does anything wait for an exec to have worked? For that of a single command nothing does.
@@ -82,6 +82,7 @@ class Loop:
         self.orphans, self.number, self.unread, self.buried = 0, 0, False, 0
         self.missed, self.spared = [0, 0, 0, 0], self.began
         self.troubles: "list[float]" = []
+        self.dropped: "set[int]" = set()
 
     def run(self, early: "list[int]") -> "NoReturn":
         """Never returns. early: signals that came while the plan was made; a stop among them, and nothing starts."""
@@ -103,16 +104,15 @@ class Loop:
         if deadline is not None and timeout is None:
             timeout = max(0.0, min(deadline - monotonic(), 3600.0))  # a longer one overflows in time; early is harmless
         if timeout is None:
-            info = _signal.sigwaitinfo(signals.ALL)
+            info: "_signal.struct_siginfo | None" = _signal.sigwaitinfo(signals.ALL)
         else:
-            got = _signal.sigtimedwait(signals.ALL, timeout)
+            info = _signal.sigtimedwait(signals.ALL, timeout)
             if deadline is not None and monotonic() >= deadline:  # a flood of signals must not put it off
                 self.feed((DEADLINE,))
-            if got is None:
-                if self.unread:
-                    self.hear()
-                return
-            info = got
+        if info is None:
+            if self.unread:
+                self.hear()
+            return
         number, by_kernel = info.si_signo, info.si_code > 0  # sigaction(2): SI_USER is 0, SI_QUEUE -1, SI_TKILL -6
         self.hear()
         # The kernel sends some in our own name: SIGPIPE for a line nobody reads, SIGXFSZ, and SIGHUP and SIGCONT for a
@@ -150,32 +150,34 @@ class Loop:
         return True
 
     def reap_storm(self) -> bool:
-        """Reap orphans that are too many to be noted, and whoever else is among them. True if there may be more."""
+        """Reap orphans that are too many to be noted, and whoever else is among them. True: now look at the signals."""
         done, killed, pid, status = reap.storm({0, *self.members, *self.helpers()}, STORM)
         self.reaped_unseen(done, killed)
         if pid:
             self.ended_in_a_storm(pid, status)
-        return done == STORM
+        return True
 
     def ended_in_a_storm(self, pid: int, status: int) -> None:
         """A process of the group, or a helper, that has been reaped among many orphans: its number is free already."""
         code, number, core = status >> 8, status & 0x7F, bool(status & 0x80)
         member = self.members.get(pid)
-        self.read_answers()
-        if member is not None and self.members.get(pid) == member:
-            self.buried_already(member, pid, code, number, core)
-        else:  # or its exec has not worked, and that was its end
+        if member is None:
             self.undeclared(pid, code, number, core, False)
+        else:
+            self.buried_already(member, pid, code, number, core)
 
     def buried_already(self, member: int, pid: int, code: int, number: int, core: bool, *more: "Any") -> None:
         """The end of a member that has been reaped: nobody else has it any more, so it must not be lost."""
         event: "Event" = (EXITED, member, code, number, False)
-        try:
-            event = self.ending(member, pid, code, number, core, *more)
-        except Exception as error:
-            trouble.seen(self, error)
         self.buried = pid
         try:
+            try:
+                self.read_answers()
+                if pid in self.dropped:
+                    return self.dropped.discard(pid)  # its exec has not worked, and that was its end
+                event = self.ending(member, pid, code, number, core, *more)
+            except Exception as error:
+                trouble.seen(self, error)
             self.feed(event)
         finally:
             self.buried = 0
@@ -193,17 +195,16 @@ class Loop:
                     self.note("stopped", member, pid)
                 self.feed((STOPPED, member))
             return
-        if self.answers:
-            self.read_answers()  # that of an exec comes before the ends it explains, or has led to
+        self.read_answers()  # that of an exec comes before the ends it explains, or has led to
         if member is not None and pid in self.members:
             self.declared(member, pid, code, number, what == reap.CORE)
-        else:  # or its exec has not worked, and that was its end
+        else:
             self.undeclared(pid, code, number, what == reap.CORE, noted)
             reap.bury(pid)
 
     def helpers(self) -> "set[int]":
-        """Children that are neither of the group nor orphans: somebody waits for their end."""
-        return set()
+        """Children that are neither of the group nor orphans."""
+        return self.dropped
 
     def reaped_unseen(self, number: int, killed: int) -> None:
         """So many orphans, so many of them killed, have been reaped and are only counted."""
@@ -224,7 +225,9 @@ class Loop:
         return EXITED, member, code, number, False
 
     def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
-        """An orphan has ended."""
+        """An orphan has ended, or one that has been dropped."""
+        if pid in self.dropped:
+            return self.dropped.discard(pid)
         self.orphans += 1
         if noted:
             name, fields = reap.stat(pid)
@@ -243,8 +246,7 @@ class Loop:
 
     def hear(self) -> None:
         """Look at the descriptors that may have something for us."""
-        if self.answers:
-            self.read_answers()
+        self.read_answers()
 
     def read_answers(self) -> None:
         """What the children between fork and exec have to say: nothing at their exec, else why it has not worked."""
@@ -282,6 +284,7 @@ class Loop:
             text = answer[1:].decode("utf-8", "replace")
             self.note("failed", member, answer[0], text)
             self.forget(pid)
+            self.dropped.add(pid)
             self.feed((FAILED, member, answer[0], text))
         elif marked:
             self.note("execed", member, pid)
@@ -399,12 +402,11 @@ class Loop:
 
     def spare(self, what: int) -> bool:
         """Is one more of what may come in thousands to be noted? If not, it is counted."""
-        if len(self.notes) >= MOST_NOTED or (what == ORPHANS and self.orphans >= MOST_ORPHANS):
-            now = monotonic()
-            if now - self.spared < PAUSE:
-                self.missed[what] += 1
-                return False
-            self.spared = now
+        now, many = monotonic(), len(self.notes) >= MOST_NOTED or (what == ORPHANS and self.orphans >= MOST_ORPHANS)
+        if many and now - self.spared < PAUSE:
+            self.missed[what] += 1
+            return False
+        self.spared = now
         return True
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:

@@ -65,8 +65,7 @@ def storm(known: "set[int]", most: int) -> "tuple[int, int, int, int]":
             pid, status = wait(-1, 1)  # WNOHANG
             if pid in known:
                 return done, killed, pid, status
-            if status == 9:  # SIGKILL
-                killed += 1
+            killed += status == 9  # SIGKILL
     except ChildProcessError:
         return done, killed, 0, 0
     return most, killed, 0, 0

@@ -272,7 +272,7 @@ def test_the_bars_of_the_benchmark_s_last_run_are_kept_or_said_to_be_missed() ->
 
 def test_the_storms_were_of_a_hundred_thousand_each() -> None:
     head, *lines = (ROOT / "benchmarks" / "storms.txt").read_text().splitlines()
-    assert re.match(r"\./do storms, \d{4}-\d\d-\d\d, commit \w{7,}, ", head)
+    assert re.match(r"\./do storms, \d{4}-\d\d-\d\d, commit [\w-]{7,}, ", head)
     assert {line.partition(":")[0] for line in lines} == {
         f"{how}, 100,000 {kind}" for how in ("single", "group") for kind in ("stops", "signals", "orphans")
     }

@@ -238,10 +238,10 @@ def test_one_that_has_come_between_the_fork_and_the_look_is(tmp_path: Path) -> N
     ready = tmp_path / "ready"
     ready.touch()
     path, changed, day = os.fsencode(ready), ready.stat().st_ctime_ns, 86400 * 10**9
-    before = lookup.stamp(path, changed)
+    before = lookup.stamp(path, changed, changed + day)
     assert before is not None and file.run(path, False, before)[0] == NO
-    assert lookup.stamp(path, changed - 1) is None and file.run(path, False, None)[0] == YES
-    assert lookup.stamp(path, changed + day) == before
+    assert lookup.stamp(path, changed - 1, changed) is None and file.run(path, False, None)[0] == YES
+    assert lookup.stamp(path, changed - day, changed - 1) == before  # the clock has been set back
 
 
 def test_the_old_meaning_is_there_for_who_says_so(pidone: Pidone, write: Write, tmp_path: Path) -> None:

@@ -159,6 +159,14 @@ def test_a_single_command_s_report_tells_signals_and_orphans(pidone: Pidone, hel
     assert made["processes"][0]["instances"][0]["code"] == 4
 
 
+@pytest.mark.parametrize("more", [[], ["-v"]])
+def test_a_command_that_could_not_be_run_is_no_orphan(pidone: Pidone, tmp_path: Path, more: list[str]) -> None:
+    """With -v its answer comes before its end, without it is read only then."""
+    made = report(pidone.run(*more, "-o", str(tmp_path / "out.json"), "--", "/no/such"), tmp_path / "out.json")
+    assert made["exit_code"] == 127 and made["orphans"] == 0, made
+    assert [event["what"] for event in made["events"] if event["what"] in ("failed", "reaped")] == ["failed"]
+
+
 def test_a_storm_of_orphans_is_counted_and_leaves_the_rest_in_the_record(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
