@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 
 from line import listen
 
@@ -14,15 +13,14 @@ def say(text: str) -> None:
     os.write(1, f"{text}\n".encode())  # in one piece: a signal's handler may interrupt it
 
 
-def stop(number: int, frame: object) -> None:
-    say(f"log: stopped, the last; {written} lines were written")
-    sys.exit(0)
-
-
-signal.signal(signal.SIGTERM, stop)
-signal.signal(signal.SIGHUP, lambda number, frame: say("log: would reopen its file now"))
 server = listen("log", socket.SOCK_DGRAM)
+# On SIGTERM what the others have sent before is still written: then there is nothing more, and recv says so.
+signal.signal(signal.SIGTERM, lambda number, frame: server.setblocking(False))
+signal.signal(signal.SIGHUP, lambda number, frame: say("log: would reopen its file now"))
 say("log: started")
-while True:
-    say(server.recv(65536).decode())
-    written += 1
+try:
+    while True:
+        say(server.recv(65536).decode())
+        written += 1
+except BlockingIOError:
+    say(f"log: stopped, the last; {written} lines were written")
