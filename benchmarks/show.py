@@ -61,6 +61,13 @@ def above_floor(count: int) -> Callable[[Rows], float]:
     return lambda rows: rows[USS % count]["pidone"] - rows[USS % 1]["floor"]
 
 
+#: What may be at most a twentieth more than another pidone's (--beside).
+NOT_MORE = (
+    "start (ms)", "primary's death to PID 1's (ms)", "signal to app and back (us)", *ZOMBIES.values(),
+    *(USS % count for count in (1, 10, 100, 1000)),
+)  # fmt: skip
+
+
 #: (what, how it is worked out, may it be "<=" or ">=" this?)
 BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
     ("start / floor", ratio("start (ms)", "floor"), "<=", 1.15),
@@ -107,6 +114,8 @@ BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
         1500,
     ),
     ("start of each of 1,000 (ms)", lambda rows: rows["start of 1000 (ms each)"]["pidone"], "<=", 2),
+    *((f"{label} / before's", ratio(label, "before"), "<=", 1.05) for label in NOT_MORE),
+    ("orphans reaped (1/s) / before's", ratio("orphans reaped (1/s)", "before"), ">=", 0.95),
 ]
 PROBED = "USS with 50, each probed (kB)"
 DEATH = "primary's death to PID 1's (ms)"

@@ -75,6 +75,7 @@ try:
     main = boot(room)
 except OSError:
     main = None
+room = code = d = None
 if main:
     main()
 """

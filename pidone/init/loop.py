@@ -255,7 +255,7 @@ class Loop:
                 continue  # an event has closed it, and may have given its number to another's
             ended = False
             try:
-                while part := posix.read(fd, 65536):
+                while part := posix.read(fd, 4096):
                     answer += part
                 ended = True
             except BlockingIOError:
