@@ -83,7 +83,8 @@ def page(document: Document) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     text_ += (
         f"Debian's {versions}; Docker {facts['docker']}, Linux {facts['kernel']}, {facts['processors']} processors."
-        + f" The run of {facts['date']}, of commit {facts['commit']}, took {facts['minutes']:g} minutes.\n"
+        + f" Measured on {facts['date']}, at commit {facts['commit']}"
+        + (f", in {facts['minutes']:g} minutes.\n" if "minutes" in facts else ".\n")
     )
     text_ += TAUGHT
     text_ += " ([how each was configured](../demos/comparison/peers.py)).\n"

@@ -283,7 +283,8 @@ class GroupLoop(Steered):
         extras = Extras(care.message)
         extras.launches = care.daemonizes
         process = self.plan.processes[member]
-        process.since = monotonic()
+        if process.files:
+            process.since = monotonic()
         extras.pauses = 0 if process.argv else process.stop_signal
         if self.output is not None:
             extras.placed += self.output.placed(member)
