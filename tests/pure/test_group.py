@@ -143,7 +143,7 @@ def test_the_explorer_prints_the_shortest_sequence() -> None:
     assert [event[0] for event in found.value.path] == [e.FAILED, e.ALONE]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_long_random_lives_of_larger_groups_keep_the_rules(data: st.DataObject) -> None:
     others = [*kinds_of(INIT, True), *kinds_of(SIDECAR, True)]
@@ -156,7 +156,7 @@ def test_long_random_lives_of_larger_groups_keep_the_rules(data: st.DataObject) 
         world.apply(data.draw(st.sampled_from(world.choices())))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_nobody_starts_before_whom_it_waits_for_and_the_stop_is_the_reverse(data: st.DataObject) -> None:
     """`after` and replicas: any acyclic order, any order of passing and ending."""
@@ -296,7 +296,7 @@ def test_the_grace_of_what_is_left_behind_counts_from_the_last_time_it_was_asked
     assert machine.deadline == 100.0 + GRACE
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_life_of_a_single_command_ends_in_time_with_its_code(data: st.DataObject) -> None:
     machine, now, ended = single(), 0.0, None

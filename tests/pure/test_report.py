@@ -245,7 +245,7 @@ class Strict(HTMLParser):
         assert self.open and self.open.pop() == tag
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.one_of(EVENTS, SAID), max_size=30), st.booleans(), st.sampled_from([None, 0, 137]))
 def test_whatever_has_happened_it_can_be_told_and_shown(events: list[Any], single: bool, code: int | None) -> None:
     """The oldest events may be gone, so nothing may be taken for granted."""
