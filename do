@@ -71,7 +71,11 @@ with_own_tmp() {
     local own code=0
     own=$(mktemp -d /tmp/pidone-tests-XXXXXX)
     chmod 1777 "$own"
-    unshare --mount --propagation private sh -c 'mount --bind "$0" /tmp && exec "$@"' "$own" "$@" || code=$?
+    unshare --mount --propagation private sh -c '
+        case $PWD in # a clone below /tmp is still there
+        /tmp/*) mkdir -p "$0/${PWD#/tmp/}" && mount --bind "$PWD" "$0/${PWD#/tmp/}" ;;
+        esac
+        mount --rbind "$0" /tmp && cd "$PWD" && exec "$@"' "$own" "$@" || code=$?
     rm -rf --one-file-system "$own"
     return "$code"
 }
