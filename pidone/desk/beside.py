@@ -6,7 +6,6 @@ in the forked child, in the room `aside`, whose imports cost PID 1 nothing. Each
 killed with all that it has started.
 """
 
-import _signal
 import posix
 
 TYPE_CHECKING = False
@@ -66,9 +65,8 @@ def serve(inherited: "Inherited", handler: str, argument: "Any", answer: int) ->
     """The verdict of a helper of our own, with its words in the pipe."""
     try:
         posix.setsid()
-        inherited.restore_signals()
         # the caller's mask is the app's; ours end when they are told to, but for those that last
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL if handler in LASTING else ())
+        inherited.restore_signals(ALL if handler in LASTING else ())
         from pidone.aside import helpers
 
         verdict, text = helpers.run(handler, argument, answer)

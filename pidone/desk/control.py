@@ -5,7 +5,6 @@ who asks, answers, and has a deadline of its own (aside/session.py). What is to 
 command of a fixed size. At most SESSIONS children answer at a time; others wait in the socket's queue.
 """
 
-import _signal
 import _socket
 import posix
 from errno import EADDRINUSE
@@ -139,8 +138,7 @@ def serve(loop: "GroupLoop", fd: int) -> None:
     """The session's whole life."""
     try:
         posix.setsid()
-        loop.inherited.restore_signals()
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        loop.inherited.restore_signals(())
         from pidone.aside.session import run
 
         run(loop, fd)

@@ -31,15 +31,18 @@ class Inherited:
         undo_locale_coercion()
         self.cwd = leave_working_directory()
 
-    def restore_signals(self) -> None:
-        """In a child, last thing before exec (E2): dispositions first, while everything is still blocked."""
+    def restore_signals(self, mask: "set[_signal.Signals] | tuple[int, ...] | None" = None) -> None:
+        """In a child, last thing before exec (E2): dispositions first, while everything is still blocked.
+
+        mask: instead of the caller's, for a child of our own; what waits must not be let through in between.
+        """
         for number in IGNORED_BY_PYTHON:
             _signal.signal(number, _signal.SIG_DFL)
         if _signal.getsignal(_signal.SIGINT) not in (_signal.SIG_DFL, _signal.SIG_IGN):
             _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         if self.sigchld_ignored:
             _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, self.mask)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, self.mask if mask is None else mask)
 
 
 def fill_standard_descriptors() -> "tuple[int, ...]":

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import Write
 from tests.namespace.test_report import said
 from tests.namespace.test_signals import process
-from tests.pid1 import Pidone, Running, until
+from tests.pid1 import PYTHON, ROOT, Pidone, Running, until
 
 
 def one(write: Write, script: str, log: str = "'prefix'", group: str = "") -> str:
@@ -32,6 +32,16 @@ def test_each_line_has_its_process_s_name_and_both_streams_keep_their_order(pido
     result = pidone.run("-c", one(write, "echo a; echo b >&2; echo c; printf d; exit 3"))
     assert result.code == 3 and result.text == "main: a\nmain: b\nmain: c\nmain: d\n", result
     assert "its last line: d; exit code 3" in said(result), result
+
+
+def test_a_pump_that_is_told_to_end_before_it_runs_lives_on() -> None:
+    """A primary may be over, and the sweep's SIGTERM sent, before the pump has been given a processor."""
+    code = (
+        "import os; from pidone.init.inherited import Inherited; from pidone.desk.beside import ALL; i = Inherited(); "
+    )
+    code += "os.kill(os.getpid(), 15); i.restore_signals(%s); os.write(1, b'alive')"
+    ends = [subprocess.run([PYTHON, "-c", code % mask], cwd=ROOT, capture_output=True) for mask in ("ALL", "()")]
+    assert [(end.returncode, end.stdout) for end in ends] == [(0, b"alive"), (-15, b"")], ends
 
 
 def test_the_time_where_it_is_asked_for(pidone: Pidone, write: Write) -> None:
