@@ -18,7 +18,7 @@ Run = Callable[..., Container]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/docker/" in str(item.path) and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(300))  # the first of them makes the base image
+            item.add_marker(pytest.mark.timeout(1200))  # the first of them makes the base image, or waits for it
 
 
 @pytest.fixture

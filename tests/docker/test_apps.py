@@ -11,7 +11,7 @@ from tests.docker.conftest import Run
 from tests.docker.engine import Container, Engine
 from tests.pid1 import ROOT, until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_postgres_makes_its_cluster_keeps_its_rows_and_stops_cleanly(run: Run,
 GET = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/sample/', timeout=5).read().decode())"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_tomcat_serves_the_war_that_an_init_step_has_copied(run: Run, apps: Engine) -> None:
     container = run("tomcat", "-v")
     started(container, "tomcat")

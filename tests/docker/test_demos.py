@@ -19,7 +19,7 @@ IN_A_SANDBOX = {
     "co-scheduling": "app: started",
 }
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.namespace.test_signals import process
 from tests.pid1 import ROOT, until
 
 __all__ = ["apps"]  # the fixture
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 
 IGNORES = "trap : TERM; echo %s up; while :; do sleep 0.05; done"
 

@@ -71,7 +71,7 @@ def test_the_readme_names_the_command_that_runs_these_tests_and_so_does_ci() -> 
     assert "./do test" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("block", [block for block in blocks("sh") if block.text not in THIS], ids=repr)
 def test_a_command_block_runs_and_prints_what_the_document_shows(block: Block, clone: Path, engine: Engine) -> None:
     environment = {key: value for key, value in engine.environment.items() if key != "CI"}
@@ -107,7 +107,7 @@ WORKDIR /app
 """
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("block", blocks("dockerfile"), ids=repr)
 def test_the_lines_for_a_dockerfile_make_an_image_that_runs(
     block: Block,
