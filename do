@@ -139,7 +139,7 @@ storms)
     export PIDONE_STORM=100000
     pytest=(.venv/bin/python -m pytest -q -s tests/namespace/test_trouble.py -k storm --timeout 1800)
     said=$(with_own_tmp "${pytest[@]}") || { printf '%s\n' "$said" && exit 1; }
-    commit=$(git describe --always --dirty --abbrev=10)
+    commit=$(.venv/bin/python -c 'from benchmarks.show import commit; print(commit())')
     {
         echo "./do storms, $(date -u +%F), commit $commit, $(.venv/bin/python -V), Linux $(uname -r)"
         printf '%s\n' "$said" | grep -o '[a-z]*, [0-9,]* .*PID 1 has.*'

@@ -164,7 +164,7 @@ class LogFile:
         return ", ".join(self.names[:8])
 
     def lose(self, number: int, why: str) -> None:
-        """A file that cannot be written must not stop its process: each reason is said, and what is lost is counted."""
+        """Say each reason once and count the bytes: a file that cannot be written must not stop its process."""
         if why not in self.whys:
             say(f"the output of {self.of()} cannot be written to {show(self.path)}: {why}: it is lost until it can")
         self.whys.add(why)
