@@ -138,7 +138,7 @@ def copy_probe(old: Probe) -> Probe:
     return new
 
 
-_copy_member = copier(Member, {"busy": "set(v)", "probes": "{k: copy_probe(p) for k, p in v.items()} if v else {}"})
+_copy_member = copier(Member, {"probes": "{k: copy_probe(p) for k, p in v.items()} if v else {}"})
 _copy_group = copier(
     pod.Group, {"timers": "dict(v)", "held": "list(v)", "actions": "[]", "kept": "dict(v)", "doomed": "list(v)"}
 )

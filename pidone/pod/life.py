@@ -170,7 +170,7 @@ class Life(Watch):
     def quiet(self, index: int) -> None:
         """Nothing goes on beside it any more."""
         member = self.members[index]
-        for what in list(member.busy):
+        for what in member.busy:
             self.drop(index, what)
         if self.timers:
             for what in (

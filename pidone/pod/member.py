@@ -48,7 +48,7 @@ class Member:
         self.again = False
         self.complained = ""
         self.parked = False
-        self.busy: "set[str]" = set()
+        self.busy: "tuple[str, ...]" = ()  # of a thousand processes nearly all have nothing: a set is 216 bytes
         self.probes: "dict[str, Probe]" = {}
         self.begin(0.0)
 
@@ -68,6 +68,10 @@ class Member:
         self.followed = False
         self.ended_as: "tuple[int, int, bool] | None" = None
         self.unknown = False
+
+    def over(self, what: str) -> None:
+        """It is no longer under way beside it."""
+        self.busy = tuple([name for name in self.busy if name != what])
 
     @property
     def down(self) -> bool:

@@ -68,20 +68,22 @@ class Watch(Machine):
     # -- beginning and end of each
 
     def aside(self, index: int, what: str) -> None:
-        self.members[index].busy.add(what)
+        member = self.members[index]
+        if what not in member.busy:
+            member.busy = (*member.busy, what)
         self.do(ASIDE, index, what)
 
     def drop(self, index: int, what: str, late: bool = False) -> None:
         self.timers.pop((index, what), None)
         member = self.members[index]
         if what in member.busy:
-            member.busy.discard(what)
+            member.over(what)
             self.do(DROP, index, what, late)
 
     def ended(self, now: float, index: int, what: str, verdict: int, text: str) -> None:
         member = self.members[index]
         if what in member.busy:
-            member.busy.discard(what)
+            member.over(what)
             self.timers.pop((index, what), None)
             getattr(self, TAKES[what])(now, index, what, verdict, text)
 
