@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from signal import SIG_BLOCK, SIGTERM, alarm, pthread_sigmask
+from signal import SIG_BLOCK, SIGALRM, SIGTERM, alarm, pthread_sigmask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 from pidone.aside import guest
 from pidone.aside.session import ANSWERING, FOLLOWING, Refused, Renumbered
 from pidone.desk.control import EXEC, RELOAD, SESSIONS
+from pidone.desk.planner import HUNG
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import number as signal_number
 from pidone.init.words import how
@@ -162,8 +164,31 @@ def reload(session: Session, request: dict[str, Any]) -> None:
 
 
 def wrong_file(session: Session) -> list[str]:
-    """Every error of the file, as `pidonectl check` has them."""
-    from pidone.declare import answer
+    """Every error of the file, as `pidonectl check` has them. Raises Refused where none can be told.
+
+    A child finds them: a name service that hangs takes it along, and not the answer (E50).
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, json.dumps(errors_of(session)).encode())
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        data = pipe.read()
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # a signal is negative
+    if ended == -SIGALRM:
+        raise Refused(HUNG)
+    if ended:
+        raise Refused(f"the child that reads the file {how(max(ended, 0), max(-ended, 0))}")
+    return list(json.loads(data))
+
+
+def errors_of(session: Session) -> list[str]:
+    from pidone.declare import answer, lookup
     from pidone.declare.read import Wrong, read
     from pidone.declare.resolve import Resolver
 
@@ -172,7 +197,7 @@ def wrong_file(session: Session) -> list[str]:
     path = os.path.join(session.loop.inherited.cwd or b"/", wanted.config)
     name = os.fsdecode(path)
     try:
-        Resolver(answer.checked(read(name)), os.path.dirname(name)).resolve()
+        Resolver(answer.checked(read(name)), os.path.dirname(name), patience=lookup.PATIENCE).resolve()
     except Wrong as wrong:
         return [line.partition("pidone: ")[2] for line in answer.lines(name, wrong.errors)]
     return []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 import sys
 
-from pidone.declare import compiled
+from pidone.declare import compiled, lookup
 from pidone.declare.read import Wrong, read
 from pidone.declare.resolve import Resolver, make_volumes
 from pidone.init import plan
@@ -20,7 +21,10 @@ def main(path: bytes, command: list[bytes], pipe: int, token: str = "") -> int:
     try:
         data = read(name)
         declaration = compiled.read(name, data) or checked(data)
-        resolver = Resolver(declaration, os.path.dirname(os.path.abspath(name)), token)
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
+        directory = os.path.dirname(os.path.abspath(name))
+        resolver = Resolver(declaration, directory, token, lookup.PATIENCE)
         made = resolver.resolve()
         make_volumes(declaration, resolver)
     except Wrong as wrong:

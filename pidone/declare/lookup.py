@@ -26,6 +26,9 @@ from pidone.declare.read import MOST
 from pidone.desk import paths
 from pidone.init.signals import show
 
+#: Seconds that a look-up may take while the file is read, as at a start (`pod.life.LOOK_UP`).
+PATIENCE = 5.0
+
 
 class Unknown(Exception):
     """str(): what could not be found. key: of the file, whose value asked for it. lines: one or more."""

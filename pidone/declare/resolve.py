@@ -5,6 +5,7 @@ Done at each start, also of a compiled file, because all of it may have changed 
 
 from __future__ import annotations
 
+import _signal
 import os
 import stat
 
@@ -18,18 +19,23 @@ LEAST = WINDOW + LAST_RESORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     Entry = dict[str, Any]
 
 
 class Resolver:
-    """Collects errors like the checker does, warnings for a start, and notes for `check`."""
+    """Collects errors like the checker does, warnings for a start, and notes for `check`.
 
-    def __init__(self, declaration: dict[str, Any], directory: str, token: str = "") -> None:
+    patience: seconds after which a look-up that hangs is ended by SIGALRM, and with it this process: from a name
+    service that hangs in C nothing else leads back (E50). 0 for no end.
+    """
+
+    def __init__(self, declaration: dict[str, Any], directory: str, token: str = "", patience: float = 0.0) -> None:
         self.declaration = declaration
         self.directory = directory
         self.token = token
+        self.patience = patience * declaration.get("time_scale", 1.0)
         self.errors: list[tuple[int, str]] = []
         self.warnings: list[tuple[int, str]] = []
         self.notes: list[tuple[int, str]] = []
@@ -118,12 +124,22 @@ class Resolver:
         groups = tuple(entry["groups"]) if "groups" in entry else None
         return entry.get("user"), groups, file, entry.get("home", False)
 
+    def in_time(self, ask: Callable[..., Any], *args: Any) -> Any:
+        """What `ask` returns or raises, within the patience."""
+        if not self.patience:
+            return ask(*args)
+        _signal.setitimer(_signal.ITIMER_REAL, self.patience)
+        try:
+            return ask(*args)
+        finally:
+            _signal.setitimer(_signal.ITIMER_REAL, 0)
+
     def look_up(
         self, index: int, entry: Entry, who: lookup.Who, declared: lookup.Environment
     ) -> tuple[lookup.User | None, lookup.Environment] | None:
         """As it is now; None where that is not known: an init step may still make it, and that is no error."""
         try:
-            found = lookup.of(who, declared)
+            found: tuple[lookup.User | None, lookup.Environment] = self.in_time(lookup.of, who, declared)
         except lookup.Unknown as unknown:
             if not self.comes_after_a_step(index, entry):
                 for line in unknown.lines:
@@ -158,7 +174,8 @@ class Resolver:
     def owner(self, volume: Entry) -> lookup.User | None:
         """Of a volume, which is made before any init step has run."""
         try:
-            return lookup.user(volume["owner"], key="owner")[0]
+            found: lookup.User = self.in_time(lookup.user, volume["owner"], None, "owner")[0]
+            return found
         except lookup.Unknown as unknown:
             self.wrong(volume, "owner", str(unknown))
             return None

@@ -15,6 +15,10 @@ from pidone.init import plan as plans
 from pidone.init import signals
 from pidone.init.spawn import fork_with_pipe
 
+#: Why the child that reads the file has not lived.
+KILLED = "the child that reads it was killed by "
+HUNG = "a user or a group in it cannot be looked up: what /etc/nsswitch.conf asks for them hangs"
+
 STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
 
 
@@ -48,7 +52,8 @@ def ask(
     status = posix.waitpid(pid, 0)[1]
     if status:
         if posix.WIFSIGNALED(status):
-            raise OSError(errno.ECHILD, "the child that reads it was killed by " + signals.name(posix.WTERMSIG(status)))
+            number = posix.WTERMSIG(status)
+            raise OSError(errno.ECHILD, HUNG if number == _signal.SIGALRM else KILLED + signals.name(number))
         return None, posix.WEXITSTATUS(status), []
     return plans.unpack(b"".join(data)), 0, early
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -156,24 +157,35 @@ enum nss_status _nss_hang_getpwnam_r(const char *n, struct passwd *p, char *b, s
 """
 
 
+#: The directory of the C library's modules, as this namespace's own.
+PRIVATE_LIBRARIES = [
+    "unshare", "--mount", "sh", "-euc",
+    "mount --make-rprivate /; l=/usr/lib/$(uname -m)-linux-gnu; u=$(mktemp -d /dev/shm/XXXXXX); mkdir $u/u $u/w; "
+    "mount -t overlay overlay -o lowerdir=$l,upperdir=$u/u,workdir=$u/w $l 2>/dev/null || exit 77; exec \"$@\"", "sh",
+]  # fmt: skip
+
+
+def hanging(directory: Path) -> str:
+    """Commands of a shell: from then on users are asked for where nobody answers. Needs libraries of its own."""
+    (directory / "hang.c").write_text(HANG)
+    library, switch = directory / "libnss_hang.so.2", directory / "nsswitch.conf"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(directory / "hang.c")], check=True)
+    switch.write_text(re.sub("(?m)^passwd:.*", "passwd: files hang", Path("/etc/nsswitch.conf").read_text()))
+    return f"cp {library} /usr/lib/$(uname -m)-linux-gnu/; mount --bind {switch} /etc/nsswitch.conf"
+
+
 def test_a_resolver_that_hangs_is_killed_and_pid_1_stays_awake(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
-    (tmp_path / "hang.c").write_text(HANG)
-    library = tmp_path / "libnss_hang.so.2"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(tmp_path / "hang.c")], check=True)
-    hang = f"cp {library} $d; sed 's/^passwd:.*/passwd: files hang/' /etc/nsswitch.conf >$d/nsswitch.conf; "
-    wrap = [*OWN_USERS[:4], OWN_USERS[4].replace("exec ", hang + "exec "), "sh"]
-    switch = "mount --bind $(ls -d /tmp/tmp.*/nsswitch.conf | tail -1) /etc/nsswitch.conf"
+    hang = hanging(tmp_path)
     file = write(
         "g.toml",
         "[group]\ntime_scale = 0.2\n"
-        + process("step", "init", "sh", "-c", f"cp {library} /usr/lib/$(uname -m)-linux-gnu/; {switch}")
+        + process("step", "init", "sh", "-c", hang)
         + process("log", "sidecar", helper, "app", "log")
         + process("main", "primary", "true", more="user = 'somebody-else'"),
     )
-    wrap = ["unshare", "--mount", "sh", "-euc", PRIVATE_LIBRARIES + wrap[4], "sh"]
-    with pidone.start("-c", file, wrap=wrap) as run:
+    with pidone.start("-c", file, wrap=PRIVATE_LIBRARIES) as run:
         run.line("log started")
         run.kill(signal.SIGUSR1)  # the primary's, which is not there yet
         result = run.end()
@@ -181,11 +193,37 @@ def test_a_resolver_that_hangs_is_killed_and_pid_1_stays_awake(
     assert "log ends" in result.lines and "Traceback" not in result.err, result
 
 
-#: /tmp and the directory of the C library's modules, as this namespace's own.
-PRIVATE_LIBRARIES = (
-    "mount --make-rprivate /; l=/usr/lib/$(uname -m)-linux-gnu; u=$(mktemp -d /dev/shm/XXXXXX); mkdir $u/u $u/w; "
-    "mount -t overlay overlay -o lowerdir=$l,upperdir=$u/u,workdir=$u/w $l 2>/dev/null || exit 77; "
-)
+def test_a_resolver_that_hangs_while_the_file_is_read_refuses_the_start(
+    pidone: Pidone, write: Write, tmp_path: Path
+) -> None:  # E50
+    file = write(
+        "g.toml", "[group]\ntime_scale = 0.2\n" + process("main", "primary", "echo", "x", more="user = 'somebody-else'")
+    )
+    wrap = [*PRIVATE_LIBRARIES[:4], PRIVATE_LIBRARIES[4].replace("exec ", hanging(tmp_path) + "; exec "), "sh"]
+    result = pidone.run("-c", file, wrap=wrap)
+    assert result.code == 126 and result.text == "" and len(result.err.splitlines()) == 1, result
+    assert f"cannot read {file}: a user or a group in it cannot be looked up" in result.err, result
+
+
+def test_a_resolver_that_hangs_refuses_a_reload_and_the_next_one_is_done(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
+    line = Line(pidone, write, tmp_path / "c.sock")
+    main = process("main", "primary", helper, "app", "main")
+    with line.start(main, group="time_scale = 0.2", wrap=PRIVATE_LIBRARIES) as run:
+        run.line("main started")
+        enter = ["nsenter", "-t", str(run.pid), "-m", "-p", "sh", "-euc"]
+        subprocess.run([*enter, hanging(tmp_path)], check=True)
+        head = f"[group]\ncontrol = '{line.path}'\ntime_scale = 0.2\n"
+        new = process("new", "sidecar", helper, "app", "new")
+        line.write("g.toml", head + new + "user = 'somebody-else'\n" + main)
+        refused = line.ctl("reload")
+        assert refused.returncode == 1 and "a user or a group in it cannot be looked up" in refused.stderr, refused
+        line.write("g.toml", head + new + main)
+        assert line.good("reload") == ""
+        run.line("new started")
+        run.kill(signal.SIGTERM)
+        assert run.end().code == 0
 
 
 @pytest.mark.parametrize("log", ["'prefix'", "'json'", "{ mode = 'prefix', stderr = 'separate' }"])
