@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,9 +82,17 @@ def isolate() -> None:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", place], check=True)
 
 
+def heed_the_keyboard() -> None:
+    """A shell ignores these two for what it runs in the background, and what is ignored stays so for all below it."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, usual)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     works_for_another = hasattr(config, "workerinput")  # pytest-xdist: its controller runs no test itself
     isolate()
+    heed_the_keyboard()
     if config.getoption("--every-tier") and not works_for_another:
         config.pluginmanager.register(EveryTier())
 
