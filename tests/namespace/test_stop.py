@@ -84,6 +84,8 @@ def group(write: Write, helper: str, grace: str = "8s", **more: str) -> str:
 
 def test_a_group_stops_primary_first_then_sidecars_in_reverse(pidone: Pidone, helper: str, write: Write) -> None:
     with pidone.start("-c", group(write, helper, main="code=3 delay=100", api="delay=100")) as run:
+        run.line("log started")
+        run.line("api started")
         run.line("main started")
         run.kill(signal.SIGTERM)
         result = run.end()
@@ -143,7 +145,8 @@ def test_the_grace_bounds_a_stop_and_the_killed_are_named(pidone: Pidone, helper
     ignore = {name: "ignore=15" for name, _ in GROUP}
     began = time.monotonic()
     with pidone.start("-c", group(write, helper, "3s", **ignore)) as run:
-        run.line("main started")
+        for name, _ in GROUP:
+            run.line(f"{name} started")
         run.kill(signal.SIGTERM)
         result = run.end()
     assert result.code == 137 and time.monotonic() - began < 9, result
@@ -171,6 +174,7 @@ def test_a_stop_during_an_init_step_tells_it_at_once_and_starts_nothing(
         + process("main", "primary", helper, "app", "main"),
     )
     with pidone.start("-c", file) as run:
+        run.line("log started")
         run.line("step started")
         run.kill(signal.SIGTERM)
         result = run.end()
@@ -186,6 +190,7 @@ def test_the_stop_signal_of_each_process_is_its_own(pidone: Pidone, helper: str,
         + process("main", "primary", helper, "app", "main", "ignore=15", "ends=3", more='stop_signal = "QUIT"'),
     )
     with pidone.start("-c", file) as run:
+        run.line("log started")
         run.line("main started")
         run.kill(signal.SIGTERM)
         run.line("main got 15")

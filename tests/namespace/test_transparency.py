@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Write
-from tests.pid1 import PYTHON, Pidone, Result
+from tests.pid1 import PYTHON, Pidone, Result, steady
 
 
 def seen(result: Result) -> list[str]:
-    """The dump's lines without what differs from run to run: numbers of pipes and terminals."""
+    """The dump's lines without what differs from run to run."""
     assert result.code == 0 and result.err == "", result
-    return re.sub(r"(pipe|socket):\[\d+\]", r"\1", result.text).splitlines()
+    return steady(result.text).splitlines()
 
 
 def test_an_ordinary_start_is_the_same_with_and_without_pidone(pidone: Pidone, helper: str) -> None:

@@ -106,6 +106,7 @@ def test_s12_a_stop_in_a_step_tells_it_at_once_beside_the_sidecars(pod: Pod) -> 
     steps = [pod.init("one", "true"), pod.entry("two", "init", pod.helper, "app", "two", "delay=300"),
              pod.init("three", "echo", "three")]  # fmt: skip
     with pod.start(pod.sidecar("log"), *steps, pod.primary()) as run:
+        run.line("log started")
         run.line("two started")
         run.kill(signal.SIGTERM)
         result = run.end()

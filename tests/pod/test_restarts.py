@@ -282,6 +282,7 @@ def test_after_waits_for_just_those_and_stops_before_them(pod: Pod, tmp_path: Pa
         pod.primary(),
     ]  # fmt: skip
     with pod.start(*entries) as run:
+        run.line("quick started")
         run.line("user started")
         run.line("slow started")
         assert "slow is running(started" not in run.seen.decode() and "main started" not in run.seen.decode()
@@ -310,6 +311,8 @@ def test_a_circle_is_an_error_with_its_line(pod: Pod, after: str, said: str) -> 
 def test_a_process_s_own_grace_is_shorter_than_the_group_s(pod: Pod) -> None:
     side = pod.sidecar("side", "ignore=15", grace='"1s"')
     with pod.start(pod.sidecar("log"), side, pod.primary(), grace='"100s"', time_scale="0.1") as run:
+        run.line("log started")
+        run.line("side started")
         run.line("main started")
         began = time.monotonic()
         run.kill(signal.SIGTERM)

@@ -26,6 +26,7 @@ def stop(run: Running, *numbers: int) -> tuple[Result, float]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_s75_sigterm_and_sigint_begin_the_stop(pod: Pod, number: int) -> None:
     with pod.start(pod.sidecar("side"), pod.primary("main", "code=6")) as run:
+        run.line("side started")
         run.line("main started")
         result, _ = stop(run, number)
     assert result.code == 6, result
@@ -36,6 +37,8 @@ def test_s76_every_pre_stop_begins_at_once(pod: Pod) -> None:
     hook = {"pre_stop": '{ exec = ["true"] }'}
     with pod.start(pod.sidecar("side", **hook), pod.primary("main", "delay=300", **hook), wrap=HELD) as run:
         run.line("main is running(started")
+        run.line("side started")
+        run.line("main started")
         result, _ = stop(run)
     in_order(result, "pre_stop of side: yes", "main ends", "side got 15")
 
@@ -44,12 +47,17 @@ def test_s77_an_app_is_told_when_its_own_pre_stop_has_ended(pod: Pod) -> None:
     with pod.start(pod.sidecar("side", pre_stop='{ exec = ["sleep", "0.5"] }'),
                    pod.primary("main", pre_stop='{ exec = ["sleep", "0.1"] }'), wrap=HELD) as run:  # fmt: skip
         run.line("main is running(started")
+        run.line("side started")
+        run.line("main started")
         result, _ = stop(run)
     in_order(result, "pre_stop of main: yes", "main got 15", "pre_stop of side: yes", "side got 15")
 
 
 def test_s78_sidecars_are_told_in_reverse_each_when_all_later_are_gone(pod: Pod) -> None:
     with pod.start(*[pod.sidecar(name, "delay=100") for name in "abc"], pod.primary("main", "delay=100")) as run:
+        run.line("a started")
+        run.line("b started")
+        run.line("c started")
         run.line("main started")
         result, _ = stop(run)
     in_order(result, "main ends", "c got 15", "c ends", "b got 15", "b ends", "a got 15", "a ends")
@@ -58,6 +66,8 @@ def test_s78_sidecars_are_told_in_reverse_each_when_all_later_are_gone(pod: Pod)
 def test_s79_who_does_not_run_counts_as_gone(pod: Pod) -> None:
     middle = pod.entry("b", "sidecar", "false", backoff='{ initial = "60s" }')
     with pod.start(pod.sidecar("a"), middle, pod.sidecar("c"), pod.primary()) as run:
+        run.line("a started")
+        run.line("c started")
         run.line("main started")
         run.line("b is waiting(CrashLoopBackOff)")
         result, took = stop(run)
@@ -71,6 +81,7 @@ def test_s80_after_its_pre_stop_it_still_has_the_window(pod: Pod) -> None:
         pod.primary("main", "ignore=15", pre_stop='{ exec = ["sleep", "987"] }'), grace='"4s"', time_scale=SCALE
     ) as run:
         run.line("main is running(started")
+        run.line("main started")
         result, took = stop(run)
     in_order(result, "main got 15", "SIGKILL to main")
     assert 0.6 <= took < 4 and result.code == 137, (took, result)
@@ -79,7 +90,8 @@ def test_s80_after_its_pre_stop_it_still_has_the_window(pod: Pod) -> None:
 def test_s81_at_the_end_of_the_grace_all_who_wait_are_told_together(pod: Pod) -> None:
     sides = [pod.sidecar(name, "ignore=15") for name in "ab"]
     with pod.start(*sides, pod.primary("main", "ignore=15"), grace='"6s"', time_scale=SCALE) as run:
-        run.line("main started")
+        for name in ("a", "b", "main"):
+            run.line(f"{name} started")
         result, took = stop(run)
     for name in "ab":  # although neither a nor b has ended: only the grace has
         in_order(result, "main got 15", f"{name} got 15", f"{name} (pid")
@@ -91,6 +103,7 @@ def test_s82_without_grace_there_is_no_pre_stop_and_a_window(pod: Pod) -> None:
         pod.sidecar("side", "ignore=15"), pod.primary(pre_stop='{ exec = ["true"] }'), grace='"0s"', time_scale="0.4"
     ) as run:
         run.line("main is running(started")
+        run.line("side started")
         run.line("main started")
         result, took = stop(run)
     assert "pre_stop" not in result.text and took < 8, (took, result)
@@ -122,6 +135,7 @@ def test_s84_its_own_stop_signal_and_sigkill_for_all_of_it(pod: Pod) -> None:
     with pod.start(
         pod.sidecar("side", "ignore=15", "ends=10", stop_signal='"SIGUSR1"'), main, grace='"4s"', time_scale=SCALE
     ) as run:
+        run.line("side started")
         run.line("child started")
         run.line("up")
         child = run.child("child")
