@@ -151,11 +151,11 @@ def reload(session: Session, request: dict[str, Any]) -> None:
         session.say({"ok": False, "error": wrong[0], "errors": wrong})
         return
     session.go_on(TAKING_OVER)
-    command(session, RELOAD)
+    command(session, RELOAD, 0, os.getpid())
     try:
         for event in session.following(session.since, TAKING_OVER):
-            # one that names a pid is that commander's alone
-            if event[2:5] == ("turned", -1, "not reloaded") and event[5:] in ((), (session.peer[0],)):
+            # one that names a session is that one's alone
+            if event[2:5] == ("turned", -1, "not reloaded") and event[5:] in ((), (os.getpid(),)):
                 raise Refused("the group stops, or reads its file already; or the file is no longer what it was")
     except Renumbered:
         session.say({"ok": True})

@@ -68,11 +68,13 @@ def logs(session: Session, request: dict[str, Any]) -> None:
         raise Refused('pidone carries no such output: write log = "prefix" into the file')
     counts = {place: tail(output.tails, place)[0] for place in places}
     lines = last_lines(output.tails, counts)
+    # what a character that has not come whole has so far, waits for the rest of it
+    decoders = {place: codecs.getincrementaldecoder("utf-8")("backslashreplace") for place in places}
     for place, data in lines[-request.get("lines", 20) :] if request.get("lines", 20) else []:
-        piece(session, places[place], data.decode("utf-8", "backslashreplace"))
+        piece(session, places[place], decoders[place].decode(data, final=not request.get("follow")))
     if request.get("follow"):
         session.go_on(FOLLOWING)
-        follow_logs(session, output.tails, places, counts)
+        follow_logs(session, output.tails, places, counts, decoders)
     session.say({"ok": True})
 
 
@@ -94,9 +96,10 @@ def last_lines(tails: Any, counts: dict[int, int]) -> list[tuple[int, bytes]]:
     return [(place, line) for _, _, place, line in found]
 
 
-def follow_logs(session: Session, tails: Any, places: dict[int, int], counts: dict[int, int]) -> None:
-    """A character that has not come whole waits for the rest of it."""
-    decoders = {place: codecs.getincrementaldecoder("utf-8")("backslashreplace") for place in places}
+def follow_logs(
+    session: Session, tails: Any, places: dict[int, int], counts: dict[int, int], decoders: dict[int, Any]
+) -> None:
+    """counts, decoders: of each place, as far as its output is shown."""
     while not session.gone():
         for event in replay.events(session.loop.record.memory, session.since):
             if event[2:5] == ("turned", -1, "reloaded"):

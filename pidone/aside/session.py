@@ -90,12 +90,14 @@ class Session:
                 raise Refused(f"a request of more than {MOST} bytes")
             # Not a timer's signal: what has come must count, however late a busy machine lets us look.
             if not select.select([self.connection], [], [], max(0.0, end - time.monotonic()))[0]:
+                if data:
+                    raise Refused(f"half a request: no newline has come within {ASKING} s")
                 raise Gone
             part, fds, _, _ = socket.recv_fds(self.connection, MOST - len(data), 3)
             self.fds += fds
-            if not part:
+            if not part and not data:
                 raise Gone
-            data += part
+            data += part or b"\n"  # who says no more has said all of it
         try:
             made = json.loads(data.partition(b"\n")[0])
         except (ValueError, RecursionError):
@@ -120,9 +122,10 @@ class Session:
         self.connection.sendall(json.dumps(answer).encode() + b"\n")
 
     def gone(self) -> bool:
-        """Has the client hung up? It has nothing more to say."""
-        ready = select.select([self.connection], [], [], 0)[0]
-        return bool(ready) and not self.connection.recv(1, socket.MSG_PEEK)
+        """Has the client hung up? One that only says no more, as `nc -N`, still listens: poll(2), POLLRDHUP."""
+        line = select.poll()
+        line.register(self.connection, 0)  # POLLHUP comes unasked
+        return bool(line.poll(0))
 
     def answer(self, request: dict[str, Any]) -> None:
         signal.alarm(ANSWERING)

@@ -14,6 +14,14 @@ from pidone.declare.read import Wrong
 
 Path = tuple[Any, ...]  # ("process", 2, "command")
 
+#: What to do about errors of the library that everybody makes once.
+IN_QUOTES = '; a text, such as "10s" or "0022", stands in quotes'
+HINTS = {
+    "Expected newline or end of document after a statement": IN_QUOTES,
+    "Invalid value": IN_QUOTES,
+    "Cannot overwrite a value": "; a key is given twice",
+}
+
 
 def toml_library() -> Any:
     """tomllib, or tomli before Python 3.11. Raises Wrong."""
@@ -46,7 +54,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
         what = re.sub(r" \(at .*\)", "", str(error))
         line = int(where[1]) if where else text.count("\n") + 1
         column = f" at column {where[2]}" if where else " at the end of the file"
-        raise Wrong([(line, f"no TOML{column}: {what[:1].lower()}{what[1:]}")]) from None
+        raise Wrong([(line, f"no TOML{column}: {what[:1].lower()}{what[1:]}{HINTS.get(what, '')}")]) from None
     except ValueError as error:  # such as a number of more digits than Python reads
         raise Wrong([(0, f"no TOML that can be read: {error}")]) from None
     except RecursionError:

@@ -138,10 +138,13 @@ def groups(value: Any) -> list[str]:
     return [user(item) for item in value]
 
 
-def octal(value: Any) -> int:
-    if not isinstance(value, str) or not re.fullmatch(r"(0o?)?[0-7]{3,4}", value):
-        raise ValueError('an octal number in quotes, such as "0022"')
-    return int(value.replace("o", ""), 8)
+def octal(example: str) -> Reader:
+    def read(value: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"(0o?)?[0-7]{3,4}", value):
+            raise ValueError(f'an octal number in quotes, such as "{example}"')
+        return int(value.replace("o", ""), 8)
+
+    return read
 
 
 def between(low: int, high: int) -> Reader:
@@ -208,7 +211,7 @@ def requests(value: Any) -> int:
 GROUP: dict[str, Reader] = {"name": name, "grace": duration, "stop_signals": signal_list}
 
 #: [[volume]]
-VOLUME: dict[str, Reader] = {"name": name, "path": absolute, "mode": octal, "owner": user}
+VOLUME: dict[str, Reader] = {"name": name, "path": absolute, "mode": octal("0755"), "owner": user}
 
 #: [[process]]
 PROCESS: dict[str, Reader] = {
@@ -223,7 +226,7 @@ PROCESS: dict[str, Reader] = {
     "user": user,
     "groups": groups,
     "home": truth,
-    "umask": octal,
+    "umask": octal("0022"),
     "nice": between(-20, 19),
     "rlimits": rlimits,
     "oom_score_adj": between(-1000, 1000),

@@ -86,12 +86,12 @@ class Steered(Hearing):
             self.control.guests[number] = member
             self.note("beside", member, number)
         elif verb == RELOAD:
-            self.plan_again(pid)
+            self.plan_again(number)
         elif verb < EXEC:
             self.feed((COMMAND, verb, member, number))
 
     def plan_again(self, by: int) -> None:
-        """Fork the child that reads the file; its plan is read as it comes. by: whose command it is."""
+        """Fork the child that reads the file; its plan is read as it comes. by: the session that asks."""
         wanted = self.wanted
         if self.planning is not None or self.group.coming is not None or wanted.config is None:
             self.note("turned", -1, "not reloaded", by)

@@ -66,11 +66,26 @@ def test_a_socket(pidone: Pidone, tmp_path: Path) -> None:
         (Path("/bin/true").read_bytes()[:4096], ":1:", ""),
         (b"[[process]]\nname = \n", ":2:", "no TOML at column"),
         (b"[[process]\n", ":1:", "no TOML at column"),
-        (b"a = 1\na = 2\n", ":2:", "no TOML"),
+        (b"a = 1\na = 2\n", ":2:", "a key is given twice"),
+        (b"[group]\ngrace = 10s\n", ":2:", "stands in quotes"),
+        (b"[[process]]\numask = 022\n", ":2:", "stands in quotes"),
+        (b"[[process]]\nname = web\n", ":2:", "stands in quotes"),
         (b"a = " + b"[" * 100000, "", ""),
         (b"\xff\xfe[\x00", ":1:", "byte 0xff is not UTF-8"),
     ],
-    ids=["latin-1", "all bytes", "elf", "no value", "no bracket", "a key twice", "deep", "utf-16"],
+    ids=[
+        "latin-1",
+        "all bytes",
+        "elf",
+        "no value",
+        "no bracket",
+        "a key twice",
+        "a time",
+        "a mode",
+        "a word",
+        "deep",
+        "utf-16",
+    ],
 )
 def test_what_is_no_toml(pidone: Pidone, tmp_path: Path, data: bytes, where: str, words: str) -> None:
     (tmp_path / "g.toml").write_bytes(data)
@@ -163,6 +178,11 @@ def test_a_number_that_would_leave_root_as_it_is(pidone: Pidone, write: Write, u
         write("g.toml", process("x", "primary", "id", more=f'user = "{user}"')),
         ":5: process 'x': user = ", "wanted is numbers below 4294967295",
     )  # fmt: skip
+
+
+def test_a_mode_s_example_is_a_mode_and_no_umask(pidone: Pidone, write: Write) -> None:
+    file = write("g.toml", "[[volume]]\npath = '/x'\nmode = 755\n" + process("main", "primary", "true"))
+    refused(pidone, file, ":3: ", 'mode = 755: wanted is an octal number in quotes, such as "0755"')
 
 
 @pytest.mark.parametrize("command", ["[]", '[""]', '["a\\u0000b"]', "[1]", '"true"', '[["true"]]', "{}"])

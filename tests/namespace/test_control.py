@@ -400,8 +400,27 @@ class TestHostile:
         line, _ = app
         with line.connect() as half, line.connect() as none:
             half.sendall(b'{"do": "sta')
-            for one in (half, none):
-                assert one.recv(100) == b"", "hung up after its deadline"
+            assert b"half a request" in half.recv(100) and half.recv(100) == b"", "told after its deadline"
+            assert none.recv(100) == b"", "hung up after its deadline"
+
+    @pytest.mark.parametrize("end", [b"\n", b""])
+    @pytest.mark.parametrize(
+        "asked, said",
+        [
+            (b'{"do": "wait", "name": "main", "until": "exited", "timeout": 0.3}', b'"reached": false'),
+            (b'{"do": "restart", "name": "log"}', b'"ok": true'), (b'{"do": "reload"}', b'"ok": true'),
+        ],
+    )  # fmt: skip
+    def test_a_client_that_says_no_more_has_its_answer(self, app: App, asked: bytes, said: bytes, end: bytes) -> None:
+        """As `nc -N` does: it shuts down its half, and listens."""
+        line, _ = app
+        with line.connect() as client:
+            client.sendall(asked + end)
+            client.shutdown(socket.SHUT_WR)
+            answer = b""
+            while part := client.recv(1000):
+                answer += part
+        assert said in answer, answer
 
     def test_another_user_is_refused_whoever_may_open_the_socket(self, app: App) -> None:
         line, _ = app
@@ -495,7 +514,10 @@ class TestHostile:
         before, fds = resident(run), len(os.listdir(f"/proc/{run.pid}/fd"))
         self.siege(line, run, 900)
         assert storm.poll() is None, "the storm was over before the siege"
-        os.kill(run.child("orphans"), signal.SIGKILL)
+        [storm_itself] = (
+            Path(f"/proc/{storm.pid}/task/{storm.pid}/children").read_text().split()
+        )  # not one of its orphans
+        os.kill(int(storm_itself), signal.SIGKILL)
         storm.wait()
         # an idle machine needs a thousandth of that: it is bounded at all
         assert 0 < json.loads(line.good("status", "--json"))["longest_wait"] < 5

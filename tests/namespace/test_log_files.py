@@ -311,12 +311,19 @@ def test_the_last_lines_of_all_are_the_last_of_all(pidone: Pidone, write: Write,
         run.end()
 
 
-def test_a_character_that_comes_in_two_is_one_in_what_is_followed(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [True, False], ids=["its beginning is there", "it comes while followed"])
+def test_a_character_that_comes_in_two_is_one_in_what_is_followed(
+    pidone: Pidone, write: Write, tmp_path: Path, before: bool
+) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
-    script = f"until [ -e {tmp_path}/go ]; do sleep 0.01; done; printf '\\303'; sleep 0.3; printf '\\251\\n'; sleep 60"
+    first, second = "printf '\\303'; sleep 0.3", "printf '\\251\\n'; sleep 60"
+    gate = f"until [ -e {tmp_path}/go ]; do sleep 0.01; done"
+    script = "; ".join([first, gate, second] if before else [gate, first, second])
     main = process("main", "primary", write("m.sh", f"#!/bin/sh\n{script}\n"), more="log = 'prefix'")
     with line.start(main) as run:
         until(lambda: line.ctl("wait", "main", "--until", "started").returncode == 0, "it answers")
+        if before:
+            until(lambda: line.good("logs", "main").strip() == "\\xc3", "its beginning is there")
         follow = line.client("logs", "-f", "main", stdout=subprocess.PIPE)
         until(lambda: json.loads(line.good("status", "--json"))["sessions"] >= 1, "it follows")
         (tmp_path / "go").touch()

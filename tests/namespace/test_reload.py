@@ -122,6 +122,20 @@ def test_an_init_step_that_is_new_or_changed_runs_before_what_stands_behind_it(
         assert run.seen.decode().count("a started") == 1
 
 
+def test_of_two_reloads_at_once_by_one_client_at_least_one_is_done(line: Line, group: Group) -> None:
+    with line.start(group.app("a"), group.app("main", "primary")) as run:
+        run.line("main started")
+        group.write(group.app("a", more="nice = 1"), group.app("main", "primary"))
+        with line.connect() as one, line.connect() as two:
+            for client in (one, two):
+                client.sendall(b'{"do": "reload"}\n')
+            answers = [json.loads(client.makefile().readline())["ok"] for client in (one, two)]
+        run.line("a started", count=2)
+        assert any(answers), answers
+        run.kill(signal.SIGTERM)
+        run.end()
+
+
 def test_a_primary_that_has_changed_is_started_again_and_the_group_lives(line: Line, group: Group) -> None:
     with line.start(group.app("a"), group.app("main", "primary", "code=1")) as run:
         run.line("main started")
