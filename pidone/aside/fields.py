@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
@@ -36,8 +34,12 @@ def place(value: Any) -> int:
     return -1 if value == -1 and not isinstance(value, bool) else count(value)
 
 
+#: More than a life of any group; NaN and numbers too large for a float are not below it.
+MOST_SECONDS = 1e9
+
+
 def seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MOST_SECONDS:
         raise ValueError("a number of seconds from 0")
     return float(value)
 

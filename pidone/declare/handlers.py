@@ -49,7 +49,7 @@ def tcp(value: Any) -> list[Any]:
 def grpc(value: Any) -> list[Any]:
     """[host, port, service]; in a Pod, too, the port is a number, and the host is the Pod (S51)."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
-        raise ValueError('grpc = 50051, a port\'s number; a service = "..." stands beside it (S51)')
+        raise ValueError('grpc = 50051, a port\'s number; a service = "..." stands beside it')  # S51
     return [HERE, value, ""]
 
 
@@ -84,8 +84,15 @@ def notify(value: Any) -> bool:
     return True
 
 
+def program(value: Any) -> list[str]:
+    if isinstance(value, str):
+        words, line = schema.quoted(value.split()), schema.quoted(["sh", "-c", value])
+        raise ValueError(f"a list, such as {words}; a line for the shell is {line}")
+    return schema.command(value)
+
+
 HANDLERS: dict[str, schema.Reader] = {
-    "exec": schema.command,
+    "exec": program,
     "http": http,
     "tcp": tcp,
     "grpc": grpc,
@@ -110,7 +117,7 @@ def one_handler(value: Any, known: Any) -> str:
         if difflib.get_close_matches(key, list(known), 1):
             raise unknown_key(key, known)
     if len(found) != 1:
-        raise ValueError(f"exactly one of {', '.join(known)} (S27); there {'is none' if not found else 'are several'}")
+        raise ValueError(f"exactly one of {', '.join(known)}; there {'is none' if not found else 'are several'}")  # S27
     return str(found[0])
 
 

@@ -21,7 +21,7 @@ DEFAULTS = {"delay": 0.0, "period": 10.0, "timeout": 1.0, "success_threshold": 1
 def above_zero(value: Any) -> float:
     seconds = schema.duration(value)
     if seconds < 0.001:
-        raise ValueError("more than 0s (S27), and at least 1ms")
+        raise ValueError("more than 0s, and at least 1ms")  # S27
     return seconds
 
 
@@ -68,9 +68,9 @@ def probe(what: str) -> schema.Reader:
 def check_rules(what: str, handler: str, found: dict[str, Any], given: dict[str, Any]) -> None:
     """S27. Raises ValueError."""
     if what != "readiness" and found["success_threshold"] != 1:
-        raise ValueError(f"success_threshold = 1, the only one that {what} may have (S27)")
+        raise ValueError(f"success_threshold = 1, the only one that {what} may have")  # S27
     if what == "readiness" and found["grace"] is not None:
-        raise ValueError("no grace: a readiness probe ends nothing (S27)")
+        raise ValueError("no grace: a readiness probe ends nothing")  # S27
     if handler in TOLD and what == "readiness" and {"success_threshold", "failure_threshold"} & set(given):
         raise ValueError("no threshold: a process that says that it is ready says so once")
     if handler in TOLD and "timeout" in given:
@@ -89,7 +89,7 @@ HOOKS: dict[str, schema.Reader] = {"exec": schema.command, "http": http, "sleep"
 def hook(value: Any) -> dict[str, Any]:
     """Reader of `post_start` and `pre_stop`: {"handler", "argument"} (S73)."""
     if isinstance(value, dict) and "tcp" in value:
-        raise ValueError("exec, http or sleep: a hook that only connects does nothing (S73)")
+        raise ValueError("exec, http or sleep: a hook that only connects does nothing")  # S73
     handler = one_handler(value, HOOKS)
     argument: Any = HOOKS[handler](value[handler])
     for key in value:
@@ -114,14 +114,14 @@ def rules(value: Any) -> list[tuple[list[int], bool, int]]:
     if not isinstance(value, list) or not value:
         raise ValueError("a list, such as [{ in = [42] }]")
     if len(value) > 20:
-        raise ValueError("at most 20 rules (S56)")
+        raise ValueError("at most 20 rules")  # S56
     found = []
     for rule in value:
         if not isinstance(rule, dict) or ("in" in rule) == ("not_in" in rule) or set(rule) - {"in", "not_in", "action"}:
             raise ValueError('rules such as { in = [42] } or { not_in = [0], action = "restart-all" }')
         codes = rule.get("in", rule.get("not_in"))
         if not isinstance(codes, list) or not 1 <= len(codes) <= 255:
-            raise ValueError("1 to 255 exit codes in each rule (S56)")
+            raise ValueError("1 to 255 exit codes in each rule")  # S56
         action = rule.get("action", "restart")
         if not isinstance(action, str) or action not in ACTIONS:
             raise ValueError('action = "restart" or "restart-all"')

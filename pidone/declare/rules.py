@@ -23,7 +23,7 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> Wrongs:
     if role == INIT:
         for key in (*PROBES, *HOOKS):
             if key in process:
-                yield key, f"an init step has no {key} (S9): it runs to its end; a sidecar has one"
+                yield key, f"an init step has no {key}: it runs to its end; a sidecar has one"  # S9
     yield from of_restarts(process, policy)
     yield from of_roles(process)
     if "pid_file" in process and not process.get("daemonizes") and role == INIT:
@@ -36,7 +36,7 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> Wrongs:
         yield "pause", "what pauses runs until the group stops, and is no program: not of an init step, not daemonizes"
     hook = process.get("pre_stop")
     if hook and hook["handler"] == "sleep" and hook["argument"] > process.get("grace", grace):
-        yield "pre_stop", f"it sleeps longer than the grace of {process.get('grace', grace):g} s (S73)"
+        yield "pre_stop", f"it sleeps longer than the grace of {process.get('grace', grace):g} s"  # S73
     for key in (*PROBES, *HOOKS):
         yield from of_ports(process, key)
     told = [process[key] for key in PROBES if key in process and process[key]["handler"] in TOLD]
@@ -48,7 +48,7 @@ def of_restarts(process: dict[str, Any], policy: int) -> Wrongs:
     if "restart_rules" in process and "restart" not in process:
         yield (
             "restart_rules",
-            'restart_rules without restart (S56); say what holds where none matches: restart = "never"',
+            'restart_rules without restart; say what holds where none matches: restart = "never"',  # S56
         )
     restart = process.get("restart", ALWAYS if process.get("role") == SIDECAR else policy)
     if process.get("essential") and "restart" not in process:
@@ -92,4 +92,4 @@ def of_ports(process: dict[str, Any], key: str) -> Wrongs:
         if name in known:
             found["argument"][place] = known[name]
         else:
-            yield key, f"no port '{name}' in its ports; there are: {', '.join(sorted(known)) or 'none'} (S52)"
+            yield key, f"no port '{name}' in its ports; there are: {', '.join(sorted(known)) or 'none'}"  # S52

@@ -47,8 +47,7 @@ def absolute(value: Any) -> str:
 
 def command(value: Any) -> list[str]:
     if isinstance(value, str):
-        text = f"a list, such as {value.split()!r}; a line for the shell is shell = {value!r}"
-        raise ValueError(text.replace("'", '"'))
+        raise ValueError(f"a list, such as {quoted(value.split())}; a line for the shell is shell = {quoted(value)}")
     if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
         raise ValueError('a list of strings, such as ["nginx", "-g", "daemon off;"]')
     if not value[0]:
@@ -56,6 +55,11 @@ def command(value: Any) -> list[str]:
     if any("\0" in word for word in value):
         raise ValueError("words without a NUL character")
     return value
+
+
+def quoted(value: Any) -> str:
+    """As TOML has strings, and lists of them, of plain words."""
+    return repr(value).replace("'", '"')
 
 
 def shell(value: Any) -> list[str]:

@@ -305,7 +305,8 @@ class Group(Renew):
         if verdict == NO:  # it has handed over, for there are others to be carried
             self.pump(now)
             return
-        self.do(SAY, "pump", text)
+        if self.phase != KILLED:  # then it was our own SIGKILL
+            self.do(SAY, "pump", text)
         if self.phase < SWEPT:
             self.timers[ALL_OF_IT, "pump"] = now + LISTEN_AGAIN
         else:

@@ -143,6 +143,21 @@ def written(pid: int) -> int:
     return int(found[1]) if found else 0
 
 
+def test_a_pump_that_pidone_s_own_last_sigkill_ends_is_replaced_without_a_word(
+    pidone: Pidone, helper: str, write: Write
+) -> None:
+    """Where a process is left at the end of the grace all are killed, and with them the pump."""
+    stubborn = [process(name, "sidecar", helper, "app", name, "ignore=15") for name in "ab"]
+    main = process("main", "primary", helper, "app", "main", "ignore=15")
+    file = write("g.toml", "[group]\ngrace = '1s'\ntime_scale = 0.2\nlog = 'prefix'\n" + "".join(stubborn) + main)
+    with pidone.start("-c", file) as run:
+        for name in ("a", "b", "main"):
+            run.line(f"{name}: {name} started")
+        run.kill(signal.SIGTERM)
+        result = run.end()
+    assert result.code == 137 and "SIGKILL to main" in result.err and "the pump" not in result.err, result
+
+
 def test_a_pump_that_dies_is_replaced_and_that_is_said(pidone: Pidone, write: Write) -> None:
     with pidone.start("-c", one(write, "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.01; done")) as run:
         run.line("main: line 5")

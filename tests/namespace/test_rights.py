@@ -206,7 +206,7 @@ def answer_of(one: socket.socket) -> dict[str, Any]:
 
 def test_a_wrong_number_says_what_would_be_right(plain: tuple[Line, Running]) -> None:
     line, _ = plain
-    for value in ('"abc"', "NaN", "[1]", "-1", "1e999"):
+    for value in ('"abc"', "NaN", "[1]", "-1", "1e999", "9" * 400, "-" + "9" * 400):
         answer = line.ask(f'{{"do": "wait", "name": "main", "until": "ready", "timeout": {value}}}\n'.encode())
         assert not answer["ok"] and answer["error"].startswith("timeout = "), answer
         assert "expected a number of seconds from 0" in answer["error"], answer

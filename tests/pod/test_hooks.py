@@ -95,8 +95,8 @@ def test_s73_sleep_takes_its_time_and_may_not_be_longer_than_the_grace(pod: Pod)
         run.line("main got 15")
         assert 0.3 <= time.monotonic() - began < 3
         assert run.end().code == 0
-    assert "it sleeps longer than the grace of 6 s (S73)" in pod.refused(pod.primary(pre_stop='{ sleep = "9s" }'))
-    assert "a hook that only connects does nothing (S73)" in pod.refused(pod.primary(pre_stop="{ tcp = 80 }"))
+    assert "it sleeps longer than the grace of 6 s" in pod.refused(pod.primary(pre_stop='{ sleep = "9s" }'))
+    assert "a hook that only connects does nothing" in pod.refused(pod.primary(pre_stop="{ tcp = 80 }"))
 
 
 def test_s74_its_output_is_in_no_log_but_for_the_last_line_of_one_that_fails(pod: Pod) -> None:

@@ -72,9 +72,9 @@ def test_s56_a_rule_restarts_for_its_codes_only(pod: Pod, tmp_path: Path, code: 
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        ("[{ in = [1] }]", "restart_rules without restart (S56)"),
-        (f"[{', '.join(['{ in = [1] }'] * 21)}]", "at most 20 rules (S56)"),
-        (f"[{{ in = {list(range(256))} }}]", "1 to 255 exit codes in each rule (S56)"),
+        ("[{ in = [1] }]", "restart_rules without restart"),
+        (f"[{', '.join(['{ in = [1] }'] * 21)}]", "at most 20 rules"),
+        (f"[{{ in = {list(range(256))} }}]", "1 to 255 exit codes in each rule"),
         ("[{ in = [1], not_in = [2] }]", "rules such as"),
         ("[{ in = [256] }]", "a whole number from 0 to 255"),
         ('[{ in = [1], action = "again" }]', 'action = "restart" or "restart-all"'),
