@@ -83,7 +83,7 @@ def isolate() -> None:
 
 
 def heed_the_keyboard() -> None:
-    """A shell ignores these two for what it runs in the background, and what is ignored stays so for all below it."""
+    """A shell ignores SIGINT and SIGQUIT in a background job, and every child of the job inherits that (signal(7))."""
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, usual)

@@ -68,7 +68,7 @@ def logs(session: Session, request: dict[str, Any]) -> None:
         raise Refused('pidone carries no such output: write log = "prefix" into the file')
     counts = {place: tail(output.tails, place)[0] for place in places}
     lines = last_lines(output.tails, counts)
-    # what a character that has not come whole has so far, waits for the rest of it
+    # The first bytes of a character wait for the rest.
     decoders = {place: codecs.getincrementaldecoder("utf-8")("backslashreplace") for place in places}
     for place, data in lines[-request.get("lines", 20) :] if request.get("lines", 20) else []:
         piece(session, places[place], decoders[place].decode(data, final=not request.get("follow")))

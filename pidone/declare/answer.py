@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _signal
 import os
 import sys
 
@@ -21,8 +20,6 @@ def main(path: bytes, command: list[bytes], pipe: int, token: str = "") -> int:
     try:
         data = read(name)
         declaration = compiled.read(name, data) or checked(data)
-        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
-        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
         directory = os.path.dirname(os.path.abspath(name))
         resolver = Resolver(declaration, directory, token, lookup.PATIENCE)
         made = resolver.resolve()

@@ -84,15 +84,8 @@ def notify(value: Any) -> bool:
     return True
 
 
-def program(value: Any) -> list[str]:
-    if isinstance(value, str):
-        words, line = schema.quoted(value.split()), schema.quoted(["sh", "-c", value])
-        raise ValueError(f"a list, such as {words}; a line for the shell is {line}")
-    return schema.command(value)
-
-
 HANDLERS: dict[str, schema.Reader] = {
-    "exec": program,
+    "exec": schema.command(lambda line: schema.quoted(["sh", "-c", line])),
     "http": http,
     "tcp": tcp,
     "grpc": grpc,

@@ -83,7 +83,7 @@ def seconds(value: Any) -> float:
     return schema.duration(value)
 
 
-HOOKS: dict[str, schema.Reader] = {"exec": schema.command, "http": http, "sleep": seconds}
+HOOKS: dict[str, schema.Reader] = {"exec": HANDLERS["exec"], "http": http, "sleep": seconds}
 
 
 def hook(value: Any) -> dict[str, Any]:

@@ -128,6 +128,8 @@ class Resolver:
         """What `ask` returns or raises, within the patience."""
         if not self.patience:
             return ask(*args)
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)  # the caller may ignore it, and PID 1 blocks it
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
         _signal.setitimer(_signal.ITIMER_REAL, self.patience)
         try:
             return ask(*args)

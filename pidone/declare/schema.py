@@ -45,16 +45,21 @@ def absolute(value: Any) -> str:
     return str(value)
 
 
-def command(value: Any) -> list[str]:
-    if isinstance(value, str):
-        raise ValueError(f"a list, such as {quoted(value.split())}; a line for the shell is shell = {quoted(value)}")
-    if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
-        raise ValueError('a list of strings, such as ["nginx", "-g", "daemon off;"]')
-    if not value[0]:
-        raise ValueError("a program as its first word, which is empty")
-    if any("\0" in word for word in value):
-        raise ValueError("words without a NUL character")
-    return value
+def command(by_shell: Callable[[str], str]) -> Reader:
+    """by_shell: how the file gives a line to the shell."""
+
+    def read(value: Any) -> list[str]:
+        if isinstance(value, str):
+            raise ValueError(f"a list, such as {quoted(value.split())}; a line for the shell is {by_shell(value)}")
+        if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+            raise ValueError('a list of strings, such as ["nginx", "-g", "daemon off;"]')
+        if not value[0]:
+            raise ValueError("a program as its first word, which is empty")
+        if any("\0" in word for word in value):
+            raise ValueError("words without a NUL character")
+        return value
+
+    return read
 
 
 def quoted(value: Any) -> str:
@@ -221,7 +226,7 @@ VOLUME: dict[str, Reader] = {"name": name, "path": absolute, "mode": octal("0755
 PROCESS: dict[str, Reader] = {
     "name": name,
     "role": role,
-    "command": command,
+    "command": command(lambda line: f"shell = {quoted(line)}"),
     "shell": shell,
     "pause": pause,
     "env": environment,

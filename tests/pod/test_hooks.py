@@ -96,6 +96,8 @@ def test_s73_sleep_takes_its_time_and_may_not_be_longer_than_the_grace(pod: Pod)
         assert 0.3 <= time.monotonic() - began < 3
         assert run.end().code == 0
     assert "it sleeps longer than the grace of 6 s" in pod.refused(pod.primary(pre_stop='{ sleep = "9s" }'))
+    shell = 'a line for the shell is ["sh", "-c", "sleep 5"]'
+    assert shell in pod.refused(pod.primary(pre_stop='{ exec = "sleep 5" }'))
     assert "a hook that only connects does nothing" in pod.refused(pod.primary(pre_stop="{ tcp = 80 }"))
 
 
