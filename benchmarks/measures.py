@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import Peers
-from pidone.ctl import pyz as one_file
-from pidone.desk.record import RINGS
+from pidone.cli import pyz as one_file
+from pidone.supervisor.record import RINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
@@ -167,7 +167,7 @@ def ways(bench: Bench) -> tuple[Values, Values]:
     module = f"import sys; sys.path.append({str(packages)!r}); from pidone.init.main import main; main()"
     group = bench.peers.group["pidone"](place, 1, [bench.meter, "now"])
     compiled = str(shutil.copy(place / "pidone.toml", place / "compiled.toml"))
-    compiling = [sys.executable, "-m", "pidone.ctl.main", "check", "--compile", compiled]
+    compiling = [sys.executable, "-m", "pidone.cli.main", "check", "--compile", compiled]
     subprocess.run(compiling, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     pyz = place / "pidone.pyz"
     pyz.write_bytes(one_file.build())

@@ -12,7 +12,7 @@ import sysconfig
 from pathlib import Path
 from typing import Callable
 
-from pidone.ctl import launcher
+from pidone.cli import launcher
 
 Group = Callable[[Path, int, "list[str]"], "list[str]"]
 

@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from pidone.ctl import launcher
+from pidone.cli import launcher
 from tests.docker.engine import BASE, Engine, packages
 from tests.pid1 import NAMESPACE, ROOT, Pidone, compile_c
 
@@ -186,7 +186,7 @@ def anyone(public: Path, source: Path) -> Pidone:
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env"]
     for python in (sys.executable, "/usr/bin/python3"):
         if subprocess.run([*nobody, python, "-c", ""], capture_output=True).returncode == 0:
-            command = [python, "-m", "pidone.ctl.main", "launcher", str(public / "anyone")]
+            command = [python, "-m", "pidone.cli.main", "launcher", str(public / "anyone")]
             subprocess.run(command, check=True, cwd=source, stdout=subprocess.DEVNULL)
             return Pidone(str(public / "anyone"))
     raise AssertionError("no Python that other users may run: apt-get install python3")

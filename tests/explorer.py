@@ -21,15 +21,15 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+from pidone.control.protocol import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
+from pidone.group import group as pod
+from pidone.group.member import RENEWED, Member
+from pidone.group.order import Order
+from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, POLICIES, Care
+from pidone.group.probe import Probe
 from pidone.init import events as e
 from pidone.init.machine import OVER, STOP, SWEPT
 from pidone.init.plan import CANNOT, INIT, LAST_RESORT, PRIMARY, ROLES, SIDECAR, WINDOW, Plan, Process
-from pidone.pod import group as pod
-from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE, POLICIES, Care
-from pidone.pod.member import RENEWED, Member
-from pidone.pod.order import Order
-from pidone.pod.probe import Probe
-from pidone.pod.steer import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
 
 GRACE = 4.0
 TERM, KILL = 15, 9

@@ -31,7 +31,7 @@ DOCKERFILE = """\
 FROM %s
 COPY pidone /usr/lib/python3/dist-packages/pidone
 RUN python3 -m compileall -q /usr/lib/python3/dist-packages/pidone \\
- && python3 -m pidone.ctl.main launcher /usr/bin/pidone
+ && python3 -m pidone.cli.main launcher /usr/bin/pidone
 """
 
 #: Seconds after which a scenario under one peer is ended.

@@ -8,7 +8,7 @@ what a running PID 1 has loaded. Read it in this order:
     plan       what is to run, as plain data
     events     what is said between a machine and the loop
     machine    what the machines have in common: how everything ends
-    single     the machine of a single command; a group's is in the room `pod`
+    single     the machine of a single command; a group's is in the room `group`
     loop       the one wait; signals and child exits become events, actions become calls
     spawn      everything between fork and exec
     reap       waiting for children

@@ -49,8 +49,8 @@ class Loop:
     """PID 1 at work. pids: of members from fork to reaping. answers: descriptor -> (pid, what it has said so far), from
     fork to exec.
 
-    notes: the record (desk/record.py says of what). number: of its next event. missed: events of each kind that were
-    not noted. spared: when the latest was that could have been. looked: when no child was waiting to be reaped.
+    notes: the record (supervisor/record.py says of what). number: of its next event. missed: events of each kind that
+    were not noted. spared: when the latest was that could have been. looked: when no child was waiting to be reaped.
     orphans: reaped so far. report: the file that is to have it, beside stderr. unread: a descriptor has more than was
     read at once. troubles: times of the latest exceptions in PID 1 itself. buried: a member's pid that is reaped
     already while its end is decided on; it is not signalled (E18). dropped: pids whose end is nobody's any more: their
@@ -434,7 +434,7 @@ class Loop:
             return
         if pid == 0:
             try:
-                from pidone.aside.reporter import run
+                from pidone.helpers.reporter import run
 
                 run(self, code, troubled)
             finally:

@@ -33,7 +33,7 @@ def main() -> "NoReturn":
 
 def begin(inherited: "Inherited") -> "NoReturn":
     if sys.argv[0].rpartition("/")[2] in GUISES or sys.argv[1:2] in (["--as"], ["--pause"], ["--detach"]):
-        from pidone.guise.main import main as in_their_place
+        from pidone.compat.main import main as in_their_place
 
         in_their_place(inherited)
     try:
@@ -41,7 +41,7 @@ def begin(inherited: "Inherited") -> "NoReturn":
     except arguments.Usage as error:
         fail(str(error), plan.WRONG)
     if wanted.help or wanted.version:
-        from pidone.aside.usage import print_and_exit
+        from pidone.helpers.usage import print_and_exit
 
         print_and_exit(wanted)
     if posix.getpid() != 1:
@@ -55,8 +55,8 @@ def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Lo
     terminal = find_terminal()
     if wanted.config is None:
         return Loop(Single(group, terminal is not None), inherited, terminal, wanted)
-    from pidone.desk.loop import GroupLoop
-    from pidone.pod.group import Group
+    from pidone.group.group import Group
+    from pidone.supervisor.loop import GroupLoop
 
     return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted)
 
@@ -67,7 +67,7 @@ def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int
     if wanted.config is None:
         group = plan.single(wanted.command)
     else:
-        from pidone.desk import planner
+        from pidone.supervisor import planner
 
         try:
             made, code, early = planner.ask(wanted.config, wanted.command, cwd, wanted.rewrites)

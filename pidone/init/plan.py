@@ -42,10 +42,10 @@ class Process:
     argv: list of bytes, empty for one that only pauses. env: pairs of bytes put over the container's environment.
     cwd: bytes, or None for the container's. user: (uid, gid, (group, ...)) or None for PID 1's own. rlimits: ((number,
     soft, hard), ...). umask, nice, oom_score_adj: int, or None to leave as inherited. stop_signal: int. care: what a
-    group does for it beyond starting it, the fields of `pod.care.Care`; None for a process of which nothing but the
+    group does for it beyond starting it, the fields of `group.policy.Care`; None for a process of which nothing but the
     defaults is asked.
 
-    who: what its forked child looks up at each start (declare/lookup.py), or None. Then user and env are what the
+    who: what its forked child looks up at each start (config/lookup.py), or None. Then user and env are what the
     latest start has found, and what stands in the file is `declared`; before the first start they are what was known
     when the file was read; known: was all of it? files: what the child looks at for probes of a file; since: when PID 1
     forked it (monotonic).

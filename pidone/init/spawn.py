@@ -97,7 +97,7 @@ def look_up(process: "Process", answer: int) -> None:
 
     The answer begins with a zero, which is no exit code that an exec fails with, and the length of what follows.
     """
-    from pidone.declare import lookup
+    from pidone.config import lookup
 
     try:
         process.user, process.env, stamps = lookup.before_exec(process)
@@ -195,7 +195,7 @@ def execute(process: "Process", inherited: "Inherited") -> "tuple[int, str]":
             if error.errno not in (errno.EACCES, *MISSING):
                 break
     try:
-        from pidone.aside import refusal
+        from pidone.helpers import refusal
     except (OSError, ImportError):  # its own limits may forbid to open one file more
         number = (refused[1].errno if refused else 0) or errno.ENOENT
         return CANNOT if refused else NOT_FOUND, "%s: %s" % (show(program), posix.strerror(number).lower())

@@ -38,7 +38,7 @@ MOST, SPAN = 3, 1.0
 
 
 def place(error: BaseException) -> str:
-    """Where it was raised, and what: "desk/loop.py:12: KeyError: 5"."""
+    """Where it was raised, and what: "supervisor/loop.py:12: KeyError: 5"."""
     where, trace = "?", error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename.rpartition("/pidone/")[2]

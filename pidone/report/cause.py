@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pidone.declare.memory import show as amount
-from pidone.desk.kills import is_large
+from pidone.config.memory import show as amount
+from pidone.supervisor.oom import is_large
 
 Document = dict[str, Any]
 Event = dict[str, Any]

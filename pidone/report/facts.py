@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pidone.control.protocol import VERBS
 from pidone.init.plan import ROLES
 from pidone.init.signals import name as signal_name
 from pidone.report.replay import Event
@@ -59,9 +60,6 @@ ABOUT = {
     "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
     "stranger", "successor", "restart with",
 }  # fmt: skip
-
-#: Of pod/steer.py and desk/control.py.
-VERBS = {0: "stop", 1: "start", 2: "restart", 3: "signal", 4: "stop all", 16: "exec", 17: "reload"}
 
 WORDS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
 VERDICTS = ("yes", "no", "unknown")

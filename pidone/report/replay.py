@@ -1,11 +1,11 @@
-"""The record's memory -> events, in order: (number, us since the record began, kind, ...); see desk/record.py."""
+"""The record's memory -> events, in order: (number, us since the record began, kind, ...); see supervisor/record.py."""
 
 from __future__ import annotations
 
 import marshal
 from typing import Any
 
-from pidone.desk.record import HEAD, RINGS
+from pidone.supervisor.record import HEAD, RINGS
 
 Event = tuple[Any, ...]
 

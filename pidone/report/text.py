@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pidone.declare.memory import show as amount
+from pidone.config.memory import show as amount
 from pidone.report import starts
 from pidone.report.cause import how, sender, span
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pidone.ctl import pyz
+from pidone.cli import pyz
 from tests.conftest import Write
 from tests.docker.conftest import Run, mount
 from tests.docker.engine import BASE, Engine

@@ -56,7 +56,7 @@ def test_it_tells_its_story_and_leaves_nothing(images: Engine, name: str) -> Non
 
 @pytest.mark.parametrize("name", DEMOS)
 def test_its_file_is_right(name: str) -> None:
-    command = [PYTHON, "-m", "pidone.ctl.main", "check", "--elsewhere", str(DEMOS[name] / "pidone.toml")]
+    command = [PYTHON, "-m", "pidone.cli.main", "check", "--elsewhere", str(DEMOS[name] / "pidone.toml")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "note:" not in done.stdout, done
 
@@ -70,7 +70,7 @@ OWN_NETWORK = ["unshare", "--net", PYTHON, "-c", UP]
 
 @pytest.mark.parametrize("name", IN_A_SANDBOX)
 def test_it_runs_in_a_sandbox(name: str) -> None:
-    command = [PYTHON, "-m", "pidone.ctl.main", "sandbox", "-c", str((DEMOS[name] / "pidone.toml").resolve())]
+    command = [PYTHON, "-m", "pidone.cli.main", "sandbox", "-c", str((DEMOS[name] / "pidone.toml").resolve())]
     where = (DEMOS[name] / "pidone.toml").resolve().parent
     done = subprocess.run(
         [*OWN_NETWORK, *command], cwd=where, capture_output=True, text=True,

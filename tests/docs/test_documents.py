@@ -92,7 +92,7 @@ def test_a_command_block_runs_and_prints_what_the_document_shows(block: Block, c
 @pytest.mark.parametrize("block", blocks("toml"), ids=repr)
 def test_a_file_that_a_document_shows_is_right_and_runs(block: Block, pidone: Pidone, write: Write) -> None:
     file = write("pidone.toml", block.text)
-    check = subprocess.run([PYTHON, "-m", "pidone.ctl.main", "check", file], cwd=ROOT, capture_output=True, text=True)
+    check = subprocess.run([PYTHON, "-m", "pidone.cli.main", "check", file], cwd=ROOT, capture_output=True, text=True)
     assert check.returncode == 0, check.stderr
     result = pidone.run("-c", file)
     assert result.code == 0 and result.err == "", result
@@ -139,7 +139,7 @@ class TestConfig:
 
     @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.toml")), ids=lambda path: str(path.parent.name))
     def test_it_is_right_and_every_process_is_explained(self, path: Path) -> None:
-        command = [PYTHON, "-m", "pidone.ctl.main", "check", "--elsewhere", str(path)]
+        command = [PYTHON, "-m", "pidone.cli.main", "check", "--elsewhere", str(path)]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert result.returncode == 0 and "note:" not in result.stdout, result
         text = path.read_text()

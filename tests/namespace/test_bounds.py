@@ -127,7 +127,7 @@ def test_a_primary_s_own_end_waits_for_nobody_from_outside(
 COUNTED = """
 import sys
 sys.path.append({root!r})
-from pidone.declare import memory
+from pidone.config import memory
 memory.kill_counter = lambda proc="": {counter!r}
 memory.limit = lambda proc="": {limit}
 from pidone.init.main import main

@@ -20,7 +20,7 @@ GOOD = (
 
 
 def check(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [PYTHON, "-m", "pidone.ctl.main", "check", *arguments]
+    command = [PYTHON, "-m", "pidone.cli.main", "check", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)  # type: ignore[call-overload,no-any-return]
 
 
@@ -149,19 +149,19 @@ def test_a_compiled_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> N
 
 
 def test_wrong_usage_exits_with_2() -> None:
-    result = subprocess.run([PYTHON, "-m", "pidone.ctl.main", "nosuch"], capture_output=True, text=True, cwd=ROOT)
+    result = subprocess.run([PYTHON, "-m", "pidone.cli.main", "nosuch"], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 2 and "invalid choice" in result.stderr
 
 
 def test_a_reader_that_goes_away_is_no_traceback(write: Write) -> None:
-    command = f"{PYTHON} -m pidone.ctl.main check {write('g.toml', GOOD)} | true"
+    command = f"{PYTHON} -m pidone.cli.main check {write('g.toml', GOOD)} | true"
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT)
     assert result.stderr == "", result
 
 
 def test_a_full_stdout_is_one_line(write: Write) -> None:
     file = write("g.toml", GOOD)
-    command = f"{PYTHON} -m pidone.ctl.main check {file} > /dev/full"
+    command = f"{PYTHON} -m pidone.cli.main check {file} > /dev/full"
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT)
     assert (result.returncode, result.stderr) == (1, "pidonectl: stdout: no space left on device\n"), result
 

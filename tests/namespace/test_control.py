@@ -34,12 +34,12 @@ class Line:
 
     def ctl(self, *words: str, socket: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PIDONE_CONTROL": socket or str(self.path)}
-        command = [PYTHON, "-m", "pidone.ctl.main", *words]
+        command = [PYTHON, "-m", "pidone.cli.main", *words]
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, **options)
 
     def client(self, *words: str, **options: Any) -> subprocess.Popen[str]:
         """One that goes on in the background."""
-        command = [PYTHON, "-m", "pidone.ctl.main", words[0], "--socket", str(self.path), *words[1:]]
+        command = [PYTHON, "-m", "pidone.cli.main", words[0], "--socket", str(self.path), *words[1:]]
         return subprocess.Popen(command, cwd=ROOT, text=True, **options)
 
     def good(self, *words: str, **options: Any) -> str:
@@ -159,7 +159,7 @@ def test_wait_ends_when_it_is_so_and_says_when_it_is_not(line: Line, helper: str
         health = line.ctl("health")
         assert health.returncode == 1 and health.stdout == "unhealthy: main is running(started, not ready)\n", health
         waiting = subprocess.Popen(
-            [PYTHON, "-m", "pidone.ctl.main", "wait", "main", "--socket", str(line.path)], cwd=ROOT
+            [PYTHON, "-m", "pidone.cli.main", "wait", "main", "--socket", str(line.path)], cwd=ROOT
         )
         (tmp_path / "ready").touch()
         assert waiting.wait(20) == 0
@@ -222,7 +222,7 @@ def test_top_once_has_processor_time_and_memory(line: Line, helper: str) -> None
     with line.start(busy, process("main", "primary", helper, "app", "main")) as run:
         run.line("main started")
         inside = ["nsenter", "-t", str(run.pid), "-p", "-m"]  # the pids are those of its namespace
-        words = [PYTHON, "-m", "pidone.ctl.main", "top", "--once", "--socket", str(line.path)]
+        words = [PYTHON, "-m", "pidone.cli.main", "top", "--once", "--socket", str(line.path)]
         result = subprocess.run([*inside, *words], cwd=ROOT, capture_output=True, text=True, timeout=30)
         rows = [row.split() for row in result.stdout.splitlines()]
         assert result.returncode == 0 and rows[2][:2] == ["process", "role"], result
@@ -232,7 +232,7 @@ def test_top_once_has_processor_time_and_memory(line: Line, helper: str) -> None
 @pytest.mark.once
 def test_top_shows_and_acts_on_a_terminal(app: App) -> None:
     line, run = app
-    words = ["-m", "pidone.ctl.main", "top", "-d", "200ms", "--socket", str(line.path)]
+    words = ["-m", "pidone.cli.main", "top", "-d", "200ms", "--socket", str(line.path)]
     environment: Any = {**os.environ, "TERM": "xterm"}
     screen = pexpect.spawn(
         PYTHON, words, encoding="utf-8", timeout=20, dimensions=(24, 120), cwd=str(ROOT), env=environment
@@ -297,7 +297,7 @@ class TestExec:
         shell.expect(r"([0-9a-f]+:[0-9a-f:]{60,})")
         before = shell.match[1]
         shell.expect("out> ")
-        shell.sendline(f"{PYTHON} -m pidone.ctl.main exec --socket {line.path} log -- bash --norc -i")
+        shell.sendline(f"{PYTHON} -m pidone.cli.main exec --socket {line.path} log -- bash --norc -i")
         shell.expect(r"[$#] ")
         shell.sendline("PS1='in''> '; stty size; tty; ps -o stat= -p $$")
         shell.expect("31 97")
@@ -326,7 +326,7 @@ class TestExec:
 
     def test_a_stop_does_not_wait_for_an_interactive_shell(self, app: App) -> None:
         line, run = app
-        words = ["-m", "pidone.ctl.main", "exec", "--socket", str(line.path), "log", "--", "bash", "--norc", "-i"]
+        words = ["-m", "pidone.cli.main", "exec", "--socket", str(line.path), "log", "--", "bash", "--norc", "-i"]
         shell = pexpect.spawn(PYTHON, words, encoding="utf-8", timeout=20, cwd=str(ROOT))
         shell.expect(r"[$#] ")
         began = time.monotonic()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pidone.ctl import pyz
+from pidone.cli import pyz
 from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.pid1 import PATIENCE, PYTHON, ROOT, UNSHARE, Pidone, until
@@ -76,7 +76,7 @@ def test_a_group_runs_in_the_background_and_pidonectl_finds_it(background: Backg
     assert done.returncode == 0 and done.stdout == "" and done.stderr.count("\n") == 1, done
     assert background.pids == [background.pid()]
     background.said("main started")
-    command = [PYTHON, "-m", "pidone.ctl.main", "status", "--json", "--socket", f"{Path(group).parent}/c.sock"]
+    command = [PYTHON, "-m", "pidone.cli.main", "status", "--json", "--socket", f"{Path(group).parent}/c.sock"]
     status = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
     assert {one["name"]: one["state"] for one in status["processes"]} == {"side": "running", "main": "running"}
     os.kill(background.pid(), signal.SIGTERM)
@@ -87,7 +87,7 @@ def test_a_group_runs_in_the_background_and_pidonectl_finds_it(background: Backg
 def test_pidonectl_finds_it_where_nobody_has_named_a_place(background: Background, helper: str, write: Write) -> None:
     """In a mount name space of its own, for these places are the machine's."""
     file = write("g.toml", process("main", "primary", helper, "app", "main"))
-    ctl = f"{PYTHON} -m pidone.ctl.main"
+    ctl = f"{PYTHON} -m pidone.cli.main"
     script = f"""
 mount -t tmpfs -o mode=755 tmpfs /run
 {background.program} --detach -c {file} >&2

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from pidone.ctl import launcher
-from pidone.guise.table import GUISES
+from pidone.cli import launcher
+from pidone.compat.table import GUISES
 from tests.conftest import Write
 from tests.namespace.test_terminal import APP, ENGINE, Tty
 from tests.namespace.test_transparency import seen

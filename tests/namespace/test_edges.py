@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pidone.desk.control import COMMAND_SIZE, COMMANDS, Control
-from pidone.desk.output import ERR, OUT, Output
+from pidone.control.protocol import COMMAND_SIZE
+from pidone.supervisor.control_server import COMMANDS, Control
+from pidone.supervisor.output import ERR, OUT, Output
 from tests.conftest import Write
 from tests.namespace.test_control import Line
 from tests.namespace.test_signals import process

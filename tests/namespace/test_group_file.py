@@ -270,7 +270,7 @@ class TestCompiled:
     """`pidonectl check --compile`: the checked file beside it."""
 
     def compile(self, file: str) -> None:
-        command = [PYTHON, "-m", "pidone.ctl.main", "check", "--compile", file]
+        command = [PYTHON, "-m", "pidone.cli.main", "check", "--compile", file]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     def test_a_start_from_it_needs_no_toml(self, pidone: Pidone, write: Write) -> None:

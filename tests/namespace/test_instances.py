@@ -397,7 +397,7 @@ def test_the_reload_of_a_partner_restarts_what_goes_with_it(
         run.line("pool started")
         run.line("main started")
         Path(file).write_text(text.replace("'app', 'db'", "'app', 'db', 'delay=1'"))
-        command = [PYTHON, "-m", "pidone.ctl.main", "--socket", f"{tmp_path}/c", "reload"]
+        command = [PYTHON, "-m", "pidone.cli.main", "--socket", f"{tmp_path}/c", "reload"]
         done = subprocess.run(command, cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True)
         assert done.returncode == 0, done
         run.line("pool started", count=2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pidone import __version__
-from pidone.ctl import pyz
+from pidone.cli import pyz
 from pidone.init import ALLOWED
 from tests.conftest import Write
 from tests.namespace.test_signals import process
@@ -169,19 +169,22 @@ def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(writ
     )
     paths = [
         *(ROOT / "pidone" / "init").glob("*.py"),
-        *(ROOT / "pidone" / "pod").glob("*.py"),
-        *(ROOT / "pidone" / "desk").glob("*.py"),
+        *(ROOT / "pidone" / "group").glob("*.py"),
+        *(ROOT / "pidone" / "supervisor").glob("*.py"),
+        ROOT / "pidone" / "control" / "protocol.py",
     ]
     room = {f"pidone.{path.parent.name}.{path.stem}" for path in paths} | {
         "pidone",
         "pidone.init",
-        "pidone.pod",
-        "pidone.desk",
+        "pidone.group",
+        "pidone.supervisor",
+        "pidone.control",
+        "pidone.paths",
     }
     single, group = loaded("--", "true"), loaded("-c", file)
     assert {"pidone.init.loop", "pidone.init.spawn"} <= single <= group
-    assert {"pidone.desk.planner", "pidone.pod.group"} <= group and not any("pod" in name for name in single)
-    assert not {"pidone.desk.words", "pidone.pod.status"} & group, "loaded without need"
+    assert {"pidone.supervisor.planner", "pidone.group.group"} <= group and not any("group" in name for name in single)
+    assert not {"pidone.supervisor.words", "pidone.group.status"} & group, "loaded without need"
     for name in (single | group) - room:
         assert name in ALLOWED, f"PID 1 has loaded {name}"
     assert not {"pidone.init.words", "pidone.init.others", "pidone.init.terminal"} & single, "loaded without need"
@@ -194,7 +197,7 @@ def test_the_launcher_is_stale_and_says_nothing_when_a_source_has_changed(
     """It then starts from the sources: slower, and right."""
     copy = tmp_path / "source"
     shutil.copytree(source / "pidone", copy / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
-    command = [PYTHON, "-m", "pidone.ctl.main", "launcher", str(tmp_path / "pidone")]
+    command = [PYTHON, "-m", "pidone.cli.main", "launcher", str(tmp_path / "pidone")]
     subprocess.run(command, check=True, cwd=copy, stdout=subprocess.DEVNULL)
     version = copy / "pidone" / "__init__.py"
     launcher = Pidone(str(tmp_path / "pidone"))
@@ -220,14 +223,14 @@ def test_the_launcher_refuses_an_interpreter_that_a_first_line_cannot_name(tmp_p
     spaced = tmp_path / "with space"
     spaced.mkdir()
     (spaced / "python").symlink_to(PYTHON)
-    command = [str(spaced / "python"), "-m", "pidone.ctl.main", "launcher", str(tmp_path / "pidone")]
+    command = [str(spaced / "python"), "-m", "pidone.cli.main", "launcher", str(tmp_path / "pidone")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1 and "a script's first line cannot hold" in result.stderr, result
     assert not (tmp_path / "pidone").exists()
 
 
 def test_the_launcher_names_a_place_where_it_cannot_write() -> None:
-    command = [PYTHON, "-m", "pidone.ctl.main", "launcher", "/no/where/pidone"]
+    command = [PYTHON, "-m", "pidone.cli.main", "launcher", "/no/where/pidone"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1 and result.stderr.startswith("pidonectl: cannot write the launcher /no/where/pidone")
     assert result.stderr.count("\n") == 1
@@ -246,7 +249,7 @@ def copied(source: Path, tmp_path: Path) -> tuple[Path, Pidone]:
 
 
 def launch(package: Path, pidone: Pidone) -> None:
-    command = [PYTHON, "-m", "pidone.ctl.main", "launcher", pidone.program[0]]
+    command = [PYTHON, "-m", "pidone.cli.main", "launcher", pidone.program[0]]
     subprocess.run(command, check=True, cwd=package.parent, stdout=subprocess.DEVNULL)
 
 

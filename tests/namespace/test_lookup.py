@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pidone.aside import file
-from pidone.declare import lookup
+from pidone.config import lookup
+from pidone.helpers.probes import file
 from pidone.init.events import NO, YES
 from tests.conftest import Write
 from tests.namespace.test_check import check

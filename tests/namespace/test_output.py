@@ -36,9 +36,8 @@ def test_each_line_has_its_process_s_name_and_both_streams_keep_their_order(pido
 
 def test_a_pump_that_is_told_to_end_before_it_runs_lives_on() -> None:
     """A primary may be over, and the sweep's SIGTERM sent, before the pump has been given a processor."""
-    code = (
-        "import os; from pidone.init.inherited import Inherited; from pidone.desk.beside import ALL; i = Inherited(); "
-    )
+    code = "import os; from pidone.init.inherited import Inherited; "
+    code += "from pidone.init.signals import ALL; i = Inherited(); "
     code += "os.kill(os.getpid(), 15); i.restore_signals(%s); os.write(1, b'alive')"
     ends = [subprocess.run([PYTHON, "-c", code % mask], cwd=ROOT, capture_output=True) for mask in ("ALL", "()")]
     assert [(end.returncode, end.stdout) for end in ends] == [(0, b"alive"), (-15, b"")], ends

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pidone.desk import paths
+from pidone import paths
 from tests.conftest import Write
 from tests.namespace.test_control import Line
 from tests.namespace.test_signals import process

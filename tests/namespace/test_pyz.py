@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pidone.ctl import pyz
+from pidone.cli import pyz
 from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.namespace.test_transparency import seen
@@ -26,7 +26,7 @@ def file(public: Path) -> Path:
     directory = public / "one-file"
     directory.mkdir()
     path = directory / "pidone.pyz"
-    command = [PYTHON, "-m", "pidone.ctl.main", "pyz", str(path)]
+    command = [PYTHON, "-m", "pidone.cli.main", "pyz", str(path)]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert said.startswith(f"{path}: pidone in one file, ")
     for name in ("pidonectl", "tini"):
@@ -90,7 +90,7 @@ def test_the_same_sources_make_the_same_file() -> None:
 
 
 def test_one_that_cannot_be_written_is_one_line() -> None:
-    command = [PYTHON, "-m", "pidone.ctl.main", "pyz", "/nonexistent/pidone.pyz"]
+    command = [PYTHON, "-m", "pidone.cli.main", "pyz", "/nonexistent/pidone.pyz"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ))
     assert (
         done.returncode == 1 and done.stderr.count("\n") == 1 and "cannot write /nonexistent/pidone.pyz" in done.stderr

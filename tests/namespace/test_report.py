@@ -25,7 +25,7 @@ def said(result: Result) -> str:
 
 
 def ctl(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PYTHON, "-m", "pidone.ctl.main", *words], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run([PYTHON, "-m", "pidone.cli.main", *words], cwd=ROOT, capture_output=True, text=True)
 
 
 def test_a_primary_s_own_code_and_what_followed(pidone: Pidone, helper: str, write: Write) -> None:

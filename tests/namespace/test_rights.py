@@ -95,7 +95,7 @@ def test_who_may_nothing_cannot_even_connect_and_hears_which_right_is_missing(
         run.line("main started")
         user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         python = Path(anyone.program[0]).read_text().splitlines()[0][2:].split()[0]
-        command = [*user, python, "-m", "pidone.ctl.main", "--socket", f"{path}/c.sock", "status"]
+        command = [*user, python, "-m", "pidone.cli.main", "--socket", f"{path}/c.sock", "status"]
         done = subprocess.run(command, cwd=public / "source", capture_output=True, text=True)
         assert done.returncode == 1 and f"uid {NOBODY} may not use a control socket" in done.stderr, done
         assert "look = [...]" in done.stderr and "is a group running" not in done.stderr
@@ -132,7 +132,7 @@ def test_the_socket_is_named_before_the_command_or_after_it(
     with line.start(process("main", "primary", helper, "app", "main")) as run:
         run.line("main started")
         for words in (["--socket", str(line.path), "health"], ["health", "--socket", str(line.path)]):
-            command = [PYTHON, "-m", "pidone.ctl.main", *words]
+            command = [PYTHON, "-m", "pidone.cli.main", *words]
             assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0, words
 
 
@@ -275,7 +275,7 @@ def test_where_pid_1_cannot_fork_a_client_hears_that(anyone: Pidone, write: Writ
     with anyone.start("-c", file, wrap=user) as run:
         run.line("main started")
         limit(1, run, user)
-        command = [PYTHON, "-m", "pidone.ctl.main", "status", "--socket", f"{path}/c.sock"]
+        command = [PYTHON, "-m", "pidone.cli.main", "status", "--socket", f"{path}/c.sock"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 1 and "pidone cannot fork a session to answer" in done.stderr, done
         assert "is a limit of processes reached?" in done.stderr and "reset" not in done.stderr
@@ -324,7 +324,7 @@ def test_exec_gives_the_terminal_back_when_a_signal_ends_it(plain: tuple[Line, R
     line, _ = plain
     ours, theirs = os.openpty()
     before = termios.tcgetattr(theirs)
-    command = [PYTHON, "-m", "pidone.ctl.main", "exec", "--socket", str(line.path), "log", "--", "sleep", "4321"]
+    command = [PYTHON, "-m", "pidone.cli.main", "exec", "--socket", str(line.path), "log", "--", "sleep", "4321"]
     client = subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     until(lambda: termios.tcgetattr(theirs) != before, "it is raw")
     client.send_signal(number)
@@ -337,7 +337,7 @@ def test_exec_gives_the_terminal_back_when_a_signal_ends_it(plain: tuple[Line, R
 def test_a_session_that_is_hung_up_leaves_no_exec(plain: tuple[Line, Running]) -> None:
     """The terminal itself has gone: there is nothing to give back, and that is no traceback."""
     line, run = plain
-    words = ["-m", "pidone.ctl.main", "exec", "--socket", str(line.path), "log", "--", "sleep", "5432"]
+    words = ["-m", "pidone.cli.main", "exec", "--socket", str(line.path), "log", "--", "sleep", "5432"]
     shell = pexpect.spawn(PYTHON, words, cwd=str(ROOT))
     until(lambda: "sleep" in run.children(), "the command runs")
     shell.close(force=False)

@@ -20,7 +20,7 @@ NOBODY = ("setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "env", "H
 
 def sandbox(*arguments: str, python: str = PYTHON, wrap: tuple[str, ...] = (), **options: Any) -> Running:
     options.setdefault("cwd", ROOT)
-    return Running([*wrap, python, "-m", "pidone.ctl.main", "sandbox", *arguments], **options)
+    return Running([*wrap, python, "-m", "pidone.cli.main", "sandbox", *arguments], **options)
 
 
 def run(*arguments: str, **options: Any) -> Result:

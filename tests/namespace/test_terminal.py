@@ -238,7 +238,7 @@ class TestUnderAShell:
         with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i", cwd=ROOT) as tty:
             tty.see("# ")
             tty.own_prompt()
-            yield tty, pidone.program[0] if request.param == "not pid 1" else f"{PYTHON} -m pidone.ctl.main sandbox"
+            yield tty, pidone.program[0] if request.param == "not pid 1" else f"{PYTHON} -m pidone.cli.main sandbox"
             tty.type("exit")
 
     def test_ctrl_z_gives_the_shell_its_prompt_and_fg_continues(  # E26

@@ -24,11 +24,11 @@ import posix, sys
 sys.path.append({root!r})
 where, times = sys.argv[1], int(sys.argv[2])
 del sys.argv[1:3]
-from pidone.desk import control, loop, record, tally
+from pidone.supervisor import control_server as control, counters as tally, loop, record
 from pidone.init import reap
 from pidone.init.loop import Loop
 from pidone.init.single import Single
-from pidone.pod import group
+from pidone.group import group
 things = {{"GroupLoop": loop.GroupLoop, "Loop": Loop, "Record": record.Record, "Group": group.Group, "Single": Single,
           "Control": control.Control, "Tally": tally.Tally, "reap": reap}}
 left = [times]
@@ -150,7 +150,7 @@ def test_an_exception_in_anything_else_is_said_and_pid_1_goes_on(
         run.line("main started")
         (tmp_path / "now").touch()
         (tmp_path / "ready").unlink()  # a line for people, a turn
-        command = [PYTHON, "-m", "pidone.ctl.main", "status", "--socket", str(socket)]
+        command = [PYTHON, "-m", "pidone.cli.main", "status", "--socket", str(socket)]
         if where == "Control.look":
             subprocess.run(command, cwd=ROOT, capture_output=True)
         if where == "GroupLoop.undeclared":

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from pidone.aside import follow, leftovers
-from pidone.declare.probes import backoff
+from pidone.config.probes import backoff
+from pidone.group import restart, status
+from pidone.group.group import Group
+from pidone.group.policy import ALWAYS, BACKOFF, NEVER, Care
+from pidone.helpers import follow, leftovers
 from pidone.init import events as e
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
-from pidone.pod import restart, status
-from pidone.pod.care import ALWAYS, BACKOFF, NEVER, Care
-from pidone.pod.group import Group
 from tests.explorer import make
 from tests.pid1 import HELD, PYTHON
 from tests.pod.conftest import Pod, gaps, in_order, stamps

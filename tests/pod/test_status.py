@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pidone.aside import message
+from pidone.group import status
+from pidone.group.group import Group
+from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE
+from pidone.helpers import message
 from pidone.init import events as e
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
-from pidone.pod import status
-from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE
-from pidone.pod.group import Group
 from tests.explorer import make
 from tests.pod.conftest import Pod, in_order
 
@@ -48,7 +48,7 @@ def test_s92_no_end_is_unknown_for_pidone_reaps_every_child(pod: Pod) -> None:
 
 def fake_counter(pod: Pod, tmp_path: Path) -> tuple[list[str], Path]:
     """A mount namespace of its own in which the cgroup's counter is a file of ours."""
-    from pidone.declare import memory
+    from pidone.config import memory
 
     real = memory.kill_counter()
     assert real is not None, "this machine counts no memory kills"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pidone.declare import memory, schema
-from pidone.declare.check import check
-from pidone.declare.parse import parse
-from pidone.declare.read import Wrong
-from pidone.desk.kills import count_kills
+from pidone.config import memory, schema
+from pidone.config.check import check
+from pidone.config.parse import parse
+from pidone.config.read import Wrong
 from pidone.init import plan
+from pidone.supervisor.oom import count_kills
 
 
 def lines(text: str) -> dict[tuple[Any, ...], int]:

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pidone.control.protocol import STOP_ALL
+from pidone.group import restart
+from pidone.group.group import Group
+from pidone.group.order import Order
+from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, Care
 from pidone.init import events as e
 from pidone.init.machine import OVER, STOP, SWEPT
 from pidone.init.plan import INIT, LAST_RESORT, PRIMARY, SIDECAR, WINDOW, Plan, Process
 from pidone.init.single import Single
-from pidone.pod import restart
-from pidone.pod.care import ALWAYS, NEVER, ON_FAILURE, Care
-from pidone.pod.group import Group
-from pidone.pod.order import Order
-from pidone.pod.steer import STOP_ALL
 from tests.explorer import GRACE, KILL, TERM, Found, Kind, World, begun, explore, kinds_of, make, show, small_groups
 
 PLAIN = {INIT: (INIT, NEVER, "plain"), SIDECAR: (SIDECAR, NEVER, "plain"), PRIMARY: (PRIMARY, NEVER, "plain")}

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from pidone.guise import asked, show
-from pidone.guise.machine import Guised
-from pidone.guise.pause import Pause
-from pidone.guise.table import CATATONIT, DUMB_INIT, GUISES, SIGSTOP, TINI, TSTP, Guise
+from pidone.compat import asked, show
+from pidone.compat.machine import Guised
+from pidone.compat.pause import Pause
+from pidone.compat.table import CATATONIT, DUMB_INIT, GUISES, SIGSTOP, TINI, TSTP, Guise
 from pidone.init import events, plan
 from pidone.init.machine import OVER
 

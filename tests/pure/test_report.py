@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pidone.desk.record import HEAD, MOST, RINGS, Record
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
 from pidone.report import cause, facts, page, replay, starts, text, timeline
+from pidone.supervisor.record import HEAD, MOST, RINGS, Record
 
 NAMES = ["step", "log", "main"]
 

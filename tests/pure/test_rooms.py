@@ -9,43 +9,44 @@ from pathlib import Path
 
 import pytest
 
-from pidone.ctl import launcher
+from pidone.cli import launcher
 from pidone.init import ALLOWED
 from tests.pid1 import ROOT
 
 PACKAGE = ROOT / "pidone"
 
-#: room -> the rooms it may import from at all; within `aside` and `declare`, only data of `init`.
+#: room -> the rooms it may import from at all; `paths` and `control.protocol` are leaves.
 MAY = {
     "init": {"init"},
-    "guise": {"guise", "init"},
-    "pod": {"pod", "init"},
-    "desk": {"desk", "pod", "init"},
-    "report": {"report", "declare", "desk", "init"},
-    "aside": {"aside", "report", "declare", "desk", "pod", "init"},
-    "declare": {"declare", "desk", "init", "pod"},
-    "ctl": {"ctl", "declare", "report", "desk", "init", "pod"},
+    "compat": {"compat", "init"},
+    "group": {"group", "control", "init"},
+    "supervisor": {"supervisor", "group", "control", "paths", "init"},
+    "report": {"report", "config", "supervisor", "control", "init"},
+    "helpers": {"helpers", "report", "config", "supervisor", "group", "control", "paths", "init"},
+    "config": {"config", "group", "control", "paths", "init"},
+    "control": {"control", "paths", "init"},
+    "cli": {"cli", "config", "report", "control", "paths", "group", "init"},
 }
 #: What a child of PID 1, or a run that never becomes one, loads from above: the file's reader and words.
 CHILD_ONLY = {
-    "desk/planner.py": {"pidone.declare"},
-    "init/spawn.py": {"pidone.aside", "pidone.declare"},
+    "supervisor/planner.py": {"pidone.config"},
+    "init/spawn.py": {"pidone.helpers", "pidone.config"},
     "init/main.py": {
         "pidone",
-        "pidone.aside.usage",
-        "pidone.desk",
-        "pidone.guise.main",
-        "pidone.pod.group",
-        "pidone.desk.loop",
+        "pidone.helpers.usage",
+        "pidone.supervisor",
+        "pidone.compat.main",
+        "pidone.group.group",
+        "pidone.supervisor.loop",
     },
-    "init/loop.py": {"pidone.aside.reporter"},
-    "guise/main.py": {"pidone.ctl.detach"},
-    "desk/beside.py": {"pidone.aside", "pidone.declare.care"},
-    "desk/control.py": {"pidone.aside.session"},
+    "init/loop.py": {"pidone.helpers.reporter"},
+    "compat/main.py": {"pidone.cli.detach"},
+    "supervisor/helpers.py": {"pidone.helpers", "pidone.config.policy"},
+    "supervisor/control_server.py": {"pidone.helpers.control.session"},
 }
 
-#: What decides, and so may import what is pure only: the room `pod`, and of `init`
-PURE_INIT = {"pidone.init.events", "pidone.init.machine", "pidone.init.plan"}
+#: What decides, and so may import what is pure only: the room `group`, and of `init`
+PURE = {"pidone.control.protocol", "pidone.init.events", "pidone.init.machine", "pidone.init.plan"}
 
 
 def imports(path: Path) -> list[tuple[int, str, bool]]:
@@ -67,7 +68,7 @@ def imports(path: Path) -> list[tuple[int, str, bool]]:
 
 
 def sources(room: str) -> list[Path]:
-    return sorted((PACKAGE / room).glob("*.py"))
+    return sorted((PACKAGE / room).rglob("*.py"))
 
 
 @pytest.mark.parametrize("room", MAY)
@@ -82,18 +83,18 @@ def test_imports_go_downwards_only(room: str) -> None:
 
 
 def test_what_decides_imports_what_is_pure() -> None:
-    for path in sources("pod"):
+    for path in sources("group"):
         for line, module, typing_only in imports(path):
-            pure = module in PURE_INIT or module.split(".")[:2] == ["pidone", "pod"]
+            pure = module in PURE or module.split(".")[:2] == ["pidone", "group"]
             assert typing_only or pure, f"{path.name}:{line} imports {module}"
-    for module in PURE_INIT - {"pidone.init.plan"}:
+    for module in PURE - {"pidone.init.plan"}:
         for line, other, typing_only in imports(PACKAGE / f"{module.replace('.', '/')[7:]}.py"):
-            assert typing_only or other in PURE_INIT, f"{module}:{line} imports {other}"
+            assert typing_only or other in PURE, f"{module}:{line} imports {other}"
 
 
 def test_pid_1_s_rooms_import_the_allowed_builtins_only() -> None:
     only_elsewhere = {"ctypes", "resource", "__future__"}  # a subreaper that is not PID 1; a child that sets limits
-    for path in [*sources("init"), *sources("pod"), *sources("desk")]:
+    for path in [*sources("init"), *sources("group"), *sources("supervisor"), PACKAGE / "paths.py"]:
         for line, module, typing_only in imports(path):
             if not typing_only and module.split(".")[0] != "pidone":
                 assert module in {*ALLOWED, *only_elsewhere}, f"{path.name}:{line} imports {module}"
@@ -123,7 +124,7 @@ def test_pid_1_s_own_code_is_under_1500_lines() -> None:
     assert sum(code_lines(path) for path in sources("init")) < 1500
 
 
-@pytest.mark.parametrize("room", ["pod", "desk"])
+@pytest.mark.parametrize("room", ["group", "supervisor"])
 def test_what_a_group_adds_to_it_is_under_1400_lines_of_decisions_and_of_carrying_out(room: str) -> None:
     """What is loaded to say something is left out."""
     assert sum(code_lines(path) for path in sources(room) if path.stem not in ("words", "status")) < 1400
@@ -146,7 +147,7 @@ def test_a_file_is_one_sitting_and_a_function_one_screen() -> None:
 
 def test_no_clock_but_the_monotonic_one() -> None:  # E33
     """Suspend, NTP and an administrator step the others."""
-    for path in [*sources("init"), *sources("pod"), *sources("desk")]:
+    for path in [*sources("init"), *sources("group"), *sources("supervisor"), PACKAGE / "paths.py"]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module == "time":
                 assert [alias.name for alias in node.names] == ["monotonic"], f"{path.name}:{node.lineno}"

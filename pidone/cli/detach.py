@@ -1,0 +1,217 @@
+"""`pidone --detach [OPTIONS] [--] ...`: pidone in the background, for a machine without containers.
+
+The process is made a daemon by python-daemon, and then becomes pidone by exec: what supervises has none of this loaded.
+Who started it waits until that has happened, so every error is still said in front of them, and an exit code of 0 means
+that pidone runs, with its pid in the pid file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pidone.cli.pid_file import PidFile
+from pidone.cli.tell import tell
+from pidone.config.check import check
+from pidone.config.parse import parse
+from pidone.config.read import Wrong, read
+from pidone.config.resolve import Resolver
+from pidone.control.protocol import places
+from pidone.init import arguments as command_line
+from pidone.init import plan
+from pidone.paths import is_own
+
+HELP = """\
+Everything after these options is pidone's own command line: a group's file, or a program.
+The pid file is not taken away at the end: the next start sees that nobody runs any more.
+"""
+
+OPTIONS = ("--pid-file", "--log", "--directory", "--umask", "--keep", "-h", "--help")
+
+#: What an exit code other than 0, and other than wrong usage, says: it could not be done.
+FAILED = 1
+
+
+class Refused(Exception):
+    """str(): why it is not started. code: for our exit."""
+
+    def __init__(self, text: str, code: int = FAILED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def main(script: str, words: list[str]) -> NoReturn:
+    """script: what this interpreter was given. words: what follows --detach. Never returns and never raises."""
+    try:
+        os._exit(start(program(script), words))
+    except Refused as refused:
+        tell(f"pidone: {refused}")
+        os._exit(refused.code)
+    except Wrong as wrong:
+        name = os.fsdecode(command_line.read(split(words)[1]).config or b"")
+        for line, text in wrong.errors:
+            tell(f"pidone: {name}:{line}: {text}" if line else f"pidone: {name}: {text}")
+        os._exit(plan.WRONG)
+    except OSError as error:  # no fork, a working directory that is gone
+        tell(f"pidone: cannot go into the background: {(error.strerror or str(error)).lower()}")
+        os._exit(FAILED)
+    except SystemExit as end:  # argparse has said it
+        sys.stdout.flush()
+        os._exit(end.code if isinstance(end.code, int) else plan.WRONG)
+
+
+def program(script: str) -> list[str]:
+    """The same again, wherever it is started, whether it is a launcher, pip's script, an archive or a package."""
+    isolated = [sys.executable, "-I", "-S"]
+    if script.endswith("/__main__.py"):
+        root = str(Path(script).resolve().parent.parent)
+        return [*isolated, "-c", f"import sys; sys.path.append({root!r}); from pidone.init.main import main; main()"]
+    return [*isolated, os.path.abspath(script)]
+
+
+def start(program: list[str], words: list[str]) -> int:
+    first, own = split(words)
+    wanted = parser().parse_args(first)
+    if os.getpid() == 1:
+        raise Refused("--detach is for a machine without containers: this is PID 1, and its end is the container's")
+    for fd in wanted.keep:
+        if not Path(f"/proc/self/fd/{fd}").exists():
+            raise Refused(f"--keep {fd}: no such descriptor is open", plan.WRONG)
+    own = check_own(own)
+    place = Path(os.path.abspath(wanted.pid_file or default_place()))
+    if not place.name:
+        raise Refused(f"--pid-file {place}: a directory", plan.WRONG)
+    log = Path(os.path.abspath(wanted.log or place.with_suffix(".log")))
+    if log == place:
+        raise Refused(f"{place}: the pid file and the log are one; name another --log", plan.WRONG)
+    pid_file = take(place)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        become_daemon(writing, wanted, pid_file, log, [*program, *own])
+    os.close(writing)
+    with open(reading, "rb") as answer:
+        pid, _, why = answer.read().decode("utf-8", "backslashreplace").partition("\n")
+    os.waitpid(child, 0)
+    if why or not pid:
+        pid_file.give_up()
+        raise Refused(why or "the daemon ended before it could say why")
+    tell(f"pidone: runs in the background as pid {pid}; pid file {place}, log {log}")
+    return 0
+
+
+def take(place: Path) -> PidFile:
+    """Locked, until this process and the one before pidone's exec are gone. Raises Refused."""
+    try:
+        place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        pid_file = PidFile(place)
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise Refused(f"cannot have the pid file {place}: {why}: name another with --pid-file") from None
+    pid = pid_file.running()
+    if pid:
+        raise Refused(f"already running as pid {pid}, says {place}: stop it first, or name another --pid-file")
+    return pid_file
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        prog="pidone --detach", description=(__doc__ or "").partition("\n")[0], epilog=HELP, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter, usage="pidone --detach [OPTIONS] [PIDONE'S OWN ...]",
+    )  # fmt: skip
+    found.add_argument("--pid-file", metavar="FILE", help="default: pidone.pid where the control line's socket is")
+    found.add_argument("--log", metavar="FILE", help="of stdout and stderr, appended to; default: beside the pid file")
+    found.add_argument("--directory", metavar="DIR", help="to work in; default: where it is started")
+    found.add_argument("--umask", type=octal, metavar="MODE", help="such as 022; default: the caller's")
+    found.add_argument("--keep", type=int, action="append", default=[], metavar="FD", help="a descriptor to keep open")
+    return found
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """(options of --detach, pidone's own): the former stand first, so that none of a program's is taken for one."""
+    rest, first = list(words), []
+    while rest and rest[0].partition("=")[0] in OPTIONS:
+        word = rest.pop(0)
+        first.append(word)
+        if "=" not in word and word not in ("-h", "--help"):
+            first += rest[:1]
+            rest[:1] = []
+    return first, rest
+
+
+def octal(text: str) -> int:
+    if not re.fullmatch(r"[0-7]{1,4}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no octal mode, such as 022")
+    return int(text, 8)
+
+
+def default_place() -> Path:
+    """Beside the control line's socket: the first of its places that can be had."""
+    for place in places(os.getuid(), os.environb.get(b"XDG_RUNTIME_DIR")):
+        directory = Path(os.fsdecode(place)).parent
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if is_own(place, os.getuid()) and os.access(directory, os.W_OK):
+            return directory / "pidone.pid"
+    raise Refused("no place for a pid file here; name one with --pid-file", plan.WRONG)
+
+
+def check_own(own: list[str]) -> list[str]:
+    """pidone's own words, its file named from the root. Raises Refused and Wrong for what would be wrong later."""
+    try:
+        read_ = command_line.read(own)
+    except command_line.Usage as usage:
+        raise Refused(str(usage), plan.WRONG) from None
+    if read_.help or read_.version or read_.config is None:
+        return own
+    name = os.path.abspath(os.fsdecode(read_.config))
+    Resolver(check(*parse(read(name))), os.path.dirname(name)).resolve()
+    options = own[: len(own) - len(read_.command)]
+    if options[-1:] == ["--"]:
+        options.pop()
+    return [*options, "-c", name, *(["--", *map(os.fsdecode, read_.command)] if read_.command else [])]
+
+
+def become_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path, command: list[str]) -> NoReturn:
+    """In the child: the answer is the daemon's pid, and behind it, or alone, why it is none."""
+    try:
+        open_daemon(answer, wanted, pid_file, log)
+        os.write(answer, b"%d\n" % os.getpid())
+        os.execv(command[0], command)
+    except Refused as refused:
+        os.write(answer, os.fsencode(f"\n{refused}"))
+    except Exception as error:  # python-daemon's own, an OSError: one line of each
+        os.write(answer, os.fsencode(f"\ncannot go into the background: {error}"))
+    os._exit(FAILED)
+
+
+def open_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path) -> None:
+    """Raises Refused, OSError, and what python-daemon raises."""
+    try:
+        import daemon
+    except ImportError as error:
+        raise Refused(f"--detach needs python-daemon ({error}): pip install python-daemon") from None
+    directory = wanted.directory or os.getcwd()
+    os.chdir(directory)  # before a log is made for nothing
+    log.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    output = open(log, "ab", buffering=0)  # noqa: SIM115 - for the daemon's life
+    daemon.DaemonContext(
+        pidfile=pid_file, stdout=output, stderr=output, files_preserve=[answer, pid_file.fd, *wanted.keep],
+        signal_map={}, prevent_core=False, umask=mask() if wanted.umask is None else wanted.umask,
+        working_directory=directory, detach_process=True,
+    ).open()  # fmt: skip
+    for fd in (0, *wanted.keep):  # python-daemon's stdin is close-on-exec where it was opened as 0
+        os.set_inheritable(fd, True)
+
+
+def mask() -> int:
+    now = os.umask(0o077)
+    os.umask(now)
+    return now

@@ -1,0 +1,144 @@
+"""`pidonectl exec NAME -- CMD`: run a command beside a process: its user, environment and directory; our terminal.
+
+On a terminal the command gets one of its own, whose every byte goes to and from ours, as ssh does it: so it has job
+control, and ours is given back as it was. When we end, by whatever it be, pidone ends the command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from typing import Any
+
+from pidone.control.client import REFUSED, Unanswered, add_socket, answers, connect
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "pidonectl exec [-h] [-T] [--socket PATH] NAME [--] COMMAND [ARG...]"
+    parser.add_argument("-T", "--no-tty", action="store_true", help="no terminal of its own, although ours is one")
+    parser.add_argument("name", metavar="NAME", help="of the process to run beside")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command and its arguments")
+    add_socket(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The command's exit code; 128+n where signal n killed it; 127 or 126 where it could not be run."""
+    words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
+    if not words:
+        raise Unanswered("exec wants a command: pidonectl exec NAME -- COMMAND", 2)
+    on_terminal = not arguments.no_tty and os.isatty(0) and os.isatty(1)
+    request = {"do": "exec", "name": arguments.name, "argv": words, "tty": on_terminal, "term": os.environ.get("TERM")}
+    with connect(arguments.socket) as line:
+        if on_terminal:
+            return with_terminal(line, request)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: sys.exit(130))  # our end is the command's
+        send(line, request, (0, 1, 2))
+        return outcome(line)
+
+
+def send(line: socket.socket, request: dict[str, Any], fds: tuple[int, ...]) -> None:
+    with contextlib.suppress(*REFUSED):
+        socket.send_fds(line, [json.dumps(request).encode() + b"\n"], list(fds))
+
+
+def outcome(line: socket.socket) -> int:
+    for answer in answers(line):
+        if "code" in answer:
+            return 128 + int(answer["signal"]) if answer["signal"] else int(answer["code"])
+    return 1
+
+
+class Ended(Exception):
+    """A signal has come that ends us. number: of it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def end(number: int, frame: object) -> None:
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)  # once is enough: our terminal is given back now
+    raise Ended(number)
+
+
+#: What ends us, and must find our terminal as it was.
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+
+def with_terminal(line: socket.socket, request: dict[str, Any]) -> int:
+    for number in ENDING:
+        signal.signal(number, end)
+    try:
+        return on_terminal_of_its_own(line, request)
+    except Ended as ended:
+        return 128 + ended.number  # our end is the command's
+
+
+def on_terminal_of_its_own(line: socket.socket, request: dict[str, Any]) -> int:
+    ours, theirs = os.openpty()
+    resize(ours)
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.signal(signal.SIGWINCH, lambda *_: None)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    send(line, request, (theirs, theirs, theirs))
+    os.close(theirs)
+    with raw():
+        carry(line, ours, wake)
+    return outcome(line)
+
+
+def resize(ours: int) -> None:
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, struct.pack("4H", 0, 0, 0, 0)))
+
+
+@contextlib.contextmanager
+def raw() -> Iterator[None]:
+    before = termios.tcgetattr(0)
+    try:
+        tty.setraw(0)
+        yield
+    finally:
+        with contextlib.suppress(termios.error, OSError):  # it has been hung up
+            termios.tcsetattr(0, termios.TCSANOW, before)  # and not drained: its output may be stopped
+
+
+def carry(line: socket.socket, ours: int, wake: int) -> None:
+    """Until nobody holds the command's terminal any more, and pidone has said how it ended."""
+    reading = {0, ours, wake, line.fileno()}
+    while ours in reading:
+        # the answer comes when the command has ended; what it has left running may hold its terminal on
+        if line.fileno() not in reading and not select.select([ours], [], [], 0.2)[0]:
+            return
+        for fd in select.select(list(reading), [], [])[0]:
+            if fd == line.fileno():
+                reading.discard(fd)
+            elif fd == wake:
+                os.read(wake, 64)
+                resize(ours)
+            else:
+                pass_on(fd, ours, reading)
+
+
+def pass_on(fd: int, ours: int, reading: set[int]) -> None:
+    try:
+        data = os.read(fd, 1 << 16)
+    except OSError:  # EIO: the other side of the terminal is closed
+        data = b""
+    if not data:
+        reading.discard(fd)
+    while data:
+        data = data[os.write(ours if fd == 0 else 1, data) :]

@@ -1,0 +1,116 @@
+"""What each process of a checked file waits for, what opens its own gate, and how long that may take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pidone.group.life import FOLLOW, LAUNCH
+from pidone.group.policy import TOLD
+from pidone.init import plan
+
+Process = dict[str, Any]
+
+GATES = {
+    plan.INIT: "when it has ended with 0",
+    plan.SIDECAR: "when it has been executed",
+    plan.PRIMARY: "when it has been executed",
+}
+
+
+def waits_for(process: Process) -> list[int]:
+    """Indices of those right before it: of its `after`, else the last of those that stand before."""
+    if "after" in process:
+        return list(process.get("needs", ()))
+    return [process["gate"] - 1] if process["gate"] else []
+
+
+def handler(found: dict[str, Any]) -> str:
+    """A probe or hook in a few words: "tcp 127.0.0.1:514"."""
+    kind, argument = found["handler"], found["argument"]
+    if kind == "http":
+        scheme, host, port, path = argument[:4]
+        return f"{scheme}://{host}:{port}{path}"
+    if kind == "tcp":
+        return f"tcp {argument[0]}:{argument[1]}"
+    if kind == "grpc":
+        return f"grpc {argument[0]}:{argument[1]}{' ' if argument[2] else ''}{argument[2]}"
+    if kind == "exec":
+        return " ".join(argument)[:40]
+    if kind == "sleep":
+        return f"sleep {argument:g} s"
+    return {"notify": "READY=1 on $NOTIFY_SOCKET", "fd": f"a newline on descriptor {argument}"}.get(
+        kind, f"file {argument[0] if kind == 'file' else argument}"
+    )
+
+
+def gate(process: Process) -> str:
+    if process["role"] == plan.INIT:
+        return GATES[plan.INIT]
+    parts = []
+    if "post_start" in process:
+        parts.append(f"its post_start ({handler(process['post_start'])}) has ended")
+    if "startup" in process:
+        probe = process["startup"]
+        often = "" if probe["handler"] in TOLD else f", asked every {probe['period']:g} s"
+        parts.append(f"its startup probe ({handler(probe)}) has succeeded{often}")
+    elif process.get("daemonizes"):
+        parts.append(f"its daemon is found by {process['pid_file']}")
+    return "when " + " and ".join(parts) if parts else GATES[process["role"]]
+
+
+def gate_worst(process: Process, scale: float) -> float | None:
+    """Seconds from its start to the opening of its gate, if it is not started again; None where there is no bound."""
+    if process["role"] == plan.INIT:
+        return None
+    if process.get("daemonizes"):
+        return float((LAUNCH + FOLLOW) * plan.WINDOW * scale)
+    hook = process.get("post_start")
+    if hook and hook["handler"] != "sleep":
+        return None
+    took = hook["argument"] if hook else 0.0
+    probe = process.get("startup")
+    if probe:
+        last = 0.0 if probe["handler"] in TOLD else probe["timeout"]
+        turns = probe["failure_threshold"] * max(probe["period"], last)
+        took = max(took, probe["delay"]) + turns  # S37
+    return float(took * scale)
+
+
+def start_worst(declaration: dict[str, Any]) -> float | None:
+    """Seconds until the last gate is open, along the longest way; None where there is no bound."""
+    scale = declaration.get("time_scale", 1.0)
+    if "start_timeout" in declaration:
+        return float(declaration["start_timeout"] * scale)
+    processes = declaration["processes"]
+    own = [gate_worst(process, scale) for process in processes]
+    if None in own:
+        return None
+    done: dict[int, float] = {}
+    most = [0.0]  # of all before the n-th, where all of them are done
+    for index in sorted(range(len(processes)), key=lambda i: processes[i]["gate"] + len(processes[i].get("needs", ()))):
+        process = processes[index]
+        while len(most) <= process["gate"]:  # who waits for fewer is no later
+            most.append(max(most[-1], done[len(most) - 1]))
+        waits = [most[process["gate"]], *(done[other] for other in process.get("needs", ()))]
+        done[index] = (own[index] or 0.0) + max(waits)
+    return max(done.values())
+
+
+#: In a larger group than this, who is told after whom is only said in general.
+MANY = 60
+
+
+def needs(process: Process) -> set[int]:
+    """All that have to have passed before it."""
+    return {*range(process["gate"]), *process.get("needs", ())}
+
+
+def told_after(process: Process, processes: list[Process]) -> list[str]:
+    """Names of those whose end a sidecar waits for in the stop, without those that another one of them waits for."""
+    if process["role"] == plan.PRIMARY:
+        return []
+    if len(processes) > MANY:
+        return ["all that waited for it"]
+    index = processes.index(process)
+    waiters = [i for i, other in enumerate(processes) if other["role"] != plan.INIT and index in needs(other)]
+    return [processes[i]["name"] for i in waiters if not any(j in needs(processes[i]) for j in waiters)]

@@ -1,0 +1,62 @@
+"""`pidonectl wait` and `pidonectl health`: for scripts, and for a Dockerfile's HEALTHCHECK."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+from pidone.cli.tell import tell
+from pidone.control.client import add_socket, ask_once
+from pidone.init.arguments import duration
+
+#: As timeout(1) has it.
+TIMED_OUT = 124
+
+
+def seconds(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+class Wait:
+    """Wait until a process has started, is ready, or has ended. Exit code 124 where that takes too long."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("name", metavar="NAME", help="of the process")
+        parser.add_argument("--until", choices=("started", "ready", "exited"), default="ready", help="default: ready")
+        parser.add_argument("--timeout", type=seconds, default=60.0, metavar="TIME", help="500ms, 8s, 5m; default 60s")
+        add_socket(parser)
+
+    @staticmethod
+    def run(arguments: argparse.Namespace) -> int:
+        request = {"do": "wait", "name": arguments.name, "until": arguments.until, "timeout": arguments.timeout}
+        end = time.monotonic() + arguments.timeout
+        answer = ask_once(arguments, request)
+        while answer.get("again"):  # the file was read again meanwhile
+            answer = ask_once(arguments, {**request, "timeout": max(0.0, end - time.monotonic())})
+        if answer["reached"]:
+            return 0
+        tell(f"pidonectl: {arguments.name} was not {arguments.until} within {arguments.timeout:g} s")
+        return TIMED_OUT
+
+
+class Health:
+    """Is all of the group ready? Exit code 0, or 1 with one line why not: a Docker HEALTHCHECK."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+        add_socket(parser)
+
+    @staticmethod
+    def run(arguments: argparse.Namespace) -> int:
+        answer = ask_once(arguments, {"do": "health"})
+        if arguments.json:
+            print(json.dumps({"healthy": answer["healthy"], "why": answer["why"] or None}))
+        else:
+            print("healthy" if answer["healthy"] else f"unhealthy: {answer['why']}")
+        return 0 if answer["healthy"] else 1

@@ -1,0 +1,75 @@
+"""`pidonectl`: arguments -> the subcommand's module."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from pidone import __version__
+from pidone.cli import check, exec, follow, launcher, look, pyz, report, sandbox, status, steer, top
+from pidone.cli.tell import tell
+from pidone.control.client import Unanswered
+
+#: name -> (module with add_arguments and run, one line of help). A new subcommand is one file and one line.
+COMMANDS: dict[str, tuple[Any, str]] = {
+    "check": (check, "is the group's file right? its start order, stop order and the time each may take"),
+    "sandbox": (sandbox, "run a command or a group with pidone as a real PID 1, without a container engine"),
+    "status": (status, "the group's phase, and the state of each process"),
+    "top": (top, "the same, live, with processor time and memory; keys to act"),
+    "logs": (follow.Logs, "the last lines of output that pidone carries; -f: and what comes"),
+    "events": (follow.Events, "what has happened; -f: and what comes"),
+    "exec": (exec, "run a command beside a process: its user, environment and directory, our terminal"),
+    "signal": (steer.SIGNAL, "send a process a signal"),
+    "start": (steer.START, "start a process that was stopped, has ended or is in back-off"),
+    "stop": (steer.STOP, "stop a sidecar until it is started again; without a name, the group"),
+    "restart": (steer.RESTART, "stop a process and start it again"),
+    "reload": (steer.RELOAD, "read the group's file again, and change only what has changed in it"),
+    "wait": (look.Wait, "wait until a process has started, is ready or has ended"),
+    "health": (look.Health, "is all of the group ready? a Docker HEALTHCHECK"),
+    "report": (report, "why did it die? what pidone --report has written, as text, picture or page"),
+    "launcher": (launcher, "write the fastest launcher of pidone for this interpreter"),
+    "pyz": (pyz, "write all of pidone into one file, for any image with a Python 3.9 or later"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code of the subcommand; 2 for wrong usage."""
+    parser = argparse.ArgumentParser(prog="pidonectl", description="Tools around pidone, the PID 1 of a container.")
+    parser.add_argument("--socket", metavar="PATH", default=None, help="of the control line; after COMMAND as well")
+    parser.add_argument("--version", action="version", version=f"pidonectl {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        module.add_arguments(subparsers.add_parser(name, help=text, description=module.__doc__))
+    words = sys.argv[1:] if argv is None else argv
+    rest: list[str] = []
+    if words[:1] == ["sandbox"]:
+        own, rest = sandbox.split(words[1:])
+        words = ["sandbox", *own]
+    arguments = parser.parse_args(words)
+    if rest:
+        arguments.words = rest
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = int(COMMANDS[arguments.command][0].run(arguments))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain at its end
+        return 1
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        tell(f"pidonectl: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}")
+        return 1
+    except Unanswered as unanswered:
+        tell(f"pidonectl: {unanswered}")
+        return unanswered.code
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

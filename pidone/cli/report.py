@@ -1,0 +1,71 @@
+"""`pidonectl report [FILE|--live]`: why did it die? What `pidone --report` has written, or the group so far."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from pidone.cli.tell import tell
+from pidone.config.answer import printable
+from pidone.control.client import add_socket, ask_once
+from pidone.report import broken, page, text, timeline
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="what pidone --report has written")
+    parser.add_argument("--live", action="store_true", help="of the group that runs here, so far; as without FILE")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--svg", action="store_true", help="the timeline as a picture")
+    form.add_argument("--html", action="store_true", help="one page: timeline, processes, events with search")
+    form.add_argument("--json", action="store_true", help="the report itself")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there, not to stdout")
+    parser.add_argument(
+        "-n", "--last", type=int, default=40, metavar="N", help="so many events in the text; default 40"
+    )
+    add_socket(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0; 1 where the report cannot be read or what is made of it cannot be written."""
+    if arguments.live and arguments.file is not None:
+        tell("pidonectl: a FILE or --live, and not both")
+        return 2
+    try:
+        document = broken.load(arguments.file) if arguments.file else ask_once(arguments, {"do": "report"})["report"]
+    except broken.Broken as error:
+        tell(f"pidonectl: {error}")
+        return 1
+    try:
+        made = make(document, arguments)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        tell(f"pidonectl: {arguments.file} is no report of pidone's: {type(error).__name__}: {error}")
+        return 1
+    return put(made, arguments.output)
+
+
+def make(document: dict[str, object], arguments: argparse.Namespace) -> str:
+    if arguments.svg:
+        return timeline.draw(document) + "\n"
+    if arguments.html:
+        return page.make(document)
+    if arguments.json:
+        return json.dumps(document, indent=1) + "\n"
+    return "\n".join(map(printable, text.lines(document, max(0, arguments.last)))) + "\n"
+
+
+def put(made: str, output: Path | None) -> int:
+    if output is None:
+        sys.stdout.write(made)
+        return 0
+    try:
+        temporary = output.with_name(f".{output.name}.{os.getpid()}")
+        temporary.write_text(made, encoding="utf-8")
+        temporary.replace(output)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        tell(f"pidonectl: cannot write {output}: {(error.strerror or '').lower()}")
+        return 1
+    return 0

@@ -1,0 +1,145 @@
+"""`pidonectl sandbox [-q] [OPTIONS] [-c FILE] [--] [COMMAND]`: pidone as a real PID 1, without a container engine.
+
+All but -q is pidone's own command line. Fresh PID and mount namespaces with their own /proc, made by unshare(1); as
+anyone but root in a user namespace as well. Not as in a container: files, network, users, memory limits and the clock
+are this machine's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from pidone.cli.tell import tell
+
+#: What to look at where the kernel forbids it: file, the value that forbids, what sets it right.
+SETTINGS = (
+    ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
+    ("/proc/sys/user/max_pid_namespaces", "0", "sysctl user.max_pid_namespaces=10000"),
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for unshare",
+    ),
+)
+
+#: Starts the package that this pidonectl belongs to, isolated like the launchers.
+BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from pidone.init.main import main; main()"
+
+PASSED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+#: Exits with 0 if namespaces can be had.
+TRIAL = ["true"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "pidonectl sandbox [-h] [-q] [OPTIONS] [-c FILE] [--] [COMMAND]"
+    parser.epilog = "The rest is pidone's own command line: see pidone --help."
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not say what is not as in a container")
+    parser.set_defaults(words=[])
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """(our own options, pidone's command line): argparse cannot be told to leave the options of another alone."""
+    own = 0
+    while own < len(words) and words[own] in ("-q", "--quiet", "-h", "--help"):
+        own += 1
+    return words[:own], words[own:]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The exit code of pidone; 125 where there is no sandbox to be had (as docker run has it)."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return refuse("there is no unshare command; install util-linux")
+    namespaces = [unshare, "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if os.geteuid() != 0:
+        namespaces += ["--user", "--map-root-user"]
+    setpriv = shutil.which("setpriv")
+    if setpriv:
+        namespaces = [setpriv, "--pdeathsig", "KILL", *namespaces]  # our end, even by SIGKILL, is the sandbox's
+    trial = subprocess.run([*namespaces, *TRIAL], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if trial.returncode:
+        return refuse(why(trial.stderr.strip()))
+    if not arguments.quiet:
+        tell("pidonectl: a sandbox: its own PID 1 and /proc; files, network, users and limits are this machine's")
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    return supervise([*namespaces, sys.executable, "-I", "-S", "-c", BOOT, root, *arguments.words])
+
+
+def refuse(text: str) -> int:
+    tell(f"pidonectl: no sandbox: {text}")
+    return 125
+
+
+def why(words: str) -> str:
+    """What the kernel said, and the setting that makes it say so, if one of them does."""
+    for path, forbids, cure in SETTINGS:
+        try:
+            value = Path(path).read_text().strip()
+        except OSError:
+            continue
+        if value == forbids:
+            return f"{words}: {path} is {value}: {cure}"
+    return (
+        f"{words}: namespaces are refused, by seccomp (inside a container: docker run --security-opt "
+        "seccomp=unconfined), by a security module, or for want of CAP_SYS_ADMIN"
+    )
+
+
+def supervise(command: list[str]) -> int:
+    """Run it, pass signals on to the PID 1 inside, and give the terminal back at the end."""
+    inside: list[int] = []
+    early: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        if not inside:
+            early.append(number)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(inside[0], number)
+
+    for number in PASSED:
+        signal.signal(number, pass_on)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # for tcsetpgrp below, from the background
+    child = subprocess.Popen(command, close_fds=False, preexec_fn=default_signals)
+    while child.poll() is None and not inside:
+        inside += pid_one(child.pid)
+        time.sleep(0.001)  # the fork of another process is no event to us
+    while early and inside:
+        pass_on(early.pop(0), None)
+    code = child.wait()
+    with contextlib.suppress(OSError):  # it is no terminal, or not ours
+        if os.tcgetpgrp(0) not in (os.getpgrp(), os.getsid(0)):
+            os.tcsetpgrp(0, os.getpgrp())
+    return code if code >= 0 else 128 - code
+
+
+def default_signals() -> None:
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+
+
+def pid_one(unshare: int) -> list[int]:
+    """The PID 1 that unshare has forked, as numbered out here, once it listens; nothing before.
+
+    Until pidone blocks its signals the kernel drops what is sent to a PID 1 (pid_namespaces(7)), and it blocks them
+    before it forks anything. Its mask would not tell: unshare blocks some as well, and who waits in sigtimedwait(2) has
+    none blocked.
+    """
+    try:
+        return [pid for pid in children(unshare)[:1] if children(pid)]
+    except OSError:
+        return []
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,0 +1,52 @@
+"""`pidonectl status`: the group's phase, and the state of each process, in the kubelet's words."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from pidone.control.client import add_socket, ask_once
+from pidone.report.cause import span
+
+HEAD = ("process", "role", "state", "ready", "restarts", "pid", "for")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    add_socket(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    found = ask_once(arguments, {"do": "status"})["status"]
+    print(json.dumps(found, indent=2) if arguments.json else "\n".join(table(found)))
+    return 0
+
+
+def table(found: dict[str, Any]) -> list[str]:
+    orphans = f", {found['orphans']} orphans reaped" if found["orphans"] else ""
+    rows = [HEAD, *(row(process) for process in found["processes"])]
+    widths = [max(len(line[column]) for line in rows) for column in range(len(HEAD))]
+    lines = ["  ".join(word.ljust(width) for word, width in zip(line, widths)).rstrip() for line in rows]
+    return [f"{found['group']}: {found['phase']}, for {span(found['lived'])}{orphans}", "", *lines]
+
+
+def row(process: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        process["name"], process["role"], state(process), "yes" if process["ready"] else "no", str(process["restarts"]),
+        str(process["pid"] or "-"), span(process["for"]) if process["for"] is not None else "-",
+    )  # fmt: skip
+
+
+def state(process: dict[str, Any]) -> str:
+    """running, waiting(CrashLoopBackOff), terminated(Error, exit code 3); and whether a command keeps it down."""
+    if process["state"] == "running":
+        text = "running" if process["started"] else "running(not started)"
+    elif process["state"] == "waiting":
+        last = process["last"]
+        after = f" after {last['reason']}, exit code {last['exit_code']}" if last else ""
+        text = f"waiting({process['reason']}{after})"
+    else:
+        how = process["signal"] or f"exit code {process['exit_code']}"
+        text = f"terminated({process['reason']}, {how})"
+    return f"{text}, stopped by command" if process["parked"] else text

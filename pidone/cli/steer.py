@@ -1,0 +1,54 @@
+"""`pidonectl stop|start|restart|signal|reload`: one process, or the group, told what to do."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from pidone.cli.look import TIMED_OUT, seconds
+from pidone.cli.tell import tell
+from pidone.control.client import Unanswered, add_socket, ask_once
+
+
+class Verb:
+    """A subcommand. name: is there one, must there be one?"""
+
+    def __init__(self, do: str, text: str, name: str) -> None:
+        self.do, self.__doc__, self.name = do, text, name
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        if self.name:
+            many = "?" if self.name == "optional" else None
+            parser.add_argument("name", nargs=many, metavar="NAME", help="of the process")
+        if self.do == "signal":
+            parser.add_argument("signal", metavar="SIGNAL", help="such as HUP, SIGUSR1, 10, RTMIN+3")
+        if self.do in WAITING:
+            parser.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait until it has started")
+            parser.add_argument("--timeout", type=seconds, metavar="TIME", help="how long to wait; default 60s")
+        add_socket(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """0; 1 where it has failed; 124 where it has not started within the time."""
+        request: dict[str, Any] = {"do": self.do}
+        for key in ("name", "signal", "wait", "timeout"):
+            if getattr(arguments, key, None) is not None:
+                request[key] = getattr(arguments, key)
+        answer = ask_once(arguments, request)
+        if answer.get("again"):
+            raise Unanswered("the file was read again meanwhile; pidonectl status tells what has come of it")
+        if answer.get("started") is False:
+            within = f"within {60 if arguments.timeout is None else arguments.timeout:g} s"
+            tell(f"pidonectl: {arguments.name} has not started {within}; pidonectl status tells")
+            return TIMED_OUT
+        return 0
+
+
+#: Commands that wait until it is known whether they have worked.
+WAITING = ("start", "restart")
+
+
+STOP = Verb("stop", "Stop a sidecar, which then stays down until it is started; without a name, the group.", "optional")
+START = Verb("start", "Start a process that was stopped, has ended or is in back-off.", "needed")
+RESTART = Verb("restart", "Stop a process and start it again; a primary's end is then not the group's.", "needed")
+RELOAD = Verb("reload", "Read the group's file again; end and start what has changed in it, in order.", "")
+SIGNAL = Verb("signal", "Send a process a signal.", "needed")

@@ -1,0 +1,65 @@
+"""What the three decide: who gets a signal, and that it is over when the program is.
+
+Theory. Each passes signals on and ends with its program; what that leaves behind is the kernel's affair (dumb-init says
+SIGTERM to it in the same moment). So this machine has two phases, and no time in it.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.compat.asked import Asked
+    from pidone.compat.table import Guise
+    from pidone.init.plan import Plan
+
+from pidone.compat.table import SIGSTOP, TSTP, TTIN, TTOU
+from pidone.init.events import SAY, SIGKILL, SUSPEND
+from pidone.init.machine import RUN
+from pidone.init.single import Single
+
+
+class Guised(Single):
+    """unsent: signals that are not passed on. farewell: what the process group gets at the end, or 0.
+
+    suspends: signals of the terminal at which dumb-init stops itself as well.
+    """
+
+    __slots__ = ("unsent", "farewell", "suspends")
+
+    def __init__(self, plan: "Plan", guise: "Guise", asked: "Asked") -> None:
+        Single.__init__(self, plan)
+        self.unsent, self.farewell = guise.unsent, guise.farewell
+        self.suspends = (TSTP, TTIN, TTOU) if guise.farewell else ()
+        if self.suspends and not asked.alone:
+            for number in self.suspends:
+                plan.rewrites.setdefault(number, SIGSTOP)
+
+    def failed(self, now: float, index: int, code: int, text: str) -> None:
+        if self.phase == RUN:
+            self.do(SAY, "cannot start", 0, code, text)
+            self.code = self.status_of(code, 0)
+            self.exit()
+
+    def exited(self, now: float, index: int, code: int, number: int, oom: bool = False) -> None:
+        if self.phase != RUN:
+            return
+        self.code = self.status_of(code, number)
+        if number == SIGKILL and SIGKILL not in self.sent:
+            self.do(SAY, "killed", 0, number)
+        if self.farewell and self.rewritten(self.farewell):
+            self.send(0, self, self.rewritten(self.farewell))
+        self.exit()
+
+    def stop(self, now: float, index: int) -> None:
+        pass  # none of them looks
+
+    def signal(self, now: float, number: int) -> None:
+        if self.phase != RUN or number in self.unsent:
+            return
+        sent = self.rewritten(number)
+        if sent:
+            self.send(0, self, sent)
+        if number in self.suspends:
+            self.do(SUSPEND)
+
+    HANDLERS: "tuple[Any, ...]" = (*Single.HANDLERS[:2], failed, exited, stop, signal, *Single.HANDLERS[6:])

@@ -1,0 +1,57 @@
+"""What PID 1's child does: FILE -> errors on stderr, or a plan into the pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pidone.config import compiled, lookup
+from pidone.config.read import Wrong, read
+from pidone.config.resolve import Resolver, make_volumes
+from pidone.init import plan
+
+
+def main(path: bytes, command: list[bytes], pipe: int, token: str = "") -> int:
+    """Exit code: 0 with the plan written, or 2 with every error said. command: instead of the primary's, if any.
+
+    token: of the sockets for sd_notify, where the file is read again.
+    """
+    name = os.fsdecode(path)
+    try:
+        data = read(name)
+        declaration = compiled.read(name, data) or checked(data)
+        directory = os.path.dirname(os.path.abspath(name))
+        resolver = Resolver(declaration, directory, token, lookup.PATIENCE)
+        made = resolver.resolve()
+        make_volumes(declaration, resolver)
+    except Wrong as wrong:
+        for line in lines(name, wrong.errors):
+            print(line, file=sys.stderr)
+        return plan.WRONG
+    for line in lines(name, resolver.warnings):
+        print(line, file=sys.stderr)
+    if command:
+        made.processes[-1].argv = command
+    packed = plan.pack(made)
+    while packed:
+        packed = packed[os.write(pipe, packed) :]
+    return 0
+
+
+def checked(data: bytes) -> dict[str, object]:
+    """Loads what checking needs only where there is something to check. Raises Wrong."""
+    from pidone.config.check import check
+    from pidone.config.parse import parse
+
+    return check(*parse(data))
+
+
+def lines(name: str, errors: list[tuple[int, str]]) -> list[str]:
+    """One line an error: `pidone: FILE:LINE: what, and what would be right`."""
+    return [printable(f"pidone: {name}{f':{line}' if line else ''}: {text}") for line, text in errors]
+
+
+def printable(text: str) -> str:
+    """One line of sane length, whatever a key or a name holds: line feeds, a terminal's escapes, a novel."""
+    text = text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= 2000 else text[:1990] + " ..."

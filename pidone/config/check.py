@@ -1,0 +1,374 @@
+"""A TOML document -> all of its errors, or the declaration: plain data with nothing left to check but this machine.
+
+Declaration: {"name", "grace" (s), "stop_signals", "processes", "volumes", "routes", and the other keys of [group] that
+were given}; a process or volume is a dict of the keys in `schema` and `probes` that were given, with "line":
+{key: line} besides, a process also with what `order` adds; routes are {number: ([index, ...], number)}.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from typing import Any
+
+from pidone.config import order, probes, rules, schema
+from pidone.config.parse import Path
+from pidone.config.policy import LOG_KEEP, LOG_SIZE
+from pidone.config.read import Wrong
+from pidone.config.resolve import LEAST
+from pidone.group.policy import NEVER
+from pidone.init import plan, signals
+
+Declaration = dict[str, Any]
+
+#: What a replica's own number stands for, outside of commands.
+REPLICA = f"$({order.INDEX})"
+
+#: A bound of a stop above this does not fit before the ten seconds after which `docker stop` kills.
+FITS = 9.0
+
+GROUP = {**schema.GROUP, **probes.GROUP}
+PROCESS = {**schema.PROCESS, **probes.PROCESS}
+
+
+class Checker:
+    """Collects errors, so that one reading of a file finds them all."""
+
+    def __init__(self, document: dict[str, Any], lines: dict[Path, int]) -> None:
+        self.document = document
+        self.lines = lines
+        self.errors: list[tuple[int, str]] = []
+
+    def wrong(self, path: Path, text: str) -> None:
+        while path not in self.lines and path:
+            path = path[:-1]
+        self.errors.append((self.lines.get(path, 0), text))
+
+    def check(self) -> Declaration:
+        for key in self.document:
+            if key not in schema.TABLES:
+                self.wrong((key,), f"unknown table '{key}'{nearest(key, schema.TABLES)}")
+        group = self.table(("group",), self.document.get("group", {}), GROUP, "[group]")
+        volumes = self.array("volume", schema.VOLUME)
+        processes = self.array("process", PROCESS)
+        for index, volume in enumerate(volumes):
+            if "path" not in volume and "path" not in self.document["volume"][index]:
+                self.wrong(("volume", index), f'{volume["label"]}: no path; say where it is: path = "/data"')
+        self.check_processes(processes)
+        self.check_rules(processes, group.get("grace", plan.GRACE), group.get("restart", NEVER))
+        self.check_log_files(group, processes)
+        if group.get("stop_timeout", LEAST + 1) <= LEAST:
+            text = (
+                f"stop_timeout = {group['stop_timeout']:g} s leaves no time to stop in: expected more than {LEAST:g} s"
+            )
+            self.wrong(("group", "stop_timeout"), f"[group]: {text}, which SIGKILL and who is told last need")
+        processes = self.in_order(processes)
+        metrics = self.metrics(group)
+        stop_signals = group.get("stop_signals", [15, 2])
+        routes = self.routes(processes, stop_signals)
+        if self.errors:
+            raise Wrong(sorted(set(self.errors)))
+        return {
+            "name": group.get("name", "group"),
+            "grace": group.get("grace", plan.GRACE),
+            **{key: group[key] for key in probes.GROUP if key in group},
+            "line": group["line"],
+            "stop_signals": stop_signals,
+            "processes": processes,
+            "volumes": volumes,
+            "routes": routes,
+            "metrics": metrics,
+        }
+
+    def metrics(self, group: dict[str, Any]) -> list[Any] | None:
+        """[host, port], where the file has [metrics]."""
+        if "metrics" not in self.document:
+            return None
+        found = self.table(("metrics",), self.document["metrics"], probes.METRICS, "[metrics]")
+        if isinstance(self.document["metrics"], dict) and "listen" not in self.document["metrics"]:
+            self.wrong(("metrics",), '[metrics]: no listen; say where it is served: listen = "127.0.0.1:9900"')
+        if group.get("control", {}).get("path") == "":
+            self.wrong(
+                ("metrics",), "[metrics] with control = false: it asks by the control line; leave one of them out"
+            )
+        return found.get("listen")
+
+    def array(self, key: str, readers: dict[str, schema.Reader]) -> list[dict[str, Any]]:
+        items = self.document.get(key, [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            self.wrong((key,), f"'{key}' is a list of tables; write [[{key}]]")
+            self.document[key] = []
+            return []
+        found = []
+        seen: dict[str, int] = {}
+        for index, item in enumerate(items):
+            label = f"{key} '{item['name']}'" if isinstance(item.get("name"), str) else f"{key} {index + 1}"
+            read = self.table((key, index), self.for_replica(item, 0, (key, index), label), readers, label)
+            found.append({**read, "raw": (index, item)} if key == "process" else read)
+            if "name" not in item:
+                self.wrong((key, index), f'{label}: no name; give it one: name = "main"')
+            elif isinstance(item["name"], str) and seen.setdefault(item["name"], index) != index:
+                first = self.lines.get((key, seen[item["name"]], "name"), 0)
+                self.wrong((key, index, "name"), f"{label}: this name is taken, by line {first}")
+        return found
+
+    def table(self, path: Path, table: Any, readers: dict[str, schema.Reader], label: str) -> dict[str, Any]:
+        """The keys that are right, as plain data."""
+        if not isinstance(table, dict):
+            self.wrong(path, f"'{path[-1]}' is a table; write {label}")
+            return {"label": label, "line": {}}
+        found: dict[str, Any] = {"label": label, "line": {"": self.lines.get(path, 0)}}
+        for key, value in table.items():
+            found["line"][key] = self.lines.get((*path, key), self.lines.get(path, 0))
+            if key in readers:
+                try:
+                    found[key] = readers[key](value)
+                except schema.Wrongs as wrongs:
+                    for inner, item, text in wrongs.parts:
+                        self.wrong((*path, key), f"{label}: {key}.{inner} = {shorten(item)}: wanted is {text}")
+                except ValueError as error:
+                    self.wrong((*path, key), f"{label}: {key} = {shorten(value)}: wanted is {error}")
+            else:
+                self.wrong((*path, key), f"{label}: unknown key '{key}'{nearest(key, readers)}")
+        return found
+
+    def check_processes(self, processes: list[dict[str, Any]]) -> None:
+        raw = self.document.get("process", [])
+        primaries = []
+        for index, process in enumerate(processes):
+            given = raw[index]
+            label = process["label"]
+            ways = [key for key in ("command", "shell", "pause") if key in given]
+            if len(ways) != 1:
+                said = f"both {' and '.join(ways)}; one of them" if ways else "no command"
+                self.wrong(("process", index), f'{label}: {said}; give command = ["program", "argument"]')
+            if "role" not in given:
+                self.wrong(("process", index), f'{label}: no role; it is one of "init", "sidecar", "primary"')
+            if given.get("role") == "primary":
+                primaries.append(index)
+            if "groups" in given and "user" not in given:
+                self.wrong(("process", index, "groups"), f"{label}: groups without user; add user, or leave groups out")
+        if not primaries:
+            text = 'no process has role = "primary"; exactly one must: its exit is the container\'s'
+            self.wrong(("process", len(raw) - 1) if raw else (), text)
+        for index in primaries[1:]:
+            first = self.lines.get(("process", primaries[0]), 0)
+            text = f"a second primary, after that of line {first}; make one of them a sidecar"
+            self.wrong(("process", index, "role"), f"{processes[index]['label']}: {text}")
+        if len(primaries) == 1 and primaries[0] != len(raw) - 1:
+            text = "the primary must stand last: it starts when all else has started; move it to the end of the file"
+            self.wrong(("process", primaries[0], "role"), f"{processes[primaries[0]]['label']}: {text}")
+
+    def check_rules(self, processes: list[dict[str, Any]], grace: float, policy: int) -> None:
+        names = [process.get("name") for process in processes]
+        seen: dict[tuple[str, str], str] = {}
+        for index, process in enumerate(processes):
+            path = ("process", index)
+            for key, text in rules.of_process(process, grace, policy):
+                self.wrong((*path, key), f"{process['label']}: {text}")
+            for key in ("pid_file", "termination_message"):
+                if key in process and seen.setdefault((key, process[key]), process["label"]) != process["label"]:
+                    text = f"{key} {process[key]} is that of {seen[key, process[key]]} already"
+                    self.wrong((*path, key), f"{process['label']}: {text}; each has a file of its own")
+            for asked, name in [(one, name) for one in ("after", "restart_with") for name in process.get(one, ())]:
+                if name not in names:
+                    text = f"no process '{name}'{nearest(name, [n for n in names if isinstance(n, str)])}"
+                    self.wrong((*path, asked), f"{process['label']}: {asked}: {text}")
+                elif asked == "restart_with" and processes[names.index(name)].get("role") == plan.INIT:
+                    text = f"'{name}' is an init step, which runs once: nothing is restarted with it"
+                    self.wrong((*path, asked), f"{process['label']}: {asked}: {text}")
+
+    def check_log_files(self, group: dict[str, Any], processes: list[dict[str, Any]]) -> None:
+        """Processes may share a file; then they must agree on how large it may be, and how many older ones are kept."""
+        seen: dict[str, tuple[tuple[Any, ...], str]] = {}
+        for index, process in enumerate(processes):
+            log = process.get("log", group.get("log", {}))
+            if "file" in log:
+                asked = (log.get("max_size", LOG_SIZE), log.get("keep", LOG_KEEP))
+                first, label = seen.setdefault(os.path.normpath(log["file"]), (asked, process["label"]))
+                if first != asked:
+                    text = f"log file {log['file']} is that of {label} too, with another max_size or keep"
+                    self.wrong(("process", index, "log"), f"{process['label']}: {text}; give both the same")
+
+    def for_replica(self, item: dict[str, Any], number: int, path: Path, label: str) -> dict[str, Any]:
+        """The table with this number for $(PIDONE_REPLICA) in its ports, and where its probes and hooks ask."""
+        found = dict(item)
+        for key in (*rules.PROBES, *rules.HOOKS, "ports"):
+            if isinstance(item.get(key), dict):
+                found[key] = {name: with_number(name, value, number) for name, value in item[key].items()}
+                if found[key] != item[key] and "replicas" not in item:
+                    text = f"{key} with {REPLICA}, but it has no replicas; add replicas = 2, or write the number"
+                    self.wrong((*path, key), f"{label}: {text}")
+        return found
+
+    def of_replica(self, process: dict[str, Any], number: int) -> dict[str, Any]:
+        """The keys in which a replica differs from the first one, which has been read already."""
+        index, item = process["raw"]
+        made = self.for_replica(item, number, ("process", index), process["label"])
+        changed = {key: made[key] for key in made if made[key] != item[key]}
+        if not changed or self.errors:
+            return {}
+        needed = {key: made[key] for key in (*rules.PROBES, *rules.HOOKS, "ports") if key in made}
+        read = self.table(("process", index), needed, PROCESS, process["label"])
+        for key in (*rules.PROBES, *rules.HOOKS):
+            for _, text in rules.of_ports(read, key):
+                self.wrong(("process", index, key), f"{process['label']}: {text}")
+        return {key: read[key] for key in needed if key in read}
+
+    def in_order(self, processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Replicas as processes of their own, and who waits for whom."""
+        expanded = order.expand(processes, self.of_replica)
+        for process in expanded:
+            process.pop("raw", None)
+        seen: dict[Any, str] = {}
+        for process in expanded:
+            other = seen.setdefault(process.get("name"), process["label"])
+            if other != process["label"] and process.get("name") != process["declared"]:
+                text = f"a replica of it would be called '{process['name']}', as {other} is"
+                self.errors.append((process["line"].get("replicas", 0), f"{process['label']}: {text}"))
+        try:
+            order.resolve(expanded)
+        except order.Circle as circle:
+            process = expanded[circle.index]
+            line = process["line"].get("after", process["line"].get("", 0))
+            waits = " waits for ".join(circle.names)
+            self.errors.append((line, f"{process['label']}: a circle: {waits}; let one of them start before"))
+        except order.NotBefore as wrong:
+            self.partner_not_before(expanded, wrong.index, wrong.name)
+        return expanded
+
+    def partner_not_before(self, expanded: list[dict[str, Any]], index: int, partner: str) -> None:
+        process = expanded[index]
+        other = next(one for one in expanded if one["declared"] == partner)
+        if process["declared"] in other.get("after", ()) or expanded.index(other) >= index:
+            text = f"'{partner}' starts after '{process['declared']}'; it must start before"
+            if partner == process["declared"]:
+                text = "it names the process itself, which is restarted anyway"
+        else:
+            text = f"it does not wait for '{partner}'; put '{partner}' into its after, too"
+        line = process["line"].get("restart_with", 0)
+        self.errors.append((line, f"{process['label']}: restart_with: {text}"))
+
+    def routes(self, processes: list[dict[str, Any]], stop_signals: list[int]) -> dict[int, tuple[list[int], int]]:
+        table = self.document.get("signals", {})
+        if not isinstance(table, dict):
+            self.wrong(("signals",), "'signals' is a table; write [signals]")
+            return {}
+        indices: dict[Any, list[int]] = {}
+        for index, process in enumerate(processes):
+            indices.setdefault(process["declared"], []).append(index)
+        routes = {}
+        for key, value in table.items():
+            try:
+                routes.update(self.route(key, value, indices, stop_signals))
+            except ValueError as error:
+                self.wrong(("signals", key), f"[signals] {key}: {error}")
+        return routes
+
+    def route(
+        self, key: str, value: Any, indices: dict[Any, list[int]], stop_signals: list[int]
+    ) -> dict[int, tuple[list[int], int]]:
+        number = signals.number(key)
+        if number not in signals.ALL:
+            raise ValueError("cannot be caught, so it cannot be routed")
+        if number in stop_signals:
+            raise ValueError("begins the stop of the group; take it out of stop_signals first")
+        target = {"to": value} if isinstance(value, list) else value
+        if not isinstance(target, dict) or not set(target) <= {"to", "as"} or not isinstance(target.get("to"), list):
+            raise ValueError('wanted is a list of processes, or { to = ["name"], as = "SIGHUP" }; [] drops it')
+        for name in target["to"]:
+            if not isinstance(name, str) or name not in indices:
+                raise ValueError(f"no process '{name}'{nearest(str(name), [str(n) for n in indices if n])}")
+        sent = schema.signal(target["as"]) if "as" in target else number
+        return {number: ([index for name in target["to"] for index in indices[name]], sent)}
+
+
+def with_number(key: str, value: Any, number: int) -> Any:
+    """Its value for one replica. Where the whole of it is a number by then, it is one, as a port's is."""
+    if key == "exec" or not isinstance(value, str) or REPLICA not in value:
+        return value
+    text = value.replace(REPLICA, str(number))
+    return int(text) if text.isdigit() and text.isascii() and len(text) < 10 else text
+
+
+def check(document: dict[str, Any], lines: dict[Path, int]) -> Declaration:
+    """Raises Wrong with every error of the file."""
+    return Checker(document, lines).check()
+
+
+def notes(declaration: Declaration) -> list[tuple[int, str]]:
+    """What is right but may not be meant: (line, text)."""
+    found = notes_of_group(declaration)
+    seen = set()
+    for process in declaration["processes"]:
+        for key, text in notes_of_process(process):
+            line = process["line"].get(key, 0)
+            if (line, text) not in seen:  # not once more for each replica
+                seen.add((line, text))
+                found.append((line, f"{process['label']}: {text}"))
+    return found
+
+
+def notes_of_group(declaration: Declaration) -> list[tuple[int, str]]:
+    scale = declaration.get("time_scale", 1.0)
+    bound = plan.stop_bound(declaration["grace"] * scale, plan.WINDOW * scale)
+    if bound <= FITS or "stop_timeout" in declaration:
+        return []
+    text = (
+        f"a stop may take {bound:g} s, and docker stop kills after 10 s: use docker stop -t {bound + 1:.0f} and say so"
+    )
+    line = declaration["line"].get("grace", declaration["line"].get("", 0))
+    return [(line, f'[group]: {text} by stop_timeout = "{bound + 1:.0f}s", or make the grace shorter')]
+
+
+def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    words = process.get("command", [])
+    for number, word in enumerate(words):
+        if number and re.fullmatch(r"-\w*c", words[number - 1]):  # of a shell, which expands it
+            continue
+        match = re.search(r"\$\(?\{?[A-Za-z_]\w*\)?\}?", word)
+        if match:
+            text = f"{match[0]} stays as it is: pidone expands nothing in a command; shell = would"
+            found.append(("command", text))
+    name = process.get("user", "0").partition(":")[0]
+    if name not in ("0", "root") and "home" not in process and "HOME" not in process.get("env", {}):
+        text = "HOME stays that of pidone's own user; home = true sets HOME, USER and LOGNAME from the passwd line"
+        found.append(("user", text))
+    for number, soft, hard in process.get("rlimits", ()):
+        kind = {schema.LIMITS["cpu"]: "cpu", schema.LIMITS.get("rttime", -1): "rttime"}.get(number)
+        if kind and soft == hard >= 0:
+            text = f"{kind} = {soft} is the soft and the hard limit: SIGKILL, and no SIGXCPU before it;"
+            found.append(("rlimits", f'{text} {kind} = "{soft}:{soft + 1}" leaves time to end by SIGXCPU'))
+    return found
+
+
+def nearest(word: str, known: Any) -> str:
+    """ "; is it 'command'?", or what there is."""
+    close = difflib.get_close_matches(word, list(known), 1)
+    if not close and ELSEWHERE.get(word) in known:
+        close = [ELSEWHERE[word]]
+    return f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(sorted(known))}"
+
+
+#: What other programs call it: Compose, Kubernetes, supervisord, systemd.
+ELSEWHERE = {
+    "depends_on": "after", "environment": "env", "working_dir": "cwd", "workingDir": "cwd", "directory": "cwd",
+    "entrypoint": "command", "args": "command", "exec_start": "command", "ExecStart": "command",
+    "healthcheck": "liveness", "livenessProbe": "liveness", "readinessProbe": "readiness", "startupProbe": "startup",
+    "autorestart": "restart", "restartPolicy": "restart", "stopsignal": "stop_signal", "stop_grace_period": "grace",
+    "terminationGracePeriodSeconds": "grace", "stopwaitsecs": "grace", "numprocs": "replicas", "scale": "replicas",
+    "lifecycle": "pre_stop", "volumes": "volume", "service": "process", "services": "process", "program": "process",
+    "init": "process", "sidecar": "process", "primary": "process", "periodSeconds": "period",
+    "timeoutSeconds": "timeout", "initialDelaySeconds": "delay", "failureThreshold": "failure_threshold",
+    "successThreshold": "success_threshold",
+}  # fmt: skip
+
+
+def shorten(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        text = "a number of very many digits"
+    return text if len(text) <= 40 else text[:37] + "..."

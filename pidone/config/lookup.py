@@ -1,0 +1,172 @@
+"""What can only be known when a process starts: its user, its groups and what its env_file holds.
+
+An init step may make the user (`usermod -o -u $PUID app`) or write the file from a secret store, so both are read by
+the forked child, each time before its exec, and told to PID 1 (E50); a plan has what they were when the file was read,
+where they were known by then. Resolving a name may take its time or hang (NSS, LDAP): that is the child's time.
+"""
+
+from __future__ import annotations
+
+import posix
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.init.plan import Process
+
+    #: (user and perhaps :group, groups or None, env_file or None, are HOME, USER and LOGNAME set?)
+    Who = tuple["str | None", "tuple[str, ...] | None", "bytes | None", bool]
+    #: (uid, gid, groups)
+    User = tuple[int, int, tuple[int, ...]]
+    Environment = tuple[tuple[bytes, bytes], ...]
+
+from pidone import paths
+from pidone.config.read import MOST
+from pidone.init.signals import show
+
+#: Seconds that a look-up may take while the file is read, as at a start (`group.life.LOOK_UP`).
+PATIENCE = 5.0
+
+
+class Unknown(Exception):
+    """str(): what could not be found. key: of the file, whose value asked for it. lines: one or more."""
+
+    def __init__(self, key: str, *lines: str) -> None:
+        super().__init__("; ".join(lines))
+        self.key = key
+        self.lines = lines
+
+
+def user(name: str, groups: tuple[str, ...] | None = None, key: str = "user") -> tuple[User, Any]:
+    """((uid, gid, groups) as Docker's USER has them, its passwd line or None). Raises Unknown.
+
+    A number without a passwd line is good, with gid 0 (E12).
+    """
+    import pwd
+
+    name, _, group = name.partition(":")
+    try:
+        line = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+    except KeyError:
+        if not name.isdigit():
+            raise Unknown(key, f"no user '{name}' here; make it with useradd, or give its number") from None
+        line = None
+    uid = int(name) if line is None else line.pw_uid
+    gid = group_id(group, key) if group else (line.pw_gid if line else 0)
+    if groups is not None:
+        others = [group_id(item, "groups") for item in groups]
+    else:
+        others = posix.getgrouplist(line.pw_name, gid) if line and not group else [gid]
+    return (uid, gid, tuple(others)), line
+
+
+def group_id(name: str, key: str) -> int:
+    """Raises Unknown."""
+    import grp
+
+    if name.isdigit():
+        return int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise Unknown(key, f"no group '{name}' here; make it with groupadd, or give its number") from None
+
+
+def env_file(path: bytes) -> dict[bytes, bytes]:
+    """NAME=VALUE lines as docker run --env-file has them: nothing expanded; a bare NAME is the container's own.
+
+    Raises Unknown.
+    """
+    data = read(path)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unknown("env_file", f"cannot read env_file {show(path)}: it is not UTF-8") from None
+    found, wrong = {}, []
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.lstrip()
+        if not line or line.startswith("#"):
+            continue
+        key, equals, value = line.partition("=")
+        if key.split() != [key.rstrip()] or key != key.rstrip() or "\0" in line:
+            wrong.append(f"{show(path)}:{number}: not NAME=VALUE: {line[:40]!r}")
+        elif equals:
+            found[key.encode()] = value.encode()
+    if wrong:
+        raise Unknown("env_file", *wrong)
+    return found
+
+
+def read(path: bytes) -> bytes:
+    """Raises Unknown."""
+    try:
+        fd = paths.open_file(path, posix.O_RDONLY | posix.O_NONBLOCK)
+        try:
+            if posix.fstat(fd).st_mode & 0o170000 not in (0o100000, 0o020000):  # a pipe may never end
+                raise OSError(0, "it is no plain file")
+            parts, size = [], 0
+            while size <= MOST and (part := posix.read(fd, 1 << 16)):
+                parts.append(part)
+                size += len(part)
+        finally:
+            posix.close(fd)
+    except OSError as error:
+        raise Unknown("env_file", f"cannot read env_file {show(path)}: {paths.words(error)}") from None
+    if size > MOST:
+        raise Unknown("env_file", f"env_file {show(path)} is larger than {MOST >> 20} MiB")
+    return b"".join(parts)
+
+
+def quoted(data: bytes) -> list[int]:
+    """Numbers of the lines whose value stands in quotes, which stay there."""
+    lines = [line.lstrip() for line in data.split(b"\n")]
+    found = []
+    for number, line in enumerate(lines, 1):
+        value = line.partition(b"=")[2].rstrip()
+        if line[:1] != b"#" and len(value) > 1 and value[:1] == value[-1:] and value[:1] in (b'"', b"'"):
+            found.append(number)
+    return found
+
+
+def home_of(line: Any) -> dict[bytes, bytes]:
+    """HOME, USER and LOGNAME as login(1) has them; of a user without a passwd line there are none."""
+    if line is None:
+        return {}
+    name = line.pw_name.encode()
+    return {b"HOME": line.pw_dir.encode(), b"USER": name, b"LOGNAME": name}
+
+
+def of(who: Who, declared: Environment) -> tuple[User | None, Environment]:
+    """(user or None, all of its declared environment): a name of `env` wins over the file's. Raises Unknown."""
+    name, groups, file, home = who
+    found, line = user(name, groups) if name is not None else (None, None)
+    env = {**(home_of(line) if home else {}), **(env_file(file) if file is not None else {}), **dict(declared)}
+    return found, tuple(env.items())
+
+
+def stamp(path: bytes, since: int, now: int) -> tuple[int, int, int, int] | None:
+    """What tells a file from another one, and from itself before a change; None where it is not there.
+
+    Nor was it there for us where it has changed since the fork: on a busy machine a partner may be faster than this
+    child. since, now: ns of the wall clock, as files have it, though theirs may be a tick behind: what has come within
+    the tick of the fork counts as from before it. A time that is still to come says nothing: the clock was set back.
+    """
+    try:
+        status = paths.status_of(path)
+    except OSError:
+        return None
+    if since < status.st_ctime_ns <= now:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
+
+def before_exec(process: Process) -> Any:
+    """What a forked child tells PID 1: (user, environment, {file: stamp}). Raises Unknown."""
+    found, env = process.user, process.env
+    if process.who is not None:
+        found, env = of(process.who, process.declared)
+    now = time.time_ns()
+    since = now - int((time.monotonic() - process.since) * 1e9)
+    return found, env, {path: stamp(path, since, now) for path in process.files}

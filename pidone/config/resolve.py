@@ -1,0 +1,253 @@
+"""A declaration -> a plan on this machine, now: users, env files, volumes, memory.
+
+Done at each start, also of a compiled file, because all of it may have changed since: so it imports little.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import stat
+
+from pidone import paths
+from pidone.config import library, lookup, memory
+from pidone.config import policy as care
+from pidone.config.read import Wrong
+from pidone.init.plan import INIT, LAST_RESORT, WINDOW, Plan, Process
+
+#: Seconds of a stop without any grace: who is told last, and SIGKILL (S88). The report's are used where it is slow.
+LEAST = WINDOW + LAST_RESORT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    Entry = dict[str, Any]
+
+
+class Resolver:
+    """Collects errors like the checker does, warnings for a start, and notes for `check`.
+
+    patience: seconds after which a look-up that hangs is ended by SIGALRM, and with it this process: from a name
+    service that hangs in C nothing else leads back (E50). 0 for no end.
+    """
+
+    def __init__(self, declaration: dict[str, Any], directory: str, token: str = "", patience: float = 0.0) -> None:
+        self.declaration = declaration
+        self.directory = directory
+        self.token = token
+        self.patience = patience * declaration.get("time_scale", 1.0)
+        self.errors: list[tuple[int, str]] = []
+        self.warnings: list[tuple[int, str]] = []
+        self.notes: list[tuple[int, str]] = []
+
+    def resolve(self) -> Plan:
+        entries = self.declaration["processes"]
+        sockets = care.sockets(entries, self.token)
+        self.need_library(entries)
+        processes = [self.process(index, entry, sockets.get(index)) for index, entry in enumerate(entries)]
+        for volume in self.declaration["volumes"]:
+            if "owner" in volume:
+                self.owner(volume)
+        self.check_memory()
+        if self.errors:
+            raise Wrong(sorted(self.errors))
+        declared = self.declaration
+        scale = declared.get("time_scale", 1.0)
+        given = declared.get("control", {})
+        control = given.get("path")
+        bounds = [declared[key] * scale if key in declared else None for key in ("start_timeout", "deadline")]
+        return Plan(
+            processes,
+            grace=self.grace() * scale,
+            stop_signals=tuple(declared["stop_signals"]),
+            routes={number: (tuple(to), sent) for number, (to, sent) in declared["routes"].items()},
+            window=WINDOW * scale,
+            bounds=(bounds[0], bounds[1]),
+            oom=memory.kill_counter(),
+            notify=tuple(sockets.items()),
+            name=declared["name"],
+            metrics=tuple(declared["metrics"]) if declared.get("metrics") else None,
+            control=control.encode() if control is not None else None,
+            access=(tuple(given.get("look", ())), tuple(given.get("steer", ()))),
+            memory=memory.limit() or 0,
+        )
+
+    def grace(self) -> float:
+        """Seconds: short enough that the window after it still fits before the container is killed (S88)."""
+        grace: float = self.declaration["grace"]
+        outer = self.declaration.get("stop_timeout")
+        if outer is None or grace + LEAST <= outer:
+            return grace
+        allowed: float = max(0.0, outer - LEAST)
+        text = f"a grace of {grace:g} s does not fit before the stop_timeout of {outer:g} s: it is cut to {allowed:g} s"
+        self.warnings.append((self.declaration["line"].get("stop_timeout", 0), text))
+        return allowed
+
+    def wrong(self, entry: Entry, key: str, text: str) -> None:
+        self.errors.append((entry["line"].get(key, entry["line"].get("", 0)), f"{entry['label']}: {text}"))
+
+    def process(self, index: int, entry: Entry, socket: bytes | None) -> Process:
+        env = dict(entry.get("env", {}))
+        group = self.declaration
+        if "log" in group:
+            entry = {"log": group["log"], **entry}
+        scale = group.get("time_scale", 1.0)
+        if socket is not None:
+            env.update(care.notify_environment(entry, socket, scale))
+        declared = tuple((key.encode(), value.encode()) for key, value in env.items())
+        who = self.who(index, entry)
+        found = self.look_up(index, entry, who, declared) if who is not None else (None, declared)
+        return Process(
+            name=entry["name"],
+            role=entry["role"],
+            argv=command(entry),
+            env=found[1] if found is not None else declared,
+            cwd=entry["cwd"].encode() if "cwd" in entry else None,
+            user=found[0] if found is not None else None,
+            umask=entry.get("umask"),
+            nice=entry.get("nice"),
+            rlimits=tuple(tuple(limit) for limit in entry.get("rlimits", ())),
+            oom_score_adj=entry.get("oom_score_adj"),
+            stop_signal=entry.get("stop_signal", 15),
+            care=care.pack(index, entry, group.get("restart"), scale),
+            who=who,
+            declared=declared,
+            files=care.files(entry),
+            known=found is not None,
+        )
+
+    def who(self, index: int, entry: Entry) -> lookup.Who | None:
+        """What its forked child is to look up."""
+        if not {"user", "env_file"} & set(entry):
+            return None
+        file = os.path.join(self.directory, entry["env_file"]).encode() if "env_file" in entry else None
+        groups = tuple(entry["groups"]) if "groups" in entry else None
+        return entry.get("user"), groups, file, entry.get("home", False)
+
+    def in_time(self, ask: Callable[..., Any], *args: Any) -> Any:
+        """What `ask` returns or raises, within the patience."""
+        if not self.patience:
+            return ask(*args)
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)  # the caller may ignore it, and PID 1 blocks it
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
+        _signal.setitimer(_signal.ITIMER_REAL, self.patience)
+        try:
+            return ask(*args)
+        finally:
+            _signal.setitimer(_signal.ITIMER_REAL, 0)
+
+    def look_up(
+        self, index: int, entry: Entry, who: lookup.Who, declared: lookup.Environment
+    ) -> tuple[lookup.User | None, lookup.Environment] | None:
+        """As it is now; None where that is not known: an init step may still make it, and that is no error."""
+        try:
+            found: tuple[lookup.User | None, lookup.Environment] = self.in_time(lookup.of, who, declared)
+        except lookup.Unknown as unknown:
+            if not self.comes_after_a_step(index, entry):
+                for line in unknown.lines:
+                    self.wrong(entry, unknown.key, line)
+            else:
+                text = f"{entry['label']}: {unknown}; an init step may still make it: it is looked up at the start"
+                self.notes.append((entry["line"].get(unknown.key, 0), text))
+            return None
+        if who[3] and who[0] is not None and lookup.user(who[0])[1] is None:
+            text = f"user {who[0]} has no passwd line here: HOME, USER and LOGNAME stay as they are"
+            self.notes.append((entry["line"].get("home", 0), f"{entry['label']}: {text}"))
+        if who[2] is not None:
+            for number in lookup.quoted(lookup.read(who[2])):
+                text = f"{who[2].decode()}:{number}: the quotes are part of the value, as in docker run --env-file"
+                self.notes.append((entry["line"].get("env_file", 0), f"{entry['label']}: {text}"))
+        return found
+
+    def comes_after_a_step(self, index: int, entry: Entry) -> bool:
+        before = {*range(entry["gate"]), *entry.get("needs", ())}
+        return any(self.declaration["processes"][other]["role"] == INIT for other in before)
+
+    def note_people(self) -> None:
+        """Whom `control` names and who is not here: a slip, or one whom an init step makes."""
+        control = self.declaration.get("control", {})
+        for name in (*control.get("look", ()), *control.get("steer", ())):
+            try:
+                lookup.group_id(name[1:], "control") if name[:1] == "@" else lookup.user(name)
+            except lookup.Unknown as unknown:
+                text = f"[group]: control: {unknown}; it is looked up whenever somebody asks"
+                self.notes.append((self.declaration["line"].get("control", 0), text))
+
+    def owner(self, volume: Entry) -> lookup.User | None:
+        """Of a volume, which is made before any init step has run."""
+        try:
+            found: lookup.User = self.in_time(lookup.user, volume["owner"], None, "owner")[0]
+            return found
+        except lookup.Unknown as unknown:
+            self.wrong(volume, "owner", str(unknown))
+            return None
+
+    def need_library(self, entries: list[Entry]) -> None:
+        """A probe that can never be answered is told at the start: it would say nothing, and nobody would miss it."""
+        asking = [(entry, what) for entry in entries for what in care.PROBES if what in entry]
+        for entry, what in asking:
+            if entry[what]["handler"] == "grpc":
+                try:
+                    library.load(*library.HTTP_2)
+                except library.Missing as missing:
+                    self.wrong(entry, what, f"a grpc probe cannot ask: {missing}")
+                return
+
+    def check_memory(self) -> None:
+        total, asks = memory.peak(self.declaration["processes"])
+        allowed = memory.limit() if total else None
+        if allowed is not None and total > allowed:
+            parts = " + ".join(f"{name} {memory.show(amount)}" for name, amount in asks)
+            line = next(p["line"]["requests"] for p in self.declaration["processes"] if "requests" in p)
+            text = f"memory requests do not fit: {parts} = {memory.show(total)}, and the container may use"
+            self.errors.append((line, f"{text} {memory.show(allowed)}; ask for less, or give it more (docker run -m)"))
+
+
+def command(entry: Entry) -> list[bytes]:
+    """None, where it pauses."""
+    if "pause" in entry:
+        return []
+    return [word.encode() for word in entry.get("command") or entry["shell"]]
+
+
+def self_made(fd: int, volume: dict[str, Any], resolver: Resolver) -> None:
+    """An app may have renamed something of root's to a volume in its own directory: not changed. Raises OSError.
+
+    What pidone has made there is as the file says by now, so for that there is nothing to change.
+    """
+    status, above = os.fstat(fd), os.stat("..", dir_fd=fd)
+    if not paths.is_strict() or paths.is_ours(above) or status.st_uid == above.st_uid:
+        return
+    owner = resolver.owner(volume) if "owner" in volume else None
+    mode = volume.get("mode", stat.S_IMODE(status.st_mode))
+    if stat.S_IMODE(status.st_mode) != mode or (owner is not None and owner[:2] != (status.st_uid, status.st_gid)):
+        raise OSError(0, f"it belongs to uid {status.st_uid}, and its directory to uid {above.st_uid}: not changed")
+
+
+def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
+    """Directories that all processes share, like a Pod's emptyDir. What is there already is kept. Raises Wrong.
+
+    An app may have put a link where one was: no link of anybody else's is followed (paths.py).
+    """
+    os.umask(0o022)  # this child's: parents that nobody could enter would make the volume useless
+    errors = []
+    for volume in declaration["volumes"]:
+        path = volume["path"]
+        try:
+            fd, new = paths.open_directory(path.encode(), 0o755)
+            try:
+                if not new:
+                    self_made(fd, volume, resolver)
+                if new or "mode" in volume:
+                    os.fchmod(fd, volume.get("mode", 0o777))  # an emptyDir's, whatever our umask
+                if "owner" in volume:
+                    uid, gid, _ = resolver.owner(volume) or (-1, -1, ())
+                    os.fchown(fd, uid, gid)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            text = f"{volume['label']}: cannot make {path}: {paths.words(error)}"
+            errors.append((volume["line"].get("path", 0), text))
+    if errors:
+        raise Wrong(errors)

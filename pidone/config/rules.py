@@ -1,0 +1,95 @@
+"""What may not stand together in one process, and what a role may not have: (key, what is wrong, what would be right).
+
+Each is the API's own validation where there is one, and names the statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pidone.group.policy import ALWAYS, NEVER, TOLD
+from pidone.init.plan import INIT, PRIMARY, SIDECAR
+
+Wrongs = Iterator[tuple[str, str]]
+
+PROBES = ("startup", "readiness", "liveness")
+HOOKS = ("post_start", "pre_stop")
+
+
+def of_process(process: dict[str, Any], grace: float, policy: int) -> Wrongs:
+    """Every wrong of one process whose keys are right by themselves. grace, policy: of [group]."""
+    role = process.get("role")
+    if role == INIT:
+        for key in (*PROBES, *HOOKS):
+            if key in process:
+                yield key, f"an init step has no {key}: it runs to its end; a sidecar has one"  # S9
+    yield from of_restarts(process, policy)
+    yield from of_roles(process)
+    if "pid_file" in process and not process.get("daemonizes") and role == INIT:
+        yield "pid_file", "an init step runs to its end: what has a pid_file is a sidecar or the primary"
+    if "home" in process and "user" not in process:
+        yield "home", "home without user; add user, or leave home out"
+    if process.get("daemonizes") and "pid_file" not in process:
+        yield "daemonizes", 'daemonizes without pid_file; say where it writes its pid: pid_file = "/run/nginx.pid"'
+    if "pause" in process and (role == INIT or process.get("daemonizes")):
+        yield "pause", "what pauses runs until the group stops, and is no program: not of an init step, not daemonizes"
+    hook = process.get("pre_stop")
+    if hook and hook["handler"] == "sleep" and hook["argument"] > process.get("grace", grace):
+        yield "pre_stop", f"it sleeps longer than the grace of {process.get('grace', grace):g} s"  # S73
+    for key in (*PROBES, *HOOKS):
+        yield from of_ports(process, key)
+    told = [process[key] for key in PROBES if key in process and process[key]["handler"] in TOLD]
+    if len({(found["handler"], found["argument"]) for found in told}) > 1:
+        yield "readiness", "it speaks in one way only: by notify, or by a newline on one fd, for startup and readiness"
+
+
+def of_restarts(process: dict[str, Any], policy: int) -> Wrongs:
+    if "restart_rules" in process and "restart" not in process:
+        yield (
+            "restart_rules",
+            'restart_rules without restart; say what holds where none matches: restart = "never"',  # S56
+        )
+    restart = process.get("restart", ALWAYS if process.get("role") == SIDECAR else policy)
+    if process.get("essential") and "restart" not in process:
+        restart = NEVER  # its end is to be the group's
+    if process.get("essential") and process.get("restart") == ALWAYS:
+        yield "essential", 'essential and restart = "always": it would never end; leave one of them out'
+    again = restart != NEVER or "restart_rules" in process
+    for key in ("max_restarts", "backoff"):
+        if key in process and not again and process.get("role") is not None:
+            yield key, f'{key}, but it is not restarted; say restart = "on-failure" or "always"'
+
+
+def of_roles(process: dict[str, Any]) -> Wrongs:
+    role = process.get("role")
+    if process.get("essential") and role != SIDECAR:
+        why = "its end is the group's anyway" if role == PRIMARY else "it has to end"
+        yield "essential", f"essential is for sidecars: {why}"
+    if role == INIT and "restart_with" in process:
+        yield "restart_with", "an init step runs once: it is not started again with another process"
+    if role == PRIMARY and process.get("replicas", 1) > 1:
+        yield "replicas", "a primary has no replicas: exactly one process's exit is the container's"
+    if process.get("replicas", 1) > 1:
+        for key in ("pid_file", "termination_message"):
+            if key in process:
+                yield key, f"{key} with replicas: all of them would share one file"
+        if isinstance(process.get("name"), str) and len(process["name"]) > 57:
+            yield "name", "the name of replicas, with '-' and a number after it, has at most 63 characters"
+    if role == INIT and process.get("daemonizes"):
+        yield "daemonizes", "an init step runs to its end; what goes into the background is a sidecar"
+
+
+def of_ports(process: dict[str, Any], key: str) -> Wrongs:
+    """Put numbers for names (S52)."""
+    found = process.get(key)
+    if not found or found["handler"] not in ("http", "tcp"):
+        return
+    place = 2 if found["handler"] == "http" else 1
+    name = found["argument"][place]
+    if isinstance(name, str):
+        known = process.get("ports", {})
+        if name in known:
+            found["argument"][place] = known[name]
+        else:
+            yield key, f"no port '{name}' in its ports; there are: {', '.join(sorted(known)) or 'none'}"  # S52

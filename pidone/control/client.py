@@ -1,0 +1,123 @@
+"""The client's end of the control line: a request, and the answers to it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from pidone.control.protocol import LONGEST, places
+from pidone.paths import is_own
+
+#: Seconds that a client stands in the queue of a pidone that is besieged.
+PATIENCE = 30.0
+
+
+class Unanswered(Exception):
+    """str(): why there is no answer, and what to do. code: for our exit."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+#: Of a write: refused before it was asked; the answer is there, and says why.
+REFUSED = (BrokenPipeError, ConnectionResetError)
+
+
+def add_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--socket", metavar="PATH", default=argparse.SUPPRESS,  # or it would take the place of one before the command
+        help="of the control line; default: $PIDONE_CONTROL, or where it is found",
+    )  # fmt: skip
+
+
+def connect(path: str | None) -> socket.socket:
+    """Raises Unanswered."""
+    named = path or os.environ.get("PIDONE_CONTROL")
+    tried = [os.fsencode(named)] if named else usual_places()
+    wrong, forbidden = [], []
+    for place in tried:
+        if len(place) > LONGEST:
+            raise Unanswered(f"{os.fsdecode(place)}: a socket's path has at most {LONGEST} bytes (unix(7))")
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            queue_up(line, place)
+            return line
+        except OSError as error:
+            line.close()
+            if isinstance(error, PermissionError):
+                forbidden.append(os.fsdecode(place))
+            if not isinstance(error, FileNotFoundError) or named:
+                wrong.append(f"{os.fsdecode(place)}: {(error.strerror or 'it does not answer').lower()}")
+    if forbidden:
+        text = (
+            "only root and pidone's own user may, and whom control = { look = [...], steer = [...] } of [group] names"
+        )
+        raise Unanswered(f"uid {os.getuid()} may not use a control socket at {forbidden[0]}: {text}")
+    why = "; ".join(wrong) or "there is no socket in the usual places"
+    raise Unanswered(f"no pidone answers here: {why}; is a group running? a single command has no control line")
+
+
+def usual_places() -> list[bytes]:
+    """Of our own user's pidone, and of the user of PID 1: who comes in as root finds that of an app's user."""
+    runtime = os.environb.get(b"XDG_RUNTIME_DIR")
+    uids = [os.getuid()]
+    with contextlib.suppress(OSError):
+        uids.append(os.stat("/proc/1").st_uid)
+    found = [place for uid in uids for place in places(uid, runtime) if is_own(place, uid)]
+    return list(dict.fromkeys(found))
+
+
+def queue_up(line: socket.socket, place: bytes) -> None:
+    """connect(2) that waits where the queue is full (EAGAIN), but not for ever. Raises OSError."""
+    end = time.monotonic() + PATIENCE
+    line.setblocking(False)
+    while True:
+        try:
+            line.connect(place)
+            line.setblocking(True)
+            return
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise OSError(errno.ETIMEDOUT, "its queue is full") from None
+            time.sleep(0.02)
+
+
+def ask(arguments: argparse.Namespace, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each answer; the last one has "ok". Raises Unanswered."""
+    with connect(arguments.socket) as line:
+        with contextlib.suppress(*REFUSED):
+            line.sendall(json.dumps(request).encode() + b"\n")
+        yield from answers(line)
+
+
+def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
+    data = b""
+    while True:
+        try:
+            part = line.recv(1 << 16)
+        except ConnectionResetError:
+            part = b""
+        if not part:
+            raise Unanswered("pidone has hung up before its answer was whole; it may have ended")
+        *lines, data = (data + part).split(b"\n")
+        for one in lines:
+            answer = json.loads(one)
+            if answer.get("ok") is False:
+                wrong = answer.get("errors") or [answer.get("error", "refused")]
+                raise Unanswered("\npidonectl: ".join(wrong), int(answer.get("code", 1)))
+            yield answer
+            if "ok" in answer:
+                return
+
+
+def ask_once(arguments: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]:
+    """The last answer. Raises Unanswered."""
+    return list(ask(arguments, request))[-1]

@@ -1,0 +1,119 @@
+"""The kubelet's words for a group: states, phase, conditions (S94-S100). Pure, and asked for by `--verbose` only."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.group.group import Group
+
+    State = tuple[str, tuple[Any, ...]]
+
+from pidone.group.member import RUNNING, TERMINATED
+from pidone.group.policy import ALWAYS, NEVER
+from pidone.init.machine import OVER, STOP
+from pidone.init.plan import INIT, PRIMARY
+
+#: Before its first start (S98): a group is a Pod with init containers, and without them just creating its own.
+FIRST, CREATING = "PodInitializing", "ContainerCreating"
+
+
+def state(group: "Group", index: int) -> "State":
+    """("waiting", (reason,)), ("running", (started, ready)) or ("terminated", (reason, exit code, signal))."""
+    member = group.members[index]
+    starting = "post_start" in member.busy or (index, "post_start") in group.timers  # S69
+    if member.state == RUNNING and not starting:
+        return "running", (member.started, member.ready)
+    if member.state == TERMINATED:
+        code, number, reason = member.last or (0, 0, "")
+        return "terminated", (reason, 128 + number if number else code, number)
+    return "waiting", (member.reason or first_reason(group),)
+
+
+def first_reason(group: "Group") -> str:
+    return FIRST if len(group.members) > 1 else CREATING
+
+
+def show(state: "State") -> str:
+    kind, rest = state
+    if kind == "running":
+        return "running(%s, %s)" % ("started" if rest[0] else "not started", "ready" if rest[1] else "not ready")
+    if kind == "terminated":
+        return "terminated(%s, %s)" % (rest[0], "signal %d" % rest[2] if rest[2] else "exit code %d" % rest[1])
+    return "waiting(%s)" % rest[0]
+
+
+def phase(group: "Group") -> str:
+    """Pending, Running, Succeeded or Failed: the kubelet's table while it lives, and S95 once it stops."""
+    primary = group.members[group.primary]
+    if group.phase >= STOP and (group.phase == OVER or not any(member.alive for member in group.members)):
+        ended = primary.state == TERMINATED and not primary.again
+        return "Succeeded" if ended and group.code == 0 else "Failed"
+    inits = [state(group, index) for index, member in enumerate(group.members) if member.role == INIT]
+    policy = ALWAYS if group.phase >= STOP else primary.care.restart  # a terminal phase waits for the last one's end
+    return phase_of(policy, inits, [state(group, group.primary)])
+
+
+def phase_of(policy: int, inits: "list[State]", apps: "list[State]") -> str:
+    """The kubelet's own table, for any number of app containers: getPhase (S94)."""
+    if any(kind == "terminated" and rest[1] != 0 for kind, rest in inits) and policy == NEVER:
+        return "Failed"
+    if any(kind != "terminated" or rest[1] != 0 for kind, rest in inits) and all(kind == "waiting" for kind, _ in apps):
+        return "Pending"
+    if any(kind == "waiting" and rest[0] != "CrashLoopBackOff" for kind, rest in apps):
+        return "Pending"
+    if any(kind != "terminated" for kind, _ in apps) or policy == ALWAYS:
+        return "Running"
+    if all(rest[1] == 0 for _, rest in apps):
+        return "Succeeded"
+    return "Failed" if policy == NEVER else "Running"
+
+
+def last_state(group: "Group", index: int) -> "State | None":
+    """The latest end that is not the present state (S98)."""
+    member = group.members[index]
+    if member.last is None or member.state == TERMINATED:
+        return None
+    code, number, reason = member.last
+    return "terminated", (reason, 128 + number if number else code, number)
+
+
+def completed(group: "Group", index: int) -> bool:
+    """Has it ended with 0 by itself, for good? Then it has done what it is there for (E51)."""
+    member = group.members[index]
+    over = member.state == TERMINATED and member.reason == "Completed"
+    return over and not member.again and not member.parked and member.ending is None
+
+
+def ready(group: "Group", index: int) -> bool:
+    """S99: an init step when it has ended with 0, any other when it runs, has started and says so, or is completed."""
+    member = group.members[index]
+    if member.role == INIT:
+        return member.state == TERMINATED and member.reason == "Completed"
+    if member.role != PRIMARY and completed(group, index):
+        return True
+    return member.state == RUNNING and member.started and member.ready
+
+
+def conditions(group: "Group") -> "dict[str, tuple[bool, str]]":
+    """{condition: (status, reason)} (S100). readinessGates have nobody who could write them here."""
+    inits = [index for index, member in enumerate(group.members) if member.role != PRIMARY]
+    waiting = [
+        index
+        for index in inits
+        if not (ready(group, index) if group.members[index].role == INIT else group.members[index].started)
+    ]
+    begun = group.members[group.primary].alive or group.members[group.primary].last is not None
+    all_ready = all(ready(group, index) for index, member in enumerate(group.members) if member.role != INIT)
+    reason = "" if all_ready else "ContainersNotReady"
+    if phase(group) in ("Succeeded", "Failed"):
+        reason = "PodCompleted" if phase(group) == "Succeeded" else "PodFailed"
+        all_ready = False
+    initialized = begun or not waiting
+    return {
+        "PodScheduled": (True, ""),
+        "PodReadyToStartContainers": (True, ""),
+        "Initialized": (initialized, "" if initialized else "ContainersNotInitialized"),
+        "ContainersReady": (all_ready, reason),
+        "Ready": (all_ready, reason),
+        "AllContainersRestarting": (group.renewing, ""),
+    }

@@ -1,0 +1,9 @@
+"""One client of the control line, answered in a child that PID 1 has forked for it.
+
+session       the request, its answer, and a deadline
+fields        what a request may hold
+access        who may ask for what
+queries       what it tells
+commands      what it commands
+exec_session  runs somebody's command beside a process
+"""

@@ -1,0 +1,189 @@
+"""`pidonectl exec NAME -- CMD`: a command beside a process, on the caller's descriptors, as a child of PID 1.
+
+Theory. The session's child, which is PID 1's own, becomes the command, so that it is reaped and named in the record. A
+keeper, forked off before that (twice, so that the command has no child it does not know), holds the connection: when
+the command has ended it tells the client how; when the client has gone it ends the command and all of its session, so
+that no broken connection leaves an orphan.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from pidone.helpers.control.session import Session
+
+from pidone.config import lookup
+from pidone.control.protocol import EXEC
+from pidone.helpers import leftovers
+from pidone.init.plan import CANNOT, PRIMARY, Process
+from pidone.init.spawn import Refused, execute, prepare
+from pidone.report import replay
+
+#: Seconds between the hang-up, SIGTERM and SIGKILL.
+WINDOW = 2.0
+
+#: Seconds between two hang-ups in the group's stop, until its grace is over.
+AGAIN = 0.3
+
+
+class Foreground:
+    """Stands for a terminal in `prepare`: the session is ours already, and the terminal, if it is one, becomes ours."""
+
+    def __init__(self, tty: bool) -> None:
+        self.tty = tty
+
+    def in_child(self) -> None:
+        if self.tty:
+            import fcntl
+            import termios
+
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def run(session: Session, request: dict[str, Any]) -> NoReturn:
+    """request: "name", "argv", "tty", "term". Never returns: this process becomes the command."""
+    from pidone.helpers.control.commands import command
+    from pidone.helpers.control.session import Refused as Refusal
+
+    index = session.member(request["name"])
+    argv = [os.fsencode(word) for word in request["argv"]]
+    if not argv or len(session.fds) != 3:
+        raise Refusal("exec wants a command, and three descriptors")
+    try:
+        pidfd = os.pidfd_open(os.getpid())
+    except (OSError, AttributeError):
+        pidfd = -1  # Linux before 5.3, or a seccomp filter
+    command(session, EXEC, index, os.getpid())
+    fork_keeper(session, os.getpid(), pidfd)
+    become(session, index, argv, bool(request.get("tty")), request.get("term"))
+
+
+def become(session: Session, index: int, argv: list[bytes], tty: bool, term: Any) -> NoReturn:
+    loop = session.loop
+    declared = loop.plan.processes[index]
+    slots = {slot: getattr(declared, slot) for slot in Process.__slots__}
+    slots.update(role=PRIMARY, argv=argv, care=None, who=None, files=())
+    if isinstance(term, str):
+        slots["env"] = (*declared.env, (b"TERM", os.fsencode(term)))
+    command = Process(**slots)
+    code = CANNOT
+    try:
+        if declared.who is not None and not declared.known:  # it has not been started yet
+            command.user, found = lookup.of(declared.who, declared.declared)
+            command.env = (*found, *slots["env"])
+        for number, fd in enumerate(session.fds):
+            os.dup2(fd, number)
+            os.close(fd)
+        loop.inherited.closed = ()  # what PID 1 was started without is not what the caller is without
+        prepare(command, loop.inherited, Foreground(tty))  # type: ignore[arg-type]
+        code, text = execute(command, loop.inherited)
+    except Refused as refused:
+        text = refused.text
+    except lookup.Unknown as unknown:
+        text = str(unknown)
+    except (OSError, ValueError) as error:
+        text = str(getattr(error, "strerror", None) or error).lower()
+    session.say(
+        {"ok": False, "error": f"cannot run {os.fsdecode(argv[0])} beside {declared.name}: {text}", "code": code}
+    )
+    os._exit(code)
+
+
+class Stopping(Exception):
+    """The group's stop has come to the keeper."""
+
+
+def stopping(number: int, frame: object) -> None:
+    raise Stopping
+
+
+def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
+    # a stop that comes now must find the keeper, and not end it; the command has its own mask from its exec on
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
+    between = os.fork()
+    if between:
+        os.waitpid(between, 0)
+        return
+    try:
+        if os.fork() == 0:
+            os.setsid()
+            for fd in (0, 1, 2, *session.fds):  # or a pipe of the caller's would never come to its end
+                os.close(fd)
+            signal.signal(signal.SIGTERM, stopping)
+            try:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+                keep(session, pid, pidfd)
+            except Stopping:
+                signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+                hang_up_again(session, pid)
+    finally:
+        os._exit(0)
+
+
+def keep(session: Session, pid: int, pidfd: int) -> None:
+    """Until the command has ended, or the client has gone; and then until all of it has."""
+    poll = select.poll()
+    poll.register(session.connection, select.POLLIN | select.POLLHUP)
+    if pidfd >= 0:
+        poll.register(pidfd, select.POLLIN)
+    while True:
+        ready = [fd for fd, _ in poll.poll(None if pidfd >= 0 else 50)]
+        if pidfd in ready or (pidfd < 0 and not running(pid)):
+            tell_end(session, pid)
+            return
+        if session.connection.fileno() in ready and session.gone():
+            hang_up(pid)
+            return
+
+
+def running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return True
+    except OSError:
+        return False
+
+
+def tell_end(session: Session, pid: int) -> None:
+    """PID 1 notes how it ended, a moment after."""
+    end = time.monotonic() + WINDOW
+    while time.monotonic() < end:
+        for event in replay.events(session.loop.record.memory, session.since):
+            if event[2] == "parted" and event[4] == pid:
+                session.say({"ok": True, "code": event[5], "signal": event[6]})
+                return
+        time.sleep(0.002)
+    session.say({"ok": False, "error": "it has ended, and nobody knows how"})
+
+
+def hang_up_again(session: Session, pid: int) -> None:
+    """In the group's stop, which has hung it up once: a shell that was about to read its next line may not look."""
+    while running(pid):
+        time.sleep(AGAIN)
+        try:
+            os.killpg(pid, signal.SIGHUP)
+        except OSError:
+            pass  # it has ended meanwhile
+    tell_end(session, pid)
+
+
+def hang_up(pid: int) -> None:
+    """As a terminal's hang-up, and then as long as it takes: first the command, then what it has left behind."""
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL):
+        for whom in (-pid, pid):
+            try:
+                os.kill(whom, number)
+                os.kill(whom, signal.SIGCONT)
+            except OSError:
+                pass
+        end = time.monotonic() + WINDOW / 4
+        while running(pid) and time.monotonic() < end:
+            time.sleep(0.01)
+    leftovers.run(pid, WINDOW)

@@ -1,0 +1,178 @@
+"""One session of the control line: a request, its answer, and a deadline. Runs in a child that PID 1 has forked.
+
+It holds a snapshot of all that PID 1 knew at the fork, and the record's memory, which goes on. One request is one line
+of JSON; each answer is one, too, and the last has "ok". Root and pidone's own user may ask for everything; others look,
+or steer, where the file says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from pidone.supervisor.loop import GroupLoop
+
+from pidone.control.protocol import FOLLOW
+from pidone.init import trouble
+from pidone.report import replay
+
+#: Seconds to send the request in; to be answered in; that following may take.
+ASKING, ANSWERING, FOLLOWING = 1, 30, 3600
+
+#: Bytes of a request.
+MOST = 1 << 16
+
+#: Seconds between two looks at the record. Only who follows it looks, and PID 1 does nothing for that.
+LOOK = 0.02
+
+
+class Refused(Exception):
+    """str(): why there is no answer."""
+
+
+class Renumbered(Exception):
+    """The file has been read again: the numbers of members in the record are others' from here on."""
+
+
+class Gone(Exception):
+    """The client has hung up."""
+
+
+def run(loop: GroupLoop, fd: int) -> None:
+    """Until the answer is given, the client has hung up, or the time is over: then SIGALRM ends this process."""
+    signal.alarm(ASKING + ANSWERING)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    session = Session(loop, socket.socket(fileno=fd))
+    try:
+        session.answer(session.request())
+    except Renumbered:
+        session.say({"ok": True, "again": True})
+    except Refused as refused:
+        session.say({"ok": False, "error": str(refused)})
+    except (Gone, OSError):
+        pass
+
+
+class Session:
+    """peer: (pid, uid) of the client. fds: descriptors that came with the request."""
+
+    def __init__(self, loop: GroupLoop, connection: socket.socket) -> None:
+        self.loop = loop
+        self.group = loop.group
+        self.connection = connection
+        connection.setblocking(True)
+        data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, uid, _ = struct.unpack("3i", data)
+        self.peer = pid, uid
+        self.fds: list[int] = []
+        self.since = loop.record.number - 1
+
+    # -- the line
+
+    def request(self) -> dict[str, Any]:
+        """Raises Refused, and Gone where none comes."""
+        from pidone.helpers.control import access
+
+        access.check(self, access.LOOK)  # who may not even look is not listened to
+        data, end = b"", time.monotonic() + ASKING
+        while b"\n" not in data:
+            if len(data) >= MOST:
+                raise Refused(f"a request of more than {MOST} bytes")
+            # Not a timer's signal: what has come must count, however late a busy machine lets us look.
+            if not select.select([self.connection], [], [], max(0.0, end - time.monotonic()))[0]:
+                if data:
+                    raise Refused(f"half a request: no newline has come within {ASKING} s")
+                raise Gone
+            part, fds, _, _ = socket.recv_fds(self.connection, MOST - len(data), 3)
+            self.fds += fds
+            if not part and not data:
+                raise Gone
+            data += part or b"\n"  # who says no more has said all of it
+        try:
+            made = json.loads(data.partition(b"\n")[0])
+        except (ValueError, RecursionError):
+            raise Refused("the request is no JSON") from None
+        if not isinstance(made, dict) or not isinstance(made.get("do"), str):
+            raise Refused("the request says not what is to be done")
+        return made
+
+    def send(self, verb: int, index: int, number: int) -> tuple[int, ...]:
+        """A command to PID 1, as it will note it."""
+        words = (verb, index, number, *self.peer, self.loop.generation)
+        assert self.loop.control is not None
+        os.write(self.loop.control.writing, b"".join(word.to_bytes(4, "big") for word in words))
+        return words[:5]
+
+    def go_on(self, seconds: float) -> None:
+        """It will take a while: it is no longer one of those that keep others waiting."""
+        signal.alarm(int(seconds) + 2)
+        self.send(FOLLOW, 0, os.getpid())
+
+    def say(self, answer: dict[str, Any]) -> None:
+        self.connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def gone(self) -> bool:
+        """Has the client hung up? One that only says no more, as `nc -N`, still listens: poll(2), POLLRDHUP."""
+        line = select.poll()
+        line.register(self.connection, 0)  # POLLHUP comes unasked
+        return bool(line.poll(0))
+
+    def answer(self, request: dict[str, Any]) -> None:
+        signal.alarm(ANSWERING)
+        from pidone.helpers.control import access, commands, fields
+        from pidone.helpers.control import queries as looks
+
+        verb = {**looks.ANSWERS, **commands.ANSWERS}.get(request["do"])
+        if verb is None:
+            raise Refused(f"there is no '{request['do'][:40]}' here")
+        if request["do"] not in looks.ANSWERS:
+            access.check(self, access.STEER)
+        try:
+            verb(self, fields.read(request))
+        except fields.Wrong as wrong:
+            raise Refused(str(wrong)) from None
+        except (Refused, Renumbered, Gone, OSError):
+            raise
+        except Exception as error:
+            raise Refused(f"internal error: {trouble.place(error)}") from None
+
+    # -- names
+
+    def member(self, name: Any) -> int:
+        names = [process.name for process in self.loop.plan.processes]
+        if name in names:
+            return names.index(name)
+        import difflib
+
+        close = difflib.get_close_matches(str(name), names, 1)
+        there = f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(names[:20])}"
+        raise Refused(f"no process '{name}'{there}")
+
+    def following(self, since: int, seconds: float = FOLLOWING) -> Iterator[replay.Event]:
+        """Events as they come, until the client is gone or the time is over."""
+        end = time.monotonic() + seconds
+        seen: tuple[int, ...] | None = None
+        while time.monotonic() < end:
+            now = replay.counts(self.loop.record.memory)
+            if now != seen:
+                seen = now
+                for event in replay.events(self.loop.record.memory, since):
+                    yield event
+                    since = event[0]
+                    if event[2:5] == ("turned", -1, "reloaded"):
+                        raise Renumbered
+                    if event[2:] == ("turned", -1, "not following", os.getpid()):
+                        raise Refused("sixteen clients follow already; end one of them first")
+            if self.gone():
+                raise Gone
+            time.sleep(LOOK)

@@ -1,0 +1,208 @@
+"""A log file: one writer for whoever shares it, rotated, opened again where somebody has moved it away.
+
+Theory. Two writers that rotate one file lose each other's lines (E54), so the pump has one LogFile for a path, whatever
+names lead there. Somebody else may move it (logrotate) or remove it (E52): whether the path still leads to what is open
+is looked at before a line is written, at most each AGAIN seconds, and before it is rotated. It may stand in a directory
+of the app's, who must not lead us elsewhere: the directory is walked to (paths.py), and held by a descriptor.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from pidone import paths
+from pidone.init.signals import show
+from pidone.init.words import say
+
+#: Seconds between two looks at whether the file is still where it was.
+AGAIN = 0.5
+
+
+class LogFiles:
+    """The files of one pump, by where they are."""
+
+    def __init__(self) -> None:
+        self.files: dict[tuple[int, int, bytes], LogFile] = {}
+
+    def get(self, path: bytes, size: int, kept: int) -> LogFile:
+        """The one for this path, or for another name of the same file."""
+        file = LogFile(path, size, kept)
+        key = file.key()
+        same = [one for one in self.files.values() if file.is_same(one)]
+        found = self.files.setdefault(key, same[0] if same else file)
+        if found is not file:
+            file.close()
+        return found
+
+
+class LogFile:
+    """At most `size` bytes in it: then it becomes FILE.1, that FILE.2 ... up to `kept`.
+
+    fd: of the file; directory: (descriptor, name, magic?) of where it stands, as `walk` gives it. names: of those that
+    write to it; writers: how many still do. looked: when it was last seen to be where it should.
+    whys: why bytes have been lost since it was last written.
+    """
+
+    def __init__(self, path: bytes, size: int, kept: int) -> None:
+        self.path, self.size, self.kept = path, size, kept
+        self.fd = -1
+        self.directory: tuple[int, bytes, bool] | None = None
+        self.used = self.lost = self.writers = 0
+        self.looked = 0.0
+        self.whys: set[str] = set()
+        self.names: list[str] = []
+
+    def key(self) -> tuple[int, int, bytes]:
+        """What is the same for every way that leads there; where none does, which is said later, the way itself."""
+        self.open()
+        if self.directory is None:
+            return 0, 0, os.path.normpath(self.path)
+        status = os.fstat(self.directory[0])
+        return status.st_dev, status.st_ino, self.directory[1]
+
+    def is_same(self, other: LogFile) -> bool:
+        """Is it the same file by another name, such as a hard link?"""
+        return self.fd >= 0 and other.fd >= 0 and os.path.sameopenfile(self.fd, other.fd)
+
+    def join(self, name: str) -> None:
+        self.writers += 1
+        if name not in self.names:
+            self.names.append(name)
+
+    def leave(self) -> None:
+        self.writers -= 1
+        if not self.writers:
+            self.close()
+
+    def is_shared(self) -> bool:
+        return len(self.names) > 1
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+        if self.directory is not None:
+            os.close(self.directory[0])
+        self.fd, self.directory = -1, None
+
+    def open(self) -> str:
+        """Why it cannot be opened, if it is not open already."""
+        if self.fd >= 0:
+            return ""
+        fd = -1
+        try:
+            if self.directory is None:
+                self.directory = paths.walk(self.path)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+            fd = paths.open_file(self.path, flags, 0o644, self.directory)
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) and not stat.S_ISCHR(status.st_mode):
+                raise OSError(0, "it is no plain file")
+        except OSError as error:
+            self.fd = fd
+            self.close()
+            return paths.words(error)
+        self.fd, self.used, self.looked = fd, status.st_size, time.monotonic()
+        return ""
+
+    def is_there(self) -> bool:
+        """Does its path still lead to what is open?"""
+        self.looked = time.monotonic()
+        try:
+            return os.path.samestat(paths.status_of(self.path), os.fstat(self.fd))
+        except OSError:
+            return False
+
+    def look(self) -> None:
+        """Somebody may have moved it away, or removed it: what follows belongs where its path leads now."""
+        if self.fd >= 0 and time.monotonic() - self.looked >= AGAIN and not self.is_there():
+            self.close()
+
+    def write(self, data: bytes) -> None:
+        self.look()
+        while data:
+            why = self.open()
+            if why:
+                self.lose(len(data), why)
+                return
+            room = self.size - self.used
+            if len(data) <= room:
+                self.store(data)
+                return
+            cut = data.rfind(b"\n", 0, max(0, room)) + 1  # at the end of a line, if there is one
+            if cut or not self.used:
+                cut = cut or self.cut_of(data, room)
+                self.store(data[:cut])
+                data = data[cut:]
+            self.rotate()
+
+    @staticmethod
+    def cut_of(data: bytes, room: int) -> int:
+        from pidone.helpers.pump import whole_characters
+
+        return whole_characters(data, room) or room
+
+    def store(self, data: bytes) -> None:
+        view = memoryview(data)
+        why = self.open()
+        try:
+            while view and not why:
+                done = os.write(self.fd, view)
+                self.used += done
+                view = view[done:]
+        except OSError as error:
+            why = (error.strerror or "").lower()
+        if why:
+            self.lose(len(view), why)
+        elif self.lost:
+            say(f"the output of {self.of()} goes to {show(self.path)} again; {self.lost} bytes were lost")
+            self.lost = 0
+            self.whys.clear()
+
+    def of(self) -> str:
+        return ", ".join(self.names[:8])
+
+    def lose(self, number: int, why: str) -> None:
+        """Say each reason once and count the bytes: a file that cannot be written must not stop its process."""
+        if why not in self.whys:
+            say(f"the output of {self.of()} cannot be written to {show(self.path)}: {why}: it is lost until it can")
+        self.whys.add(why)
+        self.lost += number
+
+    def rotate(self) -> None:
+        place = self.directory
+        if self.fd < 0 or place is None or not self.is_there():
+            self.close()  # somebody has moved it: what is there now is opened, and may have room
+            return
+        os.close(self.fd)
+        self.fd = -1
+        try:
+            for number in range(self.kept - 1, 0, -1):
+                if self.has(place[0], self.older(place[1], number)):
+                    self.rename(place[0], self.older(place[1], number), self.older(place[1], number + 1))
+            if self.kept:
+                self.rename(place[0], place[1], self.older(place[1], 1))
+            else:
+                os.unlink(place[1], dir_fd=place[0])
+        except OSError as error:
+            say(f"{show(self.path)} cannot be rotated: {(error.strerror or '').lower()}: it is cut")
+            if not self.open():
+                os.ftruncate(self.fd, 0)
+                self.used = 0
+
+    @staticmethod
+    def older(name: bytes, number: int) -> bytes:
+        return b"%s.%d" % (name, number)
+
+    @staticmethod
+    def has(directory: int, name: bytes) -> bool:
+        try:
+            os.stat(name, dir_fd=directory, follow_symlinks=False)
+            return True
+        except OSError:
+            return False
+
+    @staticmethod
+    def rename(directory: int, before: bytes, after: bytes) -> None:
+        os.replace(before, after, src_dir_fd=directory, dst_dir_fd=directory)

@@ -1,0 +1,55 @@
+"""Reads the termination message of a process that has ended: the last bytes of its file (S96).
+
+Where the container's own termination message has a file, as in a Pod, the primary's goes there too.
+"""
+
+import posix
+
+from pidone import paths
+from pidone.init.events import YES
+from pidone.init.spawn import set_user
+
+#: Bytes of one message, and of all of a group's (kubelet: MaxContainerTerminationMessageLength, ...PodTermination...).
+MOST, ALL = 4096, 12288
+
+OUTER = "/dev/termination-log"
+
+
+def run(path: bytes, primary: bool, members: int, user: "tuple[int, int, tuple[int, ...]] | None") -> "tuple[int, str]":
+    """The message is read as the process's own user: it could have put a link to anything there."""
+    outer = open_outer() if primary else -1
+    try:
+        if user is not None:
+            set_user(*user)
+        data = last(path, min(MOST, ALL // members or 1))
+    except OSError:
+        return YES, ""  # it has taken its file away: there is no message
+    if outer >= 0 and data:
+        try:
+            posix.ftruncate(outer, 0)
+            posix.write(outer, data)
+        except OSError:
+            pass
+    return YES, data.decode("utf-8", "replace").strip()
+
+
+def open_outer() -> int:
+    """-1 where we are not in a Pod."""
+    try:
+        return paths.open_file(OUTER.encode(), posix.O_WRONLY)
+    except OSError:
+        return -1
+
+
+def last(path: bytes, most: int) -> bytes:
+    """Raises OSError."""
+    opened = paths.open_file if paths.is_strict() else posix.open
+    fd = opened(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW)
+    try:
+        status = posix.fstat(fd)
+        if status.st_mode & 0o170000 != 0o100000:
+            return b""  # no plain file
+        posix.lseek(fd, max(0, status.st_size - most), 0)
+        return posix.read(fd, most)
+    finally:
+        posix.close(fd)

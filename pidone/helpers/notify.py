@@ -1,0 +1,200 @@
+"""Receives what processes say of themselves by sd_notify(3), and passes it on to PID 1 in notes of 16 bytes.
+
+One socket a process, in the abstract name space: no directory to be written, nothing left behind. Anybody in the
+network name space may send to it, so the kernel tells with each datagram who did (SCM_CREDENTIALS, unix(7)), and PID 1
+is told which child of its own that process descends from, and its session.
+"""
+
+import _socket
+import posix
+import sys
+from errno import EADDRINUSE
+from time import monotonic, sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    #: (member, the sender's ancestor that is pidone's child, is it about readiness?)
+    Key = tuple[int, int, bool]
+
+from pidone.helpers import proc
+from pidone.init.events import ALIVE, DEAD, LISTENING, READY, UNKNOWN, UNREADY
+
+#: A datagram that is longer is not read (systemd: NOTIFY_BUFFER_MAX).
+MOST = 4096
+
+#: Seconds until a socket's name has to be free.
+PATIENCE = 1.0
+
+#: Seconds that have to lie between two words of the same process, on the average.
+QUIET = 0.02
+
+#: So many may come at once all the same: a reload that is quickly over.
+BURST = 8.0
+
+#: So many processes are told apart.
+MANY = 1000
+
+WORDS = {
+    b"READY=1": READY, b"STOPPING=1": UNREADY, b"RELOADING=1": UNREADY, b"WATCHDOG=1": ALIVE, b"WATCHDOG=trigger": DEAD,
+}  # fmt: skip
+
+
+def run(argument: "Any", answer: int) -> "tuple[int, str]":
+    """argument: ((member, name of its socket), ...) and, to say each STATUS, the members' names. Never returns well.
+
+    PID 1 is told of which socket a word is, by its place: members may get other numbers.
+    """
+    sockets, all_names = argument
+    names = [all_names[member] for member, _ in sockets] if all_names else []
+    try:
+        open_sockets = {listen(name): place for place, (_, name) in enumerate(sockets)}
+    except OSError as error:
+        from pidone.init import words
+
+        words.say("cannot listen for sd_notify: %s" % posix.strerror(error.errno or 0).lower())
+        return UNKNOWN, ""  # the pipe is for notes
+    note(answer, 0, LISTENING, 0, 0)
+    import select
+
+    poll = select.poll()
+    by_fd = {socket.fileno(): (socket, member) for socket, member in open_sockets.items()}
+    for fd in by_fd:
+        poll.register(fd, select.POLLIN)
+    sieve = Sieve(answer)
+    while True:
+        for fd, _ in poll.poll(sieve.timeout()):
+            socket, member = by_fd[fd]
+            for what, top, session, status in receive(socket):
+                if status is not None:
+                    say_status(names, member, top, session, status)
+                else:
+                    sieve.take((member, top, what in (READY, UNREADY)), what, session)
+        sieve.flush()
+
+
+class Sieve:
+    """Passes words on at once, but of those that come faster than one in QUIET the latest only: floods cost little.
+
+    passed: by what it is about the latest word that PID 1 has, when it was passed on, and how many more may follow at
+    once. held: (word, session) that wait for their turn.
+    """
+
+    def __init__(self, answer: int) -> None:
+        self.answer = answer
+        self.passed: "dict[Key, tuple[int, float, float]]" = {}
+        self.held: "dict[Key, tuple[int, int]]" = {}
+
+    def take(self, key: "Key", word: int, session: int) -> None:
+        if key in self.held:
+            if self.held[key][0] != DEAD:
+                self.held[key] = word, session
+            return
+        now = monotonic()
+        before, at, _ = self.passed.get(key, (-1, -1.0, BURST))
+        if word == before and now - at < QUIET:
+            return  # PID 1 knows
+        left = self.allowed(key, now)
+        if left >= 1.0:
+            self.pass_on(key, word, session, now, left - 1.0)
+        else:
+            self.held[key] = word, session
+
+    def allowed(self, key: "Key", now: float) -> float:
+        """How many words may be passed on now."""
+        _, at, left = self.passed.get(key, (-1, -1.0, BURST))
+        return min(BURST, left + (now - at) / QUIET)
+
+    def pass_on(self, key: "Key", word: int, session: int, now: float, left: float) -> None:
+        if len(self.passed) > MANY:
+            self.passed = {}
+        self.passed[key] = word, now, left
+        note(self.answer, key[0], word, key[1], session)
+
+    def timeout(self) -> "float | None":
+        """Milliseconds until what is held is looked at again; None where nothing is."""
+        return QUIET * 1000 if self.held else None
+
+    def flush(self) -> None:
+        now = monotonic()
+        for key, (word, session) in list(self.held.items()):
+            left = self.allowed(key, now)
+            if left < 1.0:
+                continue
+            del self.held[key]
+            if word != self.passed.get(key, (-1,))[0] or word == ALIVE:
+                self.pass_on(key, word, session, now, left - 1.0)
+
+
+def listen(name: bytes) -> "_socket.socket":
+    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
+    end = monotonic() + PATIENCE
+    while True:
+        try:
+            socket.bind(b"\0" + name[1:])
+            return socket
+        except OSError as error:
+            if error.errno != EADDRINUSE or monotonic() > end:
+                raise
+            sleep(0.001)  # the listener before us has been killed, and is about to be gone
+
+
+def receive(socket: "_socket.socket") -> "list[tuple[int, int, int, bytes | None]]":
+    """(what, its ancestor that is pidone's child, its session, STATUS's text or None) of one datagram."""
+    space = _socket.CMSG_SPACE(12) + _socket.CMSG_SPACE(4 * 64)
+    try:
+        data, ancillary, flags, _ = socket.recvmsg(MOST, space, _socket.MSG_CMSG_CLOEXEC)
+    except OSError:
+        return []
+    sender = 0
+    for level, kind, value in ancillary:
+        if level == _socket.SOL_SOCKET and kind == _socket.SCM_CREDENTIALS:
+            sender = int.from_bytes(value[:4], sys.byteorder, signed=True)
+        elif level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+            close_all(value)  # BARRIER=1 waits until they are closed; nobody else has a use for them
+    if flags & _socket.MSG_TRUNC or sender <= 0:
+        return []  # too long, or from another PID namespace
+    top, session = family(sender)
+    found: "list[tuple[int, int, int, bytes | None]]" = []
+    for line in data.split(b"\n"):
+        if line in WORDS:
+            found.append((WORDS[line], top, session, None))
+        elif line[:7] == b"STATUS=":
+            found.append((0, top, session, line[7:]))
+    return found
+
+
+def close_all(value: bytes) -> None:
+    for start in range(0, len(value) - 3, 4):
+        posix.close(int.from_bytes(value[start : start + 4], sys.byteorder))
+
+
+def family(sender: int) -> "tuple[int, int]":
+    """(the ancestor of `sender`, or itself, whose parent is pidone; the session of `sender`); 0, 0 if it is gone."""
+    init = posix.getppid()
+    fields = proc.stat(sender)
+    if not fields:
+        return sender, 0
+    session, top = proc.session(fields), sender
+    for _ in range(1 << 10):
+        above = proc.parent(fields)
+        if above in (init, 0):
+            break
+        top, fields = above, proc.stat(above)
+        if not fields:
+            break
+    return top, session
+
+
+def note(answer: int, *numbers: int) -> None:
+    posix.write(answer, b"".join(max(0, number).to_bytes(4, "big") for number in numbers))
+
+
+def say_status(names: "list[str]", member: int, top: int, session: int, status: bytes) -> None:
+    if names:
+        from pidone.init import words
+        from pidone.init.signals import show
+
+        words.say("%s (pid %d) says: %s" % (names[member], session or top, show(status)))

@@ -1,0 +1,23 @@
+"""Is a file there, and has it come or changed since the process's start? In a child: a file system can hang."""
+
+from pidone import paths
+from pidone.init.events import NO, YES
+from pidone.init.signals import show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Stamp = tuple[int, int, int, int]
+
+
+def run(path: bytes, stale: bool, before: "Stamp | None") -> "tuple[int, str]":
+    """before: (device, inode, mtime, ctime) at the process's start; a file that is still the same is of an earlier life
+    (E60), which is what `stale` takes as well.
+    """
+    try:
+        status = paths.status_of(path)
+    except OSError as error:
+        return NO, "%s: %s" % (show(path), paths.words(error))
+    if not stale and before == (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns):
+        text = "%s: it was there before this process, and has not changed since (stale = true takes it all the same)"
+        return NO, text % show(path)
+    return YES, ""

@@ -1,0 +1,194 @@
+"""A gRPC health check as the kubelet makes it (S51): Check of grpc.health.v1.Health must answer SERVING, without TLS.
+
+HTTP/2 is the package h2's (pip install 'pidone[grpc]'). The two messages are so small that protobuf's own package would
+do no more than the few lines here: HealthCheckRequest has the service's name as field 1, HealthCheckResponse the status
+as field 1 (health.proto of grpc-proto).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from pidone import __version__
+from pidone.config import library
+from pidone.helpers.probes import tcp
+from pidone.init.events import NO, UNKNOWN, YES
+
+#: Bytes of an answer, of which two are its message and five come before that; and of a frame, where nothing else has
+#: been agreed on (RFC 9113, 4.2).
+MOST, LARGEST = 10240, 16384
+
+# Types of frames (RFC 9113, 6)
+SETTINGS, GOAWAY = 4, 7
+
+#: ServingStatus of health.proto; of what it cannot be, protobuf passes the number on.
+STATES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
+SERVING = 1
+
+#: Status codes of gRPC that have a meaning here (its statuscodes.md).
+OK, NOT_FOUND, UNIMPLEMENTED = "0", "5", "12"
+
+#: The one stream of a call.
+STREAM = 1
+
+
+class Failed(Exception):
+    """str(): why the answer is none, or not a good one."""
+
+
+def run(host: str, port: int, service: str) -> tuple[int, str]:
+    """A probe. service: empty for the server as a whole."""
+    try:
+        library.load(*library.HTTP_2)
+    except library.Missing as missing:
+        return UNKNOWN, str(missing)
+    from h2.exceptions import ProtocolError
+
+    try:
+        socket = tcp.connect(host, port)
+        call = Call()
+        socket.sendall(call.asked("%s:%d" % (host, port), message(service.encode())))
+        while not call.ended:
+            data = socket.recv(65536)
+            if not data:
+                raise Failed("it closed the connection before it had answered")
+            reply = call.told(data)
+            if reply and not call.ended:  # who has answered may have gone
+                socket.sendall(reply)
+        state = serving(call, service)
+    except OSError as error:
+        return NO, tcp.words(host, port, error)
+    except (Failed, LookupError) as error:
+        return NO, str(error)
+    except ProtocolError as error:
+        return NO, f"it breaks HTTP/2's rules: {type(error).__name__}"
+    return (YES, "") if state == SERVING else (NO, f"it answers with {STATES.get(state, state)}")
+
+
+class Call:
+    """One call on a connection of its own: bytes in, bytes out. headers: of the answer, its trailers among them."""
+
+    def __init__(self) -> None:
+        from h2.config import H2Configuration
+        from h2.connection import H2Connection
+
+        self.connection: Any = H2Connection(H2Configuration(header_encoding="latin-1"))
+        self.connection.local_settings.enable_push = 0
+        self.headers: dict[str, str] = {}
+        self.body = self.unread = b""
+        self.begun = self.ended = False
+
+    def asked(self, authority: str, body: bytes) -> bytes:
+        self.connection.initiate_connection()
+        headers = [
+            (":method", "POST"), (":scheme", "http"), (":path", "/grpc.health.v1.Health/Check"),
+            (":authority", authority), ("te", "trailers"), ("content-type", "application/grpc"),
+            ("user-agent", f"pidone-probe/{__version__}"),
+        ]  # fmt: skip
+        self.connection.send_headers(STREAM, headers)
+        self.connection.send_data(STREAM, body, end_stream=True)
+        return bytes(self.connection.data_to_send())
+
+    def told(self, data: bytes) -> bytes:
+        """What is to be sent now. Raises Failed, and h2's ProtocolError."""
+        self.unread += data
+        for frame in self.frames():
+            for event in self.connection.receive_data(frame):
+                if getattr(event, "stream_id", None) in (None, STREAM):
+                    self.take(event)
+        return bytes(self.connection.data_to_send())
+
+    def frames(self) -> Iterator[bytes]:
+        """Those that have come whole, but for a server's leave: it still answers (RFC 9113, 6.8); h2 would be deaf."""
+        while len(self.unread) >= 9:
+            length, kind = int.from_bytes(self.unread[:3], "big"), self.unread[3]
+            if length > LARGEST or (not self.begun and kind != SETTINGS):
+                raise Failed("what it answers is not HTTP/2")  # letters would be a length of megabytes
+            if len(self.unread) < 9 + length:
+                return
+            frame, self.unread = self.unread[: 9 + length], self.unread[9 + length :]
+            self.begun = True
+            last, code = int.from_bytes(frame[9:13], "big"), int.from_bytes(frame[13:17], "big")
+            if kind != GOAWAY or code or last < STREAM:
+                yield frame
+
+    def take(self, event: Any) -> None:
+        from h2 import events
+
+        if isinstance(event, (events.ResponseReceived, events.TrailersReceived)):
+            self.headers.update((str(name), str(value)) for name, value in event.headers or ())
+        elif isinstance(event, events.DataReceived):
+            self.body += event.data
+            if len(self.body) > MOST:
+                raise Failed(f"it answers with more than {MOST} bytes")
+        elif isinstance(event, events.StreamEnded):
+            self.ended = True
+        elif isinstance(event, (events.StreamReset, events.ConnectionTerminated)) and not self.ended:
+            raise Failed(f"it breaks off, with HTTP/2's error {int(event.error_code or 0)}")
+
+
+def serving(call: Call, service: str) -> int:
+    """ServingStatus of a whole answer. Raises Failed."""
+    code = call.headers.get("grpc-status", "")
+    if not code:
+        raise Failed(f"it answers with HTTP status {tcp.shown(call.headers.get(':status', ''))}, and not by gRPC")
+    if code == UNIMPLEMENTED:
+        raise Failed("it does not implement grpc.health.v1.Health")
+    if code == NOT_FOUND:
+        raise Failed(f"it knows of no service {service!r}" if service else "its health service knows nothing of it")
+    if code != OK:
+        words = tcp.shown(unquote(call.headers.get("grpc-message", "")))
+        raise Failed(f"it answers with gRPC's status {tcp.shown(code)}{': ' if words else ''}{words}")
+    if call.body[:1] == b"\1":
+        raise Failed("its answer is compressed, which was not asked for")
+    if len(call.body) < 5 or len(call.body) != 5 + int.from_bytes(call.body[1:5], "big"):
+        raise Failed("its answer is no message of gRPC's")
+    return field(call.body[5:])
+
+
+def message(service: bytes) -> bytes:
+    """A HealthCheckRequest, with gRPC's five bytes before it: not compressed, and so long."""
+    body = b"\x0a" + varint(len(service)) + service if service else b""
+    return b"\0" + len(body).to_bytes(4, "big") + body
+
+
+def varint(number: int) -> bytes:
+    found = b""
+    while number > 0x7F:
+        found += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return found + bytes([number])
+
+
+def field(body: bytes) -> int:
+    """Field 1 of a HealthCheckResponse; fields that are not known are passed over. Raises Failed."""
+    found, at = 0, 0
+    while at < len(body):
+        key, at = unvarint(body, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = unvarint(body, at)
+            found = value & 0xFFFFFFFF if key >> 3 == 1 else found  # an enum has 32 bits
+        elif kind == 2:
+            length, at = unvarint(body, at)
+            at += length
+        elif kind in (1, 5):
+            at += 8 if kind == 1 else 4
+        else:
+            at = len(body) + 1
+    if at > len(body):
+        raise Failed("its answer is no message of protobuf's")
+    return found
+
+
+def unvarint(body: bytes, at: int) -> tuple[int, int]:
+    """(number, where it ended). Raises Failed."""
+    number = shift = 0
+    for place in range(at, min(len(body), at + 10)):
+        number |= (body[place] & 0x7F) << shift
+        shift += 7
+        if body[place] < 0x80:
+            return number, place + 1
+    raise Failed("its answer is no message of protobuf's")

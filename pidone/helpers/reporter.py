@@ -1,0 +1,89 @@
+"""Says why it ended: one line on stderr, all of it as JSON to a file, and its beginning to the Pod's message.
+
+Runs in a child that PID 1 forks as its last work, and gives a moment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.init.loop import Loop
+
+from pidone import paths
+from pidone.helpers import state as gather
+from pidone.helpers.message import MOST, OUTER
+from pidone.init.signals import show
+from pidone.init.words import say
+
+
+def run(loop: Loop, code: int, troubled: bool) -> None:
+    document = gather.document(loop, code)
+    if troubled:
+        cause = document["cause"]
+        text = "; ".join(cause["lines"])
+        if cause["began"] not in ("failed", "cannot start") or cause["then"]:  # else the line before has said it all
+            say(f"report: {text}")
+        output = document["output"].get(cause["process"], []) if cause["process"] else []
+        to_message(text.encode(), "\n".join(output).encode()[-TAIL:])
+    if loop.report is not None:
+        to_file(loop.report, document, loop.inherited.cwd)
+
+
+def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
+    """Whole or not at all: a report that is half written, as on a full disk, would only mislead."""
+    path = os.path.join(cwd or b"/", path)
+    directory, temporary = -1, b""
+    try:
+        walked = paths.walk(path)
+        directory, name, magic = walked
+        if magic or is_special(directory, name):  # /dev/stdout, a pipe
+            fd = paths.open_file(
+                path, os.O_WRONLY | os.O_NONBLOCK, 0, walked
+            )  # one that nobody reads is none to wait for
+            os.set_blocking(fd, True)
+            with open(fd, "w") as file:
+                file.write(json.dumps(document) + "\n")
+            return
+        temporary = b"%s.%d" % (name, os.getpid())
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=directory)
+        with open(fd, "w") as file:
+            file.write(json.dumps(document, indent=1) + "\n")
+        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except OSError as error:
+        say(f"cannot write the report {show(path)}: {paths.words(error)}")
+        try:
+            if temporary:
+                os.unlink(temporary, dir_fd=directory)
+        except OSError:
+            pass
+
+
+def is_special(directory: int, name: bytes) -> bool:
+    """Is something there that is no plain file?"""
+    try:
+        return not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+#: Bytes of the last lines of the culprit's output that go with it (S97).
+TAIL = 2048
+
+
+def to_message(text: bytes, output: bytes) -> None:
+    """What a Pod shows of a container that has ended (S96), unless the primary has said something itself.
+
+    With the last lines of the culprit's output, where pidone carries it (S97).
+    """
+    try:
+        if paths.status_of(OUTER.encode()).st_size == 0:
+            with open(paths.open_file(OUTER.encode(), os.O_WRONLY), "wb") as file:
+                file.write(text[: MOST - len(output) - 1] + b"\n" + output)
+    except OSError:
+        pass  # we are not in a Pod

@@ -1,0 +1,76 @@
+"""What a forked child of PID 1 knows of it -> the document (report/facts.py)."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.init.loop import Loop
+
+from pidone import __version__
+from pidone.config import memory
+from pidone.init.signals import name as signal_name
+from pidone.report import facts, replay
+from pidone.supervisor.oom import count_kills
+from pidone.supervisor.output import tail
+
+
+def document(loop: Loop, code: int | None) -> dict[str, Any]:
+    """code: pidone's exit code; None while it lives."""
+    plan = loop.plan
+    lived = time.monotonic() - loop.began
+    record = getattr(loop, "record", None)  # a single command's is a list
+    oom = plan.oom or memory.kill_counter()
+    context = {
+        "pidone": __version__,
+        "group": plan.name or plan.processes[-1].name,
+        "single": record is None,
+        "began": moment(time.time() - lived),
+        "lived": round(lived, 6),
+        "exit_code": code,
+        "grace": plan.grace,
+        "stop_signals": [signal_name(number) for number in plan.stop_signals],
+        "memory": {
+            "limit": memory.limit(),
+            "peak": memory.most_used(),
+            "kills": count_kills(oom) if oom else None,
+        },
+        "orphans": loop.orphans,
+        "eras": eras(loop),
+    }
+    if record is not None:
+        record.flush()
+        context["output"] = last_lines(loop)
+    if record is None and any(loop.missed):
+        loop.add_note("missed", *loop.missed)
+    return facts.make(context, loop.notes if record is None else replay.events(record.memory))
+
+
+def eras(loop: Any) -> facts.Eras:
+    if getattr(loop, "record", None) is None:
+        return [(0, [process.name for process in loop.plan.processes], [p.role for p in loop.plan.processes])]
+    return list(loop.eras)
+
+
+def last_lines(loop: Any) -> dict[str, list[str]]:
+    """Of each process whose output pidone carries, and which has said something: the last 80 lines (S97)."""
+    if loop.output is None:
+        return {}
+    found: dict[str, list[str]] = {}
+    for place, (index, _) in enumerate(loop.output.streams()):
+        count, data = tail(loop.output.tails, place)
+        lines = data.decode("utf-8", "replace").splitlines()
+        if count > len(data):
+            del lines[:1]  # it has lost its beginning
+        if lines and index >= 0:  # a stderr of its own stands after stdout: it says more often why
+            name = loop.plan.processes[index].name
+            found[name] = [*found.get(name, []), *lines][-80:]
+    return found
+
+
+def moment(at: float) -> str:
+    """Seconds since 1970 as ISO 8601, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"

@@ -1,0 +1,49 @@
+"""Who could have sent a process SIGKILL: the kernel tells nobody who did, so those are named that run and may.
+
+kill(2): who has CAP_KILL, or whose real or effective user is the victim's.
+"""
+
+import posix
+
+from pidone.helpers import proc
+from pidone.init.events import YES
+from pidone.init.inherited import read_file
+from pidone.init.signals import show
+
+CAP_KILL = 1 << 5  # linux/capability.h
+
+#: So many are named; a slot of the record holds no more.
+MOST = 3
+
+
+def run(pid_of_it: int, victim: int, helpers: "list[int]") -> "tuple[int, str]":
+    """victim: its uid. helpers: pids of pidone's own.
+
+    The words: its pid and how many; then pid, uid and name of each, by lines.
+    """
+    ours = {posix.getpid(), posix.getppid(), *helpers}
+    found = [(pid, fields) for pid, fields in proc.everyone().items() if pid not in ours]
+    found.sort(key=lambda item: -int(item[1][19]))  # the youngest first
+    lines = []
+    for pid, _ in found:
+        uids, capabilities, name = status(pid)
+        if name and (capabilities & CAP_KILL or victim in uids[:2]):
+            lines.append("%d %d %s" % (pid, uids[1], show(name)[:24]))
+    return YES, "\n".join(["%d %d" % (pid_of_it, len(lines)), *lines[:MOST]])
+
+
+def status(pid: int) -> "tuple[list[int], int, bytes]":
+    """(real, effective, saved uid; effective capabilities; name); no name where it is gone."""
+    uids, capabilities, name = [-1, -1, -1], 0, b""
+    try:
+        for line in read_file("/proc/%d/status" % pid).split(b"\n"):
+            key, _, value = line.partition(b":\t")
+            if key == b"Uid":
+                uids = [int(word) for word in value.split()[:3]]
+            elif key == b"CapEff":
+                capabilities = int(value, 16)
+            elif key == b"Name":
+                name = value
+    except OSError:
+        return uids, 0, b""
+    return uids, capabilities, name

@@ -1,0 +1,166 @@
+"""Paths on which nobody may lead root astray (E48): walked one component at a time, by directory descriptors.
+
+Theory. An app can put a link where pidone is about to write, or in a directory above it, and pidone would follow it as
+root. So no path is handed to the kernel as a whole: each component is opened in the directory before it, and a link is
+followed only where the link and its directory belong to root or to pidone's own user and nobody else may write there
+(for links systemd's CHASE_SAFE has the same rule). What root keeps in a directory of an app's own can be renamed by the
+app; that is no link, and not met here. So /var/run, a ConfigMap's ..data and links of root's own go on working; any
+other link is refused, and the message names it. A pidone that is not root can do no more than its user: there every
+link is followed.
+"""
+
+import posix
+from errno import EEXIST, ELOOP, EMLINK
+
+from pidone.init.signals import show
+
+#: Links that are followed on the way (path_resolution(7)).
+HOPS = 40
+
+#: What readlink(2) says of a descriptor that has no path (proc(5)): such a link is the thing itself.
+MAGIC = (b"pipe:[", b"socket:[", b"anon_inode:", b"/memfd:")
+
+_DIRECTORY = posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+_KIND, _LINK, _PLAIN, _OTHERS_WRITE = 0o170000, 0o120000, 0o100000, 0o022
+
+
+class Unsafe(OSError):
+    """A component of the path may not be trusted. str(), strerror: which one, and why."""
+
+
+def is_strict() -> bool:
+    return posix.geteuid() == 0
+
+
+def is_ours(status: "posix.stat_result") -> bool:
+    return status.st_uid in (0, posix.geteuid())
+
+
+def is_own(place: bytes, uid: int) -> bool:
+    """Is it in a directory of this user's, or root's? In anybody else's, or behind a link, it would be in his hands."""
+    try:
+        status = posix.lstat(place.rpartition(b"/")[0])
+    except OSError:
+        return False
+    return status.st_mode & _KIND == 0o040000 and status.st_uid in (0, uid)
+
+
+def nobody_else_writes(fd: int) -> bool:
+    """Into this directory: it is ours, and others may not, or cannot, as on a read-only mount (a ConfigMap's)."""
+    status = posix.fstat(fd)
+    if is_ours(status) and not status.st_mode & _OTHERS_WRITE:
+        return True
+    return bool(posix.fstatvfs(fd).f_flag & posix.ST_RDONLY)
+
+
+def walk(path: bytes, make: "int | None" = None) -> "tuple[int, bytes, bool]":
+    """(descriptor of the last directory, last component, is that a magic link to be opened as it is?).
+
+    make: the mode of directories that are not there, which are then made. The last component need not be there, and is
+    no link. The descriptor is the caller's to close. Raises OSError, and Unsafe.
+    """
+    todo = [part for part in path.split(b"/") if part not in (b"", b".")][::-1] or [b"."]
+    fd = posix.open("/" if path[:1] == b"/" else ".", _DIRECTORY)
+    seen, hops = b"", 0
+    try:
+        while True:
+            name = todo.pop()
+            try:
+                status = posix.stat(name, dir_fd=fd, follow_symlinks=False)
+            except FileNotFoundError:
+                if not todo:
+                    return fd, name, False
+                if make is None:
+                    raise
+                posix.mkdir(name, make, dir_fd=fd)
+                status = posix.stat(name, dir_fd=fd, follow_symlinks=False)
+            if status.st_mode & _KIND == _LINK:
+                hops += 1
+                target = posix.readlink(name, dir_fd=fd)
+                _check_link(fd, status, seen + b"/" + name, hops)
+                if not todo and target.startswith(MAGIC):
+                    return fd, name, True
+                if target[:1] == b"/":
+                    fd, seen = _step(fd, b"/"), b""
+                todo += [part for part in target.split(b"/") if part not in (b"", b".")][::-1] or [b"."]
+                continue
+            if not todo:
+                return fd, name, False
+            fd, seen = _step(fd, name), seen + b"/" + name
+    except BaseException:
+        posix.close(fd)
+        raise
+
+
+def _step(fd: int, name: bytes) -> int:
+    """Into a directory. Where it has become a link meanwhile this fails with ENOTDIR."""
+    new = posix.open(name, _DIRECTORY, dir_fd=fd)
+    posix.close(fd)
+    return new
+
+
+def _check_link(fd: int, status: "posix.stat_result", place: bytes, hops: int) -> None:
+    if hops > HOPS:
+        raise OSError(ELOOP, posix.strerror(ELOOP))
+    if not is_strict():
+        return
+    if not is_ours(status):
+        raise Unsafe(ELOOP, "%s is a link of uid %d's, which is not followed" % (show(place), status.st_uid))
+    if not nobody_else_writes(fd):
+        text = "%s is a link in a directory where others may write, and is not followed"
+        raise Unsafe(ELOOP, text % show(place))
+
+
+def open_file(path: bytes, flags: int, mode: int = 0o600, walked: "tuple[int, bytes, bool] | None" = None) -> int:
+    """open(2) without being led astray. walked: by `walk`, where the caller keeps that. Raises OSError, and Unsafe.
+
+    It must have no second name that another user could have given it (link(2)).
+    """
+    fd, name, magic = walked or walk(path)
+    try:
+        flags |= posix.O_CLOEXEC | (0 if magic else posix.O_NOFOLLOW)
+        file = posix.open(name, flags, mode, dir_fd=fd)
+        if is_strict():
+            status = posix.fstat(file)
+            if status.st_mode & _KIND == _PLAIN and status.st_nlink > 1 and not nobody_else_writes(fd):
+                posix.close(file)
+                raise Unsafe(EMLINK, "%s has a second name (a hard link), and is not opened" % show(path))
+        return file
+    finally:
+        if walked is None:
+            posix.close(fd)
+
+
+def status_of(path: bytes) -> "posix.stat_result":
+    """stat(2) without being led astray. Raises OSError, and Unsafe."""
+    fd, name, magic = walk(path)
+    try:
+        return posix.stat(name, dir_fd=fd, follow_symlinks=magic)
+    finally:
+        posix.close(fd)
+
+
+def open_directory(path: bytes, make: "int | None" = None) -> "tuple[int, bool]":
+    """(a descriptor that fchmod(2) and fchown(2) take, is it new?). Raises OSError, and Unsafe."""
+    fd, name, _ = walk(path, make)
+    try:
+        new = False
+        if make is not None:
+            try:
+                posix.mkdir(name, make, dir_fd=fd)
+                new = True
+            except FileExistsError:
+                pass
+        flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        try:
+            return posix.open(name, flags, dir_fd=fd), new
+        except NotADirectoryError:
+            raise FileExistsError(EEXIST, "something stands there that is no directory") from None
+    finally:
+        posix.close(fd)
+
+
+def words(error: OSError) -> str:
+    """Why it does not work, in words: those of Unsafe name the component."""
+    text = error.strerror or str(error)
+    return text if isinstance(error, Unsafe) else text[:1].lower() + text[1:]

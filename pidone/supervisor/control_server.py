@@ -1,0 +1,209 @@
+"""The control line: a Unix socket, whose every session is a forked child, and a pipe by which they command.
+
+Theory. PID 1 accepts, forks and forgets: the child holds a snapshot of all that PID 1 knows, reads the request, checks
+who asks, answers, and has a deadline of its own (helpers/control/session.py). What is to change something reaches PID
+1 as a command of a fixed size. At most SESSIONS children answer at a time; others wait in the socket's queue.
+"""
+
+import _socket
+import posix
+from errno import EADDRINUSE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.supervisor.loop import GroupLoop
+
+from pidone import paths
+from pidone.control.protocol import COMMAND_SIZE, SESSIONS, places
+from pidone.init.signals import show
+from pidone.init.spawn import answer_pipe
+
+#: Commands that are read at once.
+COMMANDS = 8
+
+#: What a client hears for which PID 1 cannot fork a session.
+CANNOT_FORK = (
+    b'{"ok": false, "error": "pidone cannot fork a session to answer: %s; is a limit of processes reached?"}\n'
+)
+
+#: Connections that are accepted between two looks at signals and children (E29): each costs a fork.
+AT_ONCE = 4
+
+#: Connections that the kernel keeps waiting for us.
+QUEUE = 128
+
+
+class Control:
+    """sessions: pids of those that answer. followers: of those that go on telling what comes; as many again.
+
+    guests: {pid: member} of commands that run beside a process; as many again. place: (descriptor of the socket's
+    directory, its name there).
+    """
+
+    __slots__ = ("socket", "path", "place", "sessions", "followers", "guests", "reading", "writing")
+
+    def __init__(self, path: bytes, shared: bool) -> None:
+        """shared: others than root and pidone's own user may connect; the session asks who may what.
+
+        Raises OSError; FileExistsError where another pidone answers at this path.
+        """
+        self.socket, self.place = listen(path, shared)
+        self.path = path
+        self.sessions: "set[int]" = set()
+        self.followers: "set[int]" = set()
+        self.guests: "dict[int, int]" = {}
+        self.reading, self.writing = answer_pipe(awaited=True)
+
+    def look(self, loop: "GroupLoop") -> bool:
+        """Fork a session for each that waits. True if there may be more."""
+        for _ in range(AT_ONCE):
+            if len(self.sessions) >= SESSIONS:
+                return False  # the end of one of them comes here again
+            try:
+                fd = self.socket._accept()[0]  # type: ignore[attr-defined]
+            except OSError:
+                return False
+            try:
+                pid = posix.fork()
+            except OSError as error:
+                refuse(fd, error)
+                return False
+            if pid == 0:
+                serve(loop, fd)
+            posix.close(fd)
+            self.sessions.add(pid)
+        return True
+
+    def clients(self) -> "set[int]":
+        """Pids of who serves somebody, or is somebody's command."""
+        return {*self.sessions, *self.followers, *self.guests}
+
+    def commands(self) -> "tuple[list[tuple[int, ...]], bool]":
+        """(what the sessions command: (verb, member, number, pid, uid, generation); may there be more?)."""
+        try:
+            data = posix.read(self.reading, COMMANDS * COMMAND_SIZE)
+        except BlockingIOError:
+            return [], False
+        found = [
+            tuple([int.from_bytes(data[at : at + 4], "big") for at in range(start, start + COMMAND_SIZE, 4)])
+            for start in range(0, len(data) - COMMAND_SIZE + 1, COMMAND_SIZE)
+        ]
+        return found, len(found) == COMMANDS
+
+    def close(self) -> None:
+        """At the end: nobody is to find a socket that does not answer. Whoever has moved its directory has moved it."""
+        try:
+            posix.unlink(self.place[1], dir_fd=self.place[0])
+        except OSError:
+            pass
+
+
+def refuse(fd: int, error: OSError) -> None:
+    """Say why nobody answers. The socket's buffer is empty: this does not wait."""
+    try:
+        posix.write(fd, CANNOT_FORK % posix.strerror(error.errno or 0).lower().encode())
+    except OSError:
+        pass
+    posix.close(fd)
+
+
+def serve(loop: "GroupLoop", fd: int) -> None:
+    """The session's whole life."""
+    try:
+        posix.setsid()
+        loop.inherited.restore_signals(())
+        from pidone.helpers.control.session import run
+
+        run(loop, fd)
+    finally:
+        posix._exit(0)
+
+
+def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes]]":
+    """(the socket, its directory's descriptor and its name there). Raises OSError."""
+    import fcntl
+
+    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+    directory, name, _ = paths.walk(path)
+    before = posix.umask(0o111 if shared else 0o177)
+    # bind(2) takes no directory's descriptor, but the path of one; without a /proc the path has to do
+    place = b"/proc/self/fd/%d/%s" % (directory, name)
+    try:
+        if not posix.access("/proc/self/fd/%d" % directory, posix.F_OK):
+            place = path
+        try:
+            socket.bind(place)
+        except OSError as error:
+            status = posix.stat(name, dir_fd=directory, follow_symlinks=False) if error.errno == EADDRINUSE else None
+            if status is not None and status.st_mode & 0o170000 != 0o140000:
+                raise FileExistsError(EADDRINUSE, "there is something that is no socket") from None
+            if error.errno != EADDRINUSE or answers(place):
+                raise
+            posix.unlink(name, dir_fd=directory)  # of one that was killed
+            socket.bind(place)
+    except BaseException:
+        posix.close(directory)
+        raise
+    finally:
+        posix.umask(before)
+    socket.listen(QUEUE)
+    fcntl.fcntl(socket.fileno(), fcntl.F_SETOWN, posix.getpid())
+    fcntl.fcntl(socket.fileno(), fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
+    return socket, (directory, name)
+
+
+def make_directory(path: bytes, shared: bool) -> None:
+    """Raises OSError."""
+    try:
+        posix.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    if shared:
+        try:
+            fd, _ = paths.open_directory(path)
+        except OSError:
+            return
+        try:
+            posix.fchmod(fd, 0o755)
+        except OSError:
+            pass  # another user's
+        finally:
+            posix.close(fd)
+
+
+def answers(path: bytes) -> bool:
+    """Does somebody listen there? Raises FileExistsError if so, for a socket is never taken from another."""
+    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+    try:
+        probe.connect(path)
+    except BlockingIOError:
+        pass  # its queue is full
+    except OSError:
+        return False
+    finally:
+        probe.close()
+    raise FileExistsError(EADDRINUSE, "another pidone answers there")
+
+
+def open_at(path: "bytes | None", uid: int, shared: bool) -> "tuple[Control | None, str]":
+    """path: where the file says, or None for the first place that can be had. shared: as of Control.
+
+    (control line or None, what is wrong).
+    """
+    if path is not None:
+        try:
+            return Control(path, shared), ""
+        except OSError as error:
+            return None, "no control line: %s: %s" % (show(path), paths.words(error))
+    for place in places(uid, posix.environ.get(b"XDG_RUNTIME_DIR")):
+        try:
+            make_directory(place.rpartition(b"/")[0], shared)
+            if not paths.is_own(place, uid):
+                continue
+            return Control(place, shared), ""
+        except FileExistsError:
+            text = 'no control line: another pidone answers at %s; control = "/path" of [group] names another'
+            return None, text % show(place)
+        except OSError:
+            continue  # it cannot be written there
+    return None, ""

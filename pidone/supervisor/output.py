@@ -1,0 +1,222 @@
+"""What PID 1 has to do with its processes' output: it makes the pipes, and keeps the ends that must not be lost.
+
+Theory. A process whose `log` says so gets one pipe for stdout and stderr (one, so that their order is kept), or one for
+each where it says that, too. A pump, a child that PID 1 forks and may lose (helpers/pump.py), reads all of them; PID 1
+holds both ends open, so that a pump that dies is replaced and what stands in the pipes is not lost, and closes its
+writing ends when all processes are gone: then the pump has read everything when it finds the end. PID 1 itself never
+touches a byte.
+
+The last bytes of each are in memory that is shared with the pump, for the report and for `pidonectl logs`, and so is
+when they came: MARKS of them, so that the lines of several processes can be put into one order.
+"""
+
+import posix
+from mmap import mmap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    #: (member, 0 or 1): its stdout, and what is not told apart from it; or its stderr. A member of -1 has gone.
+    Stream = tuple[int, int]
+
+#: Bytes of each stream's tail: how many have come so far, and the last of them, in a ring; how many marks there have
+#: been, and the last of them: (nanoseconds of the monotonic clock, how many bytes had come then); how many of the last
+#: bytes a pump that has handed over has not passed on.
+HEAD, TAIL, MARKS, MARK = 8, 16384, 256, 16
+PLACE = HEAD + TAIL + 8 + MARKS * MARK + 8
+
+#: What of the LogSpec says that stderr has a pipe of its own: its last item, but of a file's.
+OUT, ERR = 0, 1
+
+
+def streams_of(members: "dict[int, tuple[str, Any]]") -> "list[Stream]":
+    return [
+        (member, stream)
+        for member, (_, log) in members.items()
+        for stream in ((OUT, ERR) if log[0] != "file" and log[-1] else (OUT,))
+    ]
+
+
+class Output:
+    """pipes: {stream: (reading end, writing end)} of those whose output is carried. tails: the shared memory.
+
+    named: {reading end: (name, LogSpec, OUT or ERR)}. retired: reading ends of those that another plan has no more; a
+    pump reads them to their end. given: a pump has been forked for just these. former: the tails that a pump before it
+    still writes to, and {reading end: its place there}.
+    """
+
+    __slots__ = ("pipes", "tails", "named", "retired", "given", "former")
+
+    def __init__(self, members: "dict[int, tuple[str, Any]]", before: "Output | None" = None) -> None:
+        """members: {member: (name, LogSpec)}. before: what another plan takes over, with this plan's numbers.
+
+        Raises OSError, and has made nothing then.
+        """
+        self.given = False
+        self.former: "tuple[mmap, dict[int, int]] | None" = None
+        self.retired: "list[int]" = []
+        wanted = streams_of(members)
+        former = before.pipes if before is not None else {}
+        self.pipes: "dict[Stream, tuple[int, int]]" = {one: former[one] for one in wanted if one in former}
+        many = len(wanted) + (len(before.pipes) + len(before.retired) if before is not None else 0)
+        made: "dict[Stream, tuple[int, int]]" = {}
+        try:
+            self.tails = mmap(-1, max(1, many) * PLACE)
+            for stream in wanted:
+                if stream not in self.pipes:
+                    made[stream] = make_pipe()
+        except OSError:
+            for ends in made.values():
+                posix.close(ends[0])
+                posix.close(ends[1])
+            raise
+        kept = set(self.pipes)
+        self.pipes = {stream: made.get(stream) or self.pipes[stream] for stream in wanted}
+        self.named = {self.pipes[stream][0]: (*members[stream[0]], stream[1]) for stream in wanted}
+        if before is not None:
+            self.take_over(before, kept)
+
+    def take_over(self, before: "Output", kept: "set[Stream]") -> None:
+        """The tails of those that are kept; the others' pipes are closed once they are over."""
+        # where no pump has been given `before`, one that is older still writes to what was before that
+        self.former = before.former or (before.tails, {fd: place for place, fd in enumerate(before.reading())})
+        gone = list(before.retired)
+        for stream, (reading, writing) in before.pipes.items():
+            if stream not in kept:
+                if writing >= 0:
+                    posix.close(writing)
+                gone.append(reading)
+        for fd in gone:
+            if is_over(fd):
+                posix.close(fd)
+            else:
+                self.retired.append(fd)
+                self.named[fd] = before.named[fd]
+        self.copy_tails()
+
+    def copy_tails(self) -> None:
+        """As they are now: once more when the pump that writes to them has handed over."""
+        if self.former is None:
+            return
+        tails, places = self.former
+        for place, fd in enumerate(self.reading()):
+            if fd in places:
+                there = places[fd] * PLACE
+                self.tails[place * PLACE : (place + 1) * PLACE] = tails[there : there + PLACE]
+
+    def carries(self, members: "dict[int, tuple[str, Any]]") -> bool:
+        """Are just these carried already?"""
+        return sorted(streams_of(members)) == sorted(self.pipes)
+
+    def renumber(self, numbers: "dict[int, int]") -> None:
+        """Who is in no plan any more gets a number that is nobody's."""
+        self.pipes = {
+            (numbers.get(member, -1 - place), stream): ends
+            for place, ((member, stream), ends) in enumerate(self.pipes.items())
+        }
+
+    def placed(self, member: int) -> "list[tuple[int, int]]":
+        """(writing end, descriptor of the process's)"""
+        if (member, OUT) not in self.pipes:
+            return []
+        out = self.pipes[member, OUT][1]
+        return [(out, 1), (self.pipes.get((member, ERR), (-1, out))[1], 2)]
+
+    def streams(self) -> "list[tuple[int, int]]":
+        """(member, OUT or ERR), in the order of their tails."""
+        return list(self.pipes)
+
+    def reading(self) -> "list[int]":
+        """Reading ends, in the order of their tails."""
+        return [*(ends[0] for ends in self.pipes.values()), *self.retired]
+
+    def of_pump(self) -> "tuple[Any, ...]":
+        """[(place of its tail, reading end, name, LogSpec, OUT or ERR)], the tails, and our own writing ends."""
+        self.copy_tails()
+        self.former = None
+        declared = [(place, fd, *self.named[fd]) for place, fd in enumerate(self.reading())]
+        return declared, self.tails, [ends[1] for ends in self.pipes.values() if ends[1] >= 0]
+
+    def close_writing(self) -> None:
+        """No process of ours is left: once what they have left behind is gone, too, the pipes have an end."""
+        for stream, (reading, writing) in self.pipes.items():
+            if writing >= 0:
+                posix.close(writing)
+                self.pipes[stream] = reading, -1
+
+
+def make_pipe() -> "tuple[int, int]":
+    """That any user may open as /dev/stdout: a pipe is its maker's, and nobody else's, by itself (E49).
+
+    Whoever can come to it by /proc has it open already, or may look into who has (proc(5), ptrace(2)).
+    """
+    reading, writing = posix.pipe2(posix.O_CLOEXEC)
+    try:
+        posix.fchmod(writing, 0o666)
+    except OSError:
+        pass  # a sandbox without it: as it was
+    return reading, writing
+
+
+def is_over(fd: int) -> bool:
+    """Has a pipe been read to its end, and has nobody who could write?"""
+    import select
+
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(events & select.POLLHUP and not events & select.POLLIN for _, events in poll.poll(0))
+
+
+def tail(tails: "mmap", place: int) -> "tuple[int, bytes]":
+    """(how many bytes have come so far, the last of them) of the place-th stream."""
+    start = place * PLACE
+    count = int.from_bytes(tails[start : start + HEAD], "little")
+    data = tails[start + HEAD : start + HEAD + TAIL]
+    if count <= TAIL:
+        return count, data[:count]
+    return count, data[count % TAIL :] + data[: count % TAIL]
+
+
+def keep(tails: "mmap", place: int, count: int, data: bytes, now: int) -> None:
+    """Put the last bytes of a stream that has had `count` into its tail. now: nanoseconds."""
+    start = place * PLACE
+    last = data[-TAIL:]
+    at = (count - len(last)) % TAIL
+    first = last[: TAIL - at]
+    tails[start + HEAD + at : start + HEAD + at + len(first)] = first
+    rest = last[len(first) :]
+    tails[start + HEAD : start + HEAD + len(rest)] = rest
+    tails[start : start + HEAD] = count.to_bytes(HEAD, "little")
+    start += HEAD + TAIL
+    number = int.from_bytes(tails[start : start + 8], "little")
+    at = start + 8 + number % MARKS * MARK
+    tails[at : at + MARK] = now.to_bytes(8, "little") + count.to_bytes(8, "little")
+    tails[start : start + 8] = (number + 1).to_bytes(8, "little")
+
+
+def hold(tails: "mmap", place: int, number: int) -> None:
+    """So many of the last bytes are left to the next pump."""
+    end = (place + 1) * PLACE
+    tails[end - 8 : end] = number.to_bytes(8, "little")
+
+
+def held(tails: "mmap", place: int) -> bytes:
+    """What the pump before has left to this one, which has it from now on."""
+    end = (place + 1) * PLACE
+    number = int.from_bytes(tails[end - 8 : end], "little")
+    hold(tails, place, 0)
+    data = tail(tails, place)[1]
+    return data[len(data) - number :]
+
+
+def marks(tails: "mmap", place: int) -> "list[tuple[int, int]]":
+    """(nanoseconds, how many bytes had come then), the oldest first."""
+    start = place * PLACE + HEAD + TAIL
+    number = int.from_bytes(tails[start : start + 8], "little")
+    found = []
+    for mark in range(max(0, number - MARKS), number):
+        at = start + 8 + mark % MARKS * MARK
+        data = tails[at : at + MARK]
+        found.append((int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little")))
+    return found
