@@ -23,10 +23,8 @@ from typing import Any
 
 from pidone.control.protocol import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
 from pidone.group import group as pod
-from pidone.group.member import RENEWED, Member
-from pidone.group.order import Order
 from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, POLICIES, Care
-from pidone.group.probe import Probe
+from pidone.group.states import RENEWED
 from pidone.init import events as e
 from pidone.init.machine import OVER, STOP, SWEPT
 from pidone.init.plan import CANNOT, INIT, LAST_RESORT, PRIMARY, ROLES, SIDECAR, WINDOW, Plan, Process
@@ -121,30 +119,40 @@ def slots(kind: type) -> list[str]:
     return [name for base in kind.__mro__ for name in getattr(base, "__slots__", ())]
 
 
+#: {class: slots that the copy does not share, by an expression of `v`; "" is set afterwards}
+SPECIAL: dict[str, dict[str, str]] = {
+    "Probe": {},
+    "Process": {"probes": "{k: copy_one(p) for k, p in v.items()} if v else {}", "host": "host"},
+    "Order": {"members": "host"},
+    "Group": {
+        "timers": "dict(v) if v else {}", "held": "list(v) if v else []", "actions": "[]",
+        "members": "", "by_id": "", "host": "", "order": "",
+    },
+}  # fmt: skip
+
+copiers: dict[type, Any] = {}
+
+
+def copy_one(old: Any, host: Any = None) -> Any:
+    """Slot by slot. host: what the copy has in the place of what it belongs to."""
+    try:
+        return copiers[old.__class__](old, host)
+    except KeyError:
+        copiers[old.__class__] = copier(old.__class__, SPECIAL[old.__class__.__name__])
+        return copy_one(old, host)
+
+
 def copier(kind: type, special: dict[str, str]) -> Any:
-    """A function that copies an object slot by slot, `special` ones by an expression of `v`."""
-    lines = ["def copy(old, new):"]
+    lines = ["def copy(old, host):", " new = make(kind)"]
     for name in slots(kind):
-        lines.append(f"  v = old.{name}; new.{name} = {special.get(name, 'v')}")
+        if special.get(name) != "":
+            lines.append(f" v = old.{name}; new.{name} = {special.get(name, 'v')}")
     space: dict[str, Any] = {}
-    exec("\n".join([*lines, "  return new"]), {"copy_probe": copy_probe}, space)
+    exec("\n".join([*lines, " return new"]), {"copy_one": copy_one, "kind": kind, "make": object.__new__}, space)
     return space["copy"]
 
 
-def copy_probe(old: Probe) -> Probe:
-    new = Probe.__new__(Probe)
-    for name in Probe.__slots__:
-        setattr(new, name, getattr(old, name))
-    return new
-
-
-_copy_member = copier(Member, {"probes": "{k: copy_probe(p) for k, p in v.items()} if v else {}"})
-_copy_group = copier(
-    pod.Group, {"timers": "dict(v)", "held": "list(v)", "actions": "[]", "kept": "dict(v)", "doomed": "list(v)"}
-)
-_plain_group = attrgetter(
-    "phase", "code", "blame", "expired", "asked", "heard", "deaf", "renewing", "pumping", "holding"
-)
+_plain_group = attrgetter("phase", "code", "blame", "expired", "asked", "heard", "pumping", "holding")
 _plain_member = attrgetter(
     "state", "reason", "passed", "started", "ready", "ending", "stopped", "sent", "noted", "followed", "last",
     "again", "complained", "parked", "again_wanted", "ended_as", "unknown",
@@ -153,14 +161,26 @@ _plain_probe = attrgetter("result", "last", "tries")
 
 
 def copy_group(old: pod.Group) -> pod.Group:
-    new: pod.Group = _copy_group(old, old.__class__.__new__(old.__class__))
-    new.members = [_copy_member(member, Member.__new__(Member)) for member in old.members]
-    line = Order.__new__(Order)
-    for name in Order.__slots__:
-        setattr(line, name, getattr(old.order, name))
-    line.members = new.members
-    new.order = line
+    new: pod.Group = copy_one(old)
+    before = old.host
+    new.host = host = before.__class__(new.do, new.report)
+    host.deaf, host.grace, host.group_wide = before.deaf, before.grace, before.group_wide
+    host.minimum_grace = before.minimum_grace
+    new.members = [copy_one(member, host) for member in old.members]
+    new.by_id = by_id = {member.id: member for member in new.members}
+    if before.timed:
+        host.timed = {id: by_id[id] for id in before.timed}
+    new.order = copy_one(old.order, new.members)
+    if old.tied:
+        new.tied = {id: [by_id[one.id] for one in tied] for id, tied in old.tied.items()}
+    if old.coming is not None:
+        kept = {name: by_id[one.id] for name, one in old.coming.kept.items()}
+        new.coming = old.coming.__class__(old.coming.plan, kept, old.coming.leaving)
     return new
+
+
+#: Events that are one process's, of which the second word is who.
+OF_ONE = frozenset((e.EXECED, e.FAILED, e.EXITED, e.STOPPED, e.ENDED, e.NOTED, e.RESOLVED))
 
 
 class World:
@@ -168,7 +188,7 @@ class World:
 
     __slots__ = (
         "group", "roles", "kinds", "now", "life", "ended", "ended_at", "starts", "told", "stop_at", "exit", "beside",
-        "signals", "passed", "ending_at", "ticks", "single", "event", "pending",
+        "signals", "passed", "ending_at", "ticks", "event", "pending", "ids", "reloaded",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) -> None:
@@ -189,15 +209,18 @@ class World:
         self.ending_at: dict[int, float] = {}
         self.pending: dict[int, int] = {}  # how those have ended whose successor is looked for
         self.ticks = ticks
+        self.ids = len(self.roles)  # ids that were given out
+        self.reloaded = False
 
     def clone(self) -> World:
         new = World.__new__(World)
         new.group = copy_group(self.group)
         new.roles, new.kinds, new.now = self.roles, self.kinds, self.now
-        new.life, new.ended, new.ended_at = list(self.life), dict(self.ended), dict(self.ended_at)
-        new.starts, new.told, new.stop_at, new.exit = list(self.starts), dict(self.told), self.stop_at, self.exit
-        new.beside, new.signals, new.passed = self.beside, self.signals, self.passed
-        new.ending_at, new.ticks, new.pending = dict(self.ending_at), self.ticks, dict(self.pending)
+        new.life, new.ended, new.ended_at = self.life[:], self.ended.copy(), self.ended_at.copy()
+        new.starts, new.told, new.stop_at, new.exit = self.starts[:], self.told.copy(), self.stop_at, self.exit
+        new.beside, new.signals, new.passed, new.ids = self.beside, self.signals, self.passed, self.ids
+        new.reloaded = self.reloaded
+        new.ending_at, new.ticks, new.pending = self.ending_at.copy(), self.ticks, self.pending.copy()
         return new
 
     def key(self) -> Any:
@@ -206,12 +229,13 @@ class World:
         members = [
             (
                 _plain_member(m),
-                now - m.told if m.told is not None else None,
-                m.due - now if m.due is not None else None,
+                now - m.signalled_at if m.signalled_at is not None else None,
+                m.kill_at - now if m.kill_at is not None else None,
                 m.level if m.level < 3 else 3,
-                min(now - m.born, 3.0) if m.state in (1, 2) else None,
+                min(now - m.started_at, 3.0) if m.state in (1, 2) else None,
                 min(m.restarts, 2),
-                frozenset(m.busy),
+                frozenset(m.helpers),
+                frozenset([(k, t - now) for k, t in m.timers.items()]) if m.timers else None,
                 tuple([(k, _plain_probe(p), min(p.run, 2), p.next - now) for k, p in m.probes.items()])
                 if m.probes
                 else (),
@@ -219,10 +243,14 @@ class World:
             for m in group.members
         ]
         stop = None if group.began is None else (now - group.began, group.limit - now, now - group.swept)
-        timers = frozenset([(k, t - now) for k, t in group.timers.items()])
-        return (_plain_group(group), stop, timers, tuple(members), tuple(self.life), self.beside, self.signals,
-                min(group.rounds, 3), frozenset(group.held), tuple(group.doomed),
-                tuple(process.nice for process in group.plan.processes))  # fmt: skip
+        timers = frozenset([(k, t - now) for k, t in group.timers.items()]) if group.timers else None
+        leaving = group.coming.leaving if group.coming is not None else None
+        return (_plain_group(group), group.host.deaf, stop, timers, tuple(members), tuple(self.life), self.beside,
+                self.passed,
+                self.signals, min(group.restarts_of_all, 3),
+                frozenset([(group.by_id[i].place, n) for i, n in group.held]) if group.held else None,
+                tuple([m.id in leaving for m in group.members]) if leaving is not None else None,
+                tuple([process.nice for process in group.plan.processes]))  # fmt: skip
 
     def choices(self) -> list[tuple[Any, ...]]:
         """Every event that may come next."""
@@ -286,6 +314,7 @@ class World:
         if kind == "reload":
             event = (e.RELOAD, self.changed_plan(event[1]))
             kind = e.RELOAD
+            self.reloaded = True
         if kind == e.DEADLINE:
             assert self.group.deadline is not None and self.group.deadline >= self.now, "a deadline in the past"
             self.now = self.group.deadline
@@ -308,7 +337,7 @@ class World:
             self.signals += 1
         blames = self.would_blame(event)
         before = self.group.phase
-        actions = self.group.take(event, self.now)
+        actions = self.take_by_id(event) if self.reloaded else self.group.take(event, self.now)
         if self.stop_at is None and self.group.phase >= STOP:
             assert self.group.blame in blames, f"the stop's exit code is {self.group.blame}, not one of {blames}"
         assert self.group.phase >= before or before < STOP, "a phase went back"
@@ -320,15 +349,28 @@ class World:
                 check(self, *action[1:])
         self.notice_endings()
         if self.exit is None:
-            moving = self.running or self.beside or self.group.phase >= SWEPT
-            parked = any(member.parked for member in self.group.members)
-            assert moving or self.group.deadline is not None or parked, (
+            moving = self.group.deadline is not None or self.running or self.beside or self.group.phase >= SWEPT
+            assert moving or any(member.parked for member in self.group.members), (
                 "nothing can happen any more, and it is not over"
             )
             assert self.group.phase >= SWEPT or self.group.deadline is None or self.group.deadline >= self.now
             for index, member in enumerate(self.group.members):
                 alive = self.life[index] in ("forked", "running", "launched")
-                assert member.alive == alive, f"it takes {index} for {'alive' if member.alive else 'gone'}"
+                assert (member.state in (1, 2)) == alive, f"it takes {index} for {'alive' if member.alive else 'gone'}"
+
+    def take_by_id(self, event: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """A world knows processes by their places; the group by ids, which are others once a file was read again."""
+        places = {member.id: member.place for member in self.group.members}
+        if event[0] in OF_ONE and event[1] >= 0:
+            event = (event[0], self.group.members[event[1]].id, *event[2:])
+        elif event[0] == e.COMMAND:
+            event = (*event[:2], self.group.members[event[2]].id, event[3])
+        actions = self.group.take(event, self.now)
+        places.update([(member.id, member.place) for member in self.group.members])
+        return [
+            (action[0], places[action[1]], *action[2:]) if action[0] in ABOUT_ONE and action[1] >= 0 else action
+            for action in actions
+        ]
 
     def changed_plan(self, changed: int) -> Plan:
         """The same processes, of which those whose bit is set are declared otherwise."""
@@ -339,12 +381,13 @@ class World:
                 process.nice = 1 if process.nice is None else None
         return plan
 
-    def on_renumber(self, numbers: dict[int, int]) -> None:
+    def on_take_over(self, gone: frozenset[int]) -> None:
         """What is not kept begins anew: nothing of it may run."""
-        for i in range(len(self.roles)):
-            if i in numbers:
-                assert numbers[i] == i
-                continue
+        ids = [member.id for member in self.group.members]
+        assert not gone & set(ids) and len(set(ids)) == len(ids), "an id is used again"
+        for i, id in enumerate(ids):
+            if id < self.ids:
+                continue  # it is kept
             assert self.life[i] in ("-", "ended"), "it takes over while a doomed one lives"
             assert not any(j == i for j, _ in self.beside)
             self.life[i] = "-"
@@ -352,6 +395,7 @@ class World:
             self.starts[i] = 0
             self.ended.pop(i, None)
             self.ended_at.pop(i, None)
+        self.ids = max(ids) + 1
 
     def would_blame(self, event: tuple[Any, ...]) -> tuple[int | None, ...]:
         """The exit codes that a stop may be blamed on, if this event begins one; None: the primary's own counts."""
@@ -528,8 +572,11 @@ CHECKS: dict[int, Any] = {
     e.EXIT: World.on_exit,
     e.ASIDE: World.on_aside,
     e.DROP: World.on_drop,
-    e.RENUMBER: World.on_renumber,
+    e.TAKE_OVER: World.on_take_over,
 }
+
+#: Actions of which the second word is a process.
+ABOUT_ONE = frozenset((e.SPAWN, e.KILL, e.ASIDE, e.DROP))
 
 
 def begun(kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) -> World:
@@ -563,14 +610,18 @@ def explore(
     kinds: tuple[Kind, ...], most: int = 1 << 60, group: Any = pod.Group, ticks: bool = False
 ) -> tuple[int, bool]:
     """(transitions, were these all?). Raises Found with the shortest sequence that breaks a rule."""
-    start = begun(kinds, group, ticks)
+    try:
+        start = begun(kinds, group, ticks)
+    except AssertionError as error:
+        raise Found(error, kinds, []) from None
     seen, transitions = {start.key()}, 0
     layer: list[tuple[World, Any]] = [(start, None)]
     while layer:
         following: list[tuple[World, Any]] = []
         for world, path in layer:
-            for event in world.choices():
-                after = world.clone()
+            choices = world.choices()
+            for event in choices:
+                after = world.clone() if event is not choices[-1] else world
                 transitions += 1
                 try:
                     after.apply(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pidone.group.life import FOLLOW, LAUNCH
+from pidone.group.daemon import FOLLOW, LAUNCH
 from pidone.group.policy import TOLD
 from pidone.init import plan
 

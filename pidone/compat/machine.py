@@ -6,33 +6,38 @@ SIGTERM to it in the same moment). So this machine has two phases, and no time i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from pidone.compat.asked import Asked
     from pidone.compat.table import Guise
     from pidone.init.plan import Plan
 
 from pidone.compat.table import SIGSTOP, TSTP, TTIN, TTOU
-from pidone.init.events import SAY, SIGKILL, SUSPEND
-from pidone.init.machine import RUN
-from pidone.init.single import Single
+from pidone.init import events
+from pidone.init.events import SAY, SIGKILL, SPAWN, SUSPEND
+from pidone.init.machine import RUN, START, Machine, send
 
 
-class Guised(Single):
+class Guised(Machine):
     """unsent: signals that are not passed on. farewell: what the process group gets at the end, or 0.
 
     suspends: signals of the terminal at which dumb-init stops itself as well.
     """
 
-    __slots__ = ("unsent", "farewell", "suspends")
+    __slots__ = ("sent", "stopped", "unsent", "farewell", "suspends")
 
     def __init__(self, plan: "Plan", guise: "Guise", asked: "Asked") -> None:
-        Single.__init__(self, plan)
+        Machine.__init__(self, plan, False)
+        self.sent: "tuple[int, ...]" = ()
+        self.stopped = False
         self.unsent, self.farewell = guise.unsent, guise.farewell
         self.suspends = (TSTP, TTIN, TTOU) if guise.farewell else ()
         if self.suspends and not asked.alone:
             for number in self.suspends:
                 plan.rewrites.setdefault(number, SIGSTOP)
+
+    def begin(self, now: float) -> None:
+        if self.phase == START:
+            self.phase = RUN
+            self.do(SPAWN, 0)
 
     def failed(self, now: float, index: int, code: int, text: str) -> None:
         if self.phase == RUN:
@@ -47,19 +52,28 @@ class Guised(Single):
         if number == SIGKILL and SIGKILL not in self.sent:
             self.do(SAY, "killed", 0, number)
         if self.farewell and self.rewritten(self.farewell):
-            self.send(0, self, self.rewritten(self.farewell))
+            self.send(self.rewritten(self.farewell))
         self.exit()
 
-    def stop(self, now: float, index: int) -> None:
-        pass  # none of them looks
+    def send(self, number: int) -> None:
+        send(self.do, self, 0, number, self.plan.group_wide)
+
+    def set_deadline(self) -> None:
+        """Nothing waits for a time to pass."""
+
+    def was_asked(self) -> bool:
+        return False
 
     def signal(self, now: float, number: int) -> None:
         if self.phase != RUN or number in self.unsent:
             return
         sent = self.rewritten(number)
         if sent:
-            self.send(0, self, sent)
+            self.send(sent)
         if number in self.suspends:
             self.do(SUSPEND)
 
-    HANDLERS: "tuple[Any, ...]" = (*Single.HANDLERS[:2], failed, exited, stop, signal, *Single.HANDLERS[6:])
+    HANDLERS = {
+        events.BEGIN: begin, events.FAILED: failed, events.EXITED: exited, events.SIGNAL: signal,
+        events.ALONE: Machine.alone,
+    }  # fmt: skip

@@ -3,7 +3,7 @@
 `catatonit -P` and `pidone --pause`; what Kubernetes and podman call the infra container runs just this.
 """
 
-from pidone.init.events import SIGTERM
+from pidone.init.events import BEGIN, SIGNAL, SIGTERM
 from pidone.init.machine import RUN, Machine
 from pidone.init.plan import Plan
 
@@ -21,9 +21,6 @@ class Pause(Machine):
     def begin(self, now: float) -> None:
         self.phase = RUN
 
-    def nothing(self, now: float, *details: object) -> None:
-        """It has no process that could have ended or said something."""
-
     def signal(self, now: float, number: int) -> None:
         if number in (SIGINT, SIGTERM):
             self.exit()
@@ -31,4 +28,4 @@ class Pause(Machine):
     def set_deadline(self) -> None:
         """It waits for no time to pass."""
 
-    HANDLERS = (begin, nothing, nothing, nothing, nothing, signal, nothing, nothing)
+    HANDLERS = {BEGIN: begin, SIGNAL: signal}  # it has no process that could have ended or said something

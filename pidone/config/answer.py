@@ -11,6 +11,20 @@ from pidone.config.resolve import Resolver, make_volumes
 from pidone.init import plan
 
 
+def for_pid_1(path: bytes, command: list[bytes], cwd: bytes | None, token: str, pipe: int) -> tuple[int, str]:
+    """The child's whole work: everything that may be slow, large or wrong. (exit code, nothing: it has said it all)."""
+    code = plan.WRONG
+    try:
+        if cwd is not None:
+            os.chdir(cwd)  # FILE may be relative to where the container started
+        code = main(path, command, pipe, token)
+    except Exception as error:
+        print(
+            f"pidone: cannot read {path.decode('utf-8', 'replace')}: {type(error).__name__}: {error}", file=sys.stderr
+        )
+    return code, ""
+
+
 def main(path: bytes, command: list[bytes], pipe: int, token: str = "") -> int:
     """Exit code: 0 with the plan written, or 2 with every error said. command: instead of the primary's, if any.
 

@@ -7,6 +7,7 @@ where they were known by then. Resolving a name may take its time or hang (NSS, 
 
 from __future__ import annotations
 
+import marshal
 import posix
 import time
 
@@ -31,10 +32,11 @@ PATIENCE = 5.0
 
 
 class Unknown(Exception):
-    """str(): what could not be found. key: of the file, whose value asked for it. lines: one or more."""
+    """str(), text: what could not be found. key: of the file, whose value asked for it. lines: one or more."""
 
     def __init__(self, key: str, *lines: str) -> None:
-        super().__init__("; ".join(lines))
+        self.text = "; ".join(lines)
+        super().__init__(self.text)
         self.key = key
         self.lines = lines
 
@@ -170,3 +172,15 @@ def before_exec(process: Process) -> Any:
     now = time.time_ns()
     since = now - int((time.monotonic() - process.since) * 1e9)
     return found, env, {path: stamp(path, since, now) for path in process.files}
+
+
+def tell_pid_1(process: Process, answer: int) -> None:
+    """User and environment as they are now (E50), into this child's copy of the plan, and to PID 1. Raises Unknown.
+
+    The answer begins with a zero, which is no exit code that an exec fails with, and the length of what follows.
+    """
+    process.user, process.env, stamps = before_exec(process)
+    data = marshal.dumps((process.user, process.env, stamps))
+    data = b"\0" + len(data).to_bytes(4, "big") + data
+    while data:
+        data = data[posix.write(answer, data) :]

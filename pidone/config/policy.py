@@ -100,7 +100,7 @@ def hook(found: dict[str, Any], scale: float) -> tuple[str, Any]:
 
 
 def arguments(handler: str, argument: Any) -> Any:
-    """As the helpers in `aside` take them."""
+    """As the helpers take them."""
     if handler == "exec":
         return tuple(word.encode() for word in argument)
     if handler == "http":

@@ -1,15 +1,17 @@
 """What PID 1, its sessions and their clients know of the control line: commands, sizes, and where the socket is.
 
 A request is a line of JSON, and so is each answer (helpers/control/session.py). What is to change something reaches PID
-1 from a session as a command of a fixed size: verb, process, number, the commander's pid and uid, and the plan's
-generation, of 4 bytes each.
+1 from a session as a command of a fixed size: verb, process, number, and the commander's pid and uid, of 4 bytes each.
 """
 
-COMMAND_SIZE = 24
+COMMAND_SIZE = 20
 
 #: Verbs that the group decides on (group/commands.py), and those that its loop carries out by itself.
 STOP_ONE, START_ONE, RESTART_ONE, SIGNAL_ONE, STOP_ALL = range(5)
 EXEC, RELOAD, FOLLOW = 16, 17, 18
+
+#: Those that are no single process's.
+OF_ALL = (STOP_ALL, RELOAD, FOLLOW)
 
 #: As people read them, in the record and its report.
 VERBS = {

@@ -8,86 +8,79 @@ started again, and then its end is not. An init step that has done its work has 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.init.plan import Plan
+    from typing import Callable
+
+    from pidone.group.group import Group
+    from pidone.group.process import Process
 
 from pidone.control.protocol import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
-from pidone.group.member import COMMANDED, TERMINATED
-from pidone.group.stop import Stop
-from pidone.init.machine import STOP
+from pidone.group import ending, partners, routing, stop
+from pidone.group.states import COMMANDED, TERMINATED
+from pidone.init.machine import RUN, START
 from pidone.init.plan import INIT, SIDECAR
 
 
-class Steer(Stop):
-    """renewing: all are being killed, to begin anew (S67)."""
+def commanded(group: "Group", now: float, verb: int, id: int, number: int) -> None:
+    """What makes no sense in this state has no effect: who commands has looked at a state that may be over."""
+    if verb == STOP_ALL:
+        stop.asked_by_command(group, now)
+    elif group.phase in (START, RUN) and id in group.by_id:
+        COMMANDS[verb](group, now, group.by_id[id], number)
 
-    __slots__ = ("renewing",)
 
-    def __init__(self, plan: "Plan", terminal: bool) -> None:
-        Stop.__init__(self, plan, terminal)
-        self.renewing = False
+def send_signal(group: "Group", now: float, process: "Process", number: int) -> None:
+    if process.alive:
+        routing.pass_on(group, process, number)
 
-    def commanded(self, now: float, verb: int, index: int, number: int) -> None:
-        """What makes no sense in this state has no effect: who commands has looked at a state that may be over."""
-        if verb == STOP_ALL and self.phase < STOP:
-            self.stop_by_command(now)
-        if self.phase >= STOP or self.renewing or verb == STOP_ALL:
-            return
-        member = self.members[index]
-        if verb == SIGNAL_ONE:
-            if member.alive:
-                self.pass_on(index, number)
-        elif verb == STOP_ONE and member.role == SIDECAR and (member.alive or member.down):
-            self.park(now, index)
-        elif verb == START_ONE or (verb == RESTART_ONE and not member.alive):
-            self.unpark(now, index)
-        elif verb == RESTART_ONE and member.role != INIT:
-            member.parked = False
-            member.again_wanted = True
-            self.end(now, index, COMMANDED, self.grace_of(member))
 
-    def pass_on(self, index: int, number: int) -> None:
-        raise NotImplementedError
+def stop_one(group: "Group", now: float, process: "Process", number: int) -> None:
+    if process.role != SIDECAR or not (process.alive or process.down):
+        return
+    process.parked = True
+    process.again_wanted = False
+    if process.alive:
+        process.stop(now, COMMANDED, process.own_grace)
+    else:
+        process.cancel("restart")
+        process.again = False
+        process.state, process.reason = TERMINATED, process.last[2] if process.last else ""
+        partners.look_again(group, now, process)
 
-    def stop_by_command(self, now: float) -> None:
-        raise NotImplementedError
 
-    def park(self, now: float, index: int) -> None:
-        member = self.members[index]
-        member.parked = True
-        member.again_wanted = False
-        if member.alive:
-            self.end(now, index, COMMANDED, self.grace_of(member))
-        else:
-            self.drop(index, "restart")
-            member.again = False
-            member.state, member.reason = TERMINATED, member.last[2] if member.last else ""
-            self.partner_started(now, index)
+def start_one(group: "Group", now: float, process: "Process", number: int) -> None:
+    """Start it at once, where it has been started before and does not run; its back-off begins anew."""
+    if process.alive and process.parked:  # it is still being ended
+        process.parked, process.again_wanted = False, True
+    elif process.down and not (process.role == INIT and process.passed):
+        process.parked = False
+        ending.restart_now(process, now)
+        partners.take_along(group, now, process)
 
-    def unpark(self, now: float, index: int) -> None:
-        """Start it at once, where it has been started before and does not run; its back-off begins anew."""
-        member = self.members[index]
-        if member.alive and member.parked:  # it is still being ended
-            member.parked, member.again_wanted = False, True
-        elif member.down and not (member.role == INIT and member.passed):
-            member.parked = False
-            self.at_once(now, index)
 
-    def at_once(self, now: float, index: int) -> None:
-        member = self.members[index]
-        member.level = 0
-        member.again = True
-        self.timers[index, "restart"] = now
-        self.take_along(now, index)
+def restart_one(group: "Group", now: float, process: "Process", number: int) -> None:
+    if not process.alive:
+        start_one(group, now, process, number)
+    elif process.role != INIT:
+        process.parked = False
+        process.again_wanted = True
+        process.stop(now, COMMANDED, process.own_grace)
 
-    def over_by_command(self, now: float, index: int) -> bool:
-        """It has ended. True if a command decides what follows."""
-        member = self.members[index]
-        if member.parked:
-            self.clear(now, index)
-            self.partner_started(now, index)
-            return True
-        if member.again_wanted:
-            self.at_once(now, index)
-            self.clear(now, index)
-            return True
-        return False
+
+def decide(group: "Group", now: float, process: "Process") -> None:
+    """It has ended, and a command says what follows."""
+    if process.parked:
+        ending.clear(process, now)
+        partners.look_again(group, now, process)
+    else:
+        ending.restart_now(process, now)
+        partners.take_along(group, now, process)
+        ending.clear(process, now)
+
+
+#: {verb: what it does}
+COMMANDS: "dict[int, Callable[[Group, float, Process, int], None]]" = {
+    STOP_ONE: stop_one,
+    START_ONE: start_one,
+    RESTART_ONE: restart_one,
+    SIGNAL_ONE: send_signal,
+}

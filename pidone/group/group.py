@@ -1,56 +1,110 @@
-"""THE machine of a group: what starts when, what begins a stop, who is told in which order, and the exit code.
+"""THE machine of a group: what starts when, what begins a stop, and the exit code.
 
-Theory. A group is a list of members in start order, the primary last; each lives as `life` has it. A member may start
-when all before it have passed their gate (or just those that its `after` names): an init step by ending with 0, any
-other by having started. Having passed is for good: a later crash takes nothing back (S23). The group is in one phase:
+Theory. A group is a list of processes in start order, the primary last; each lives as `process` has it, and reports.
+One may start when all before it have passed their gate (or just those that its `after` names): an init step by ending
+with 0, any other by having started. Having passed is for good: a later crash takes nothing back (S23). The group is in
+one phase:
 
-    START   not all have passed
-    RUN     all have
-    STOP    the primary and a running init step are told first; a sidecar when all that waited for it are gone (S78)
-    SWEPT   every member is gone; what they left behind has been sent SIGTERM
-    KILLED  the grace is over; SIGKILL has been sent to everything
-    OVER    the exit code has been given out
+    START      not all have passed
+    RUN        all have
+    RESTART    all are being killed, to begin anew (S67)
+    STOP       the primary and a running init step are told first; a sidecar when all that waited for it are gone (S78)
+    SWEPT      every process is gone; what they left behind has been sent SIGTERM
+    KILLED     the grace is over; SIGKILL has been sent to everything
+    OVER       the exit code has been given out
 
-Phases only move downwards (but for a restart of all, S67), so a second stop signal cannot restart a stop (E40) and
-nothing starts after one has begun (E41). What begins a stop: the primary's end, a stop signal, an essential process's
-end, a failed init step, what could not be started, a restart limit, the end of a bound. `blame` is the exit code of a
-cause that is not the primary's own; without one the primary's own counts.
+Phases only move downwards (but for a restart of all), so a second stop signal cannot restart a stop (E40) and nothing
+starts after one has begun (E41). What begins a stop: the primary's end, a stop signal, an essential process's end, a
+failed init step, what could not be started, a restart limit, the end of a bound. `blame` is the exit code of a cause
+that is not the primary's own; without one the primary's own counts.
+
+Three tables at the end of this file are the automaton: HANDLERS, what the loop's events lead to; OUTCOMES, what each
+phase makes of what a process reports; DUE, what the group's own timers lead to.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from pidone.group.reload import Reloading
     from pidone.init.plan import Plan
 
-from pidone.group import restart
-from pidone.group.commands import Steer
-from pidone.group.life import Life
-from pidone.group.member import WAITING
-from pidone.group.policy import ALL, NEVER
-from pidone.group.reload import LISTEN_AGAIN, Reload
-from pidone.group.renew import Renew
-from pidone.group.stop import ALL_OF_IT, Stop
-from pidone.init.events import ASIDE, ASKING, LISTENING, NO, SAY, SIGHUP, SIGTERM, SUSPEND, UNKNOWN, YES
-from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT, Machine
-from pidone.init.plan import CANNOT, INIT, PRIMARY
+    Handler = Callable[..., None]
 
-REALTIME = 34
-MOST_HELD = 1024
-
-#: Seconds from the end of the server of metrics until another one is forked.
-MEASURE_AGAIN = 5.0
+from pidone.group import commands, ending, partners, reload, restart, restart_all, routing, services, states, stop
+from pidone.group.order import Order
+from pidone.group.policy import ALL, NEVER, PROBES, policy_of
+from pidone.group.process import DUE as PROCESS_DUE
+from pidone.group.process import Host, Process
+from pidone.init import events
+from pidone.init.events import ASKING, GROUP, SAY, SIGHUP, SUSPEND
+from pidone.init.machine import KILLED, OVER, RESTART, RUN, START, STOP, SWEPT, Machine
+from pidone.init.plan import INIT, PRIMARY
 
 #: The exit code where a bound is over, as timeout(1) has it.
 TIMED_OUT = 124
 
 
-class Group(Renew):
-    """heard: the listener of sd_notify is up."""
+class Group(Machine):
+    """members: in start order. by_id: the same. tied: {id: processes that are restarted with it}.
 
-    __slots__ = ("heard",)
+    order: who may start, who may be told. held: (id, signal) that wait until there is somebody to send them to. timers:
+    the group's own, {what: time}. blame: the exit code of what began the stop, where that is not the primary's own end.
+    expired: the grace. asked: stop signals so far. restarts_of_all: so far. coming: another plan, until it takes over.
+
+    Of its own helpers: pumping: there is a pump. heard: the listener of sd_notify is up. holding: nobody is started
+    until another listener is.
+    """
+
+    __slots__ = (
+        "members", "by_id", "host", "tied", "order", "held", "timers", "blame", "expired", "asked", "restarts_of_all",
+        "coming", "pumping", "heard", "holding", "ids",
+    )  # fmt: skip
 
     def __init__(self, plan: "Plan", terminal: bool = False) -> None:
-        Renew.__init__(self, plan, terminal)
+        Machine.__init__(self, plan, terminal)
+        self.host = Host(self.do, self.report)
+        self.host.adopt(plan)
+        self.ids = 0
+        self.members = [self.new_process(place) for place in range(len(plan.processes))]
+        self.know_members()
+        self.held: "list[tuple[int, int]]" = []
+        self.timers: "dict[str, float]" = {}
+        self.blame: "int | None" = None
+        self.expired = self.pumping = self.holding = False
+        self.asked = self.restarts_of_all = 0
+        self.coming: "Reloading | None" = None
         self.heard = not plan.notify
+
+    def new_process(self, place: int) -> Process:
+        """The plan's place-th, with an id that nobody had before."""
+        declared = self.plan.processes[place]
+        self.ids += 1
+        return Process(self.ids - 1, place, declared, policy_of(place, declared), self.host)
+
+    def know_members(self) -> None:
+        """What follows from who the members are."""
+        self.primary = self.members[-1].id
+        self.by_id = {member.id: member for member in self.members}
+        self.order = Order(self.members)
+        self.tied: "dict[int, list[Process]]" = {}
+        for member in self.members:
+            for partner in member.policy.restart_with:
+                self.tied.setdefault(self.members[partner].id, []).append(member)
+
+    @property
+    def the_primary(self) -> Process:
+        return self.members[-1]
+
+    def is_leaving(self, process: Process) -> bool:
+        """It is to be removed, for another plan."""
+        return self.coming is not None and process.id in self.coming.leaving
+
+    def report(self, process: Process, now: float, outcome: str, *details: "Any") -> None:
+        """What has come of a process. What means nothing in this phase has no effect."""
+        reaction = OUTCOMES[outcome].get(self.phase)
+        if reaction is not None:
+            reaction(self, now, process, *details)
 
     # -- starting
 
@@ -59,271 +113,292 @@ class Group(Renew):
             return
         for what, bound in zip(("start timeout", "deadline"), self.plan.bounds):
             if bound is not None:
-                self.timers[ALL_OF_IT, what] = now + bound
-        if any(member.care.log is not None for member in self.members):
-            self.pump(now)
-        if self.plan.metrics is not None:
-            self.measure(now)
+                self.timers[what] = now + bound
+        services.begin(self, now)
         if self.heard:
             self.advance(now)
-        else:
-            self.listen(now)
-
-    def listen(self, now: float) -> None:
-        self.do(ASIDE, ALL_OF_IT, "notify")
 
     def advance(self, now: float) -> None:
         """Start whoever may start now (S2, S3, S16)."""
         if self.holding:
             return
-        for index in self.order.ready():
-            if index not in self.doomed:
-                self.spawn(now, index)
+        for place in self.order.ready():
+            if not self.is_leaving(self.members[place]):
+                self.start(now, self.members[place])
 
-    def passed(self, now: float, index: int) -> None:
-        member = self.members[index]
-        if member.passed or self.phase >= STOP or self.renewing:
+    def start(self, now: float, process: Process) -> None:
+        """Fork it, and send it what was held: until its exec the kernel keeps that for it, and hands it over (E2)."""
+        process.start(now)
+        routing.send_held(self, now, process)
+
+    def started(self, now: float, process: Process) -> None:
+        self.passed(now, process)
+        partners.look_again(self, now, process)
+
+    def passed(self, now: float, process: Process) -> None:
+        if process.passed:
             return
-        member.passed = True
-        self.order.passed(index)
+        process.passed = True
+        self.order.passed(process.place)
         if self.order.complete:
             self.phase = RUN
-            self.timers.pop((ALL_OF_IT, "start timeout"), None)
+            self.timers.pop("start timeout", None)
         else:
             self.advance(now)
 
-    def failed(self, now: float, index: int, code: int, text: str) -> None:
-        """It could not be forked or executed, or its daemon was not found."""
-        member = self.members[index]
-        if not member.alive:
-            return
-        self.terminated(index, 128, 0, "StartError")  # S91
-        if member.complained != text:
-            member.complained = text  # until it has run again: the same is said once (E30)
-            self.do(SAY, "cannot start", index, code, text)
-        if self.phase >= STOP:
-            if member.role == PRIMARY and not self.code:
-                self.code = code
-            self.progress(now)
-        elif self.renewing:
-            self.renewed(now)
-        elif index in self.doomed:
-            self.doom(now)
-        elif member.parked and member.passed:
-            self.partner_started(now, index)  # it is to stay down
-        elif member.care.restart != NEVER and (member.passed or member.restarts or member.role == INIT):
-            self.retry(now, index, code)
+    def could_not_start(self, now: float, process: Process, code: int) -> None:
+        if self.is_leaving(process):
+            reload.go_on(self, now)
+        elif process.parked and process.passed:
+            partners.look_again(self, now, process)  # it is to stay down
+        elif process.policy.restart != NEVER and (process.passed or process.restarts or process.role == INIT):
+            self.retry(now, process, code)
         else:
             self.stop(now, code)  # no half-started group
 
     # -- running
 
-    def over(self, now: float, index: int) -> None:
-        """It has ended: the group's stop, a restart, or what its end means."""
-        member = self.members[index]
-        code, number, reason = member.last or (0, 0, "")
-        why, failed = member.ending, reason != "Completed"
-        if self.phase >= STOP or self.renewing:
-            if member.role == PRIMARY and self.phase >= STOP:
-                self.primary_over(index)
-            (self.progress if self.phase >= STOP else self.renewed)(now)
+    def ended(self, now: float, process: Process) -> None:
+        """It has ended while the group runs: a restart, or what its end means."""
+        if self.is_leaving(process):
+            ending.clear(process, now)
+            reload.go_on(self, now)
             return
-        if index in self.doomed:
-            self.clear(now, index)
-            self.doom(now)
+        if process.parked or process.again_wanted:
+            commands.decide(self, now, process)
             return
-        if self.over_by_command(now, index):
+        code, number, reason = process.last or (0, 0, "")
+        why, failed = process.ending, reason != "Completed"
+        if process.role == INIT and not failed:
+            ending.clear(process, now)
+            if "leftovers" not in process.helpers:
+                self.passed(now, process)
             return
-        if member.role == INIT and not failed:
-            self.clear(now, index)
-            if "leftovers" not in member.busy:
-                self.passed(now, index)
-            return
-        rule = restart.rule_for(member.care, code, number) if why is None else None
-        if rule == ALL and (member.care.max_restarts is None or self.rounds < member.care.max_restarts):
-            self.renew(now, index)
-        elif rule is not None or restart.wanted(member.care, failed, why is not None):
-            self.retry(now, index, self.status_of_end(index))
+        policy = process.policy
+        rule = restart.rule_for(policy, code, number) if why is None else None
+        if rule == ALL and (policy.max_restarts is None or self.restarts_of_all < policy.max_restarts):
+            restart_all.begin(self, now, process)
+        elif rule is not None or restart.wanted(policy, failed, why is not None):
+            self.retry(now, process, self.status_of_end(process))
         else:
-            self.gone(now, index)
+            self.gone(now, process)
 
-    def gone(self, now: float, index: int) -> None:
+    def gone(self, now: float, process: Process) -> None:
         """It has ended for good."""
-        member = self.members[index]
-        status = self.status_of_end(index)
-        if member.role == PRIMARY:
-            self.troubled = member.ending is not None  # by a probe, or a hook
-            self.primary_over(index)
+        status = self.status_of_end(process)
+        end = process.last or ()
+        if process.role == PRIMARY:
+            self.troubled = process.ending is not None  # by a probe, or a hook
+            self.primary_over(process)
             self.stop(now)
-        elif member.role == INIT:
-            self.do(SAY, "init failed", index, *(member.last or ()), status or 1)
+        elif process.role == INIT:
+            self.do(SAY, "init failed", process.id, *end, status or 1)
             self.stop(now, status or 1)
-        elif member.care.essential:
-            if not status and not self.members[self.primary].alive:
+        elif process.policy.essential:
+            if not status and not self.the_primary.alive:
                 self.code = self.code_so_far(1)
-            self.do(SAY, "essential ended", index, *(member.last or ()), status or self.code)
+            self.do(SAY, "essential ended", process.id, *end, status or self.code)
             self.stop(now, status or None)
-        elif not member.passed:
-            self.do(SAY, "not started", index, *(member.last or ()), status or 1)
+        elif not process.passed:
+            self.do(SAY, "not started", process.id, *end, status or 1)
             self.stop(now, status or 1)  # its gate would never open: no half-started group
         else:
-            self.do(SAY, "sidecar ended", index, *(member.last or ()))
-            self.clear(now, index)
-            self.partner_started(now, index)
+            self.do(SAY, "sidecar ended", process.id, *end)
+            ending.clear(process, now)
+            partners.look_again(self, now, process)
 
     def stop(self, now: float, blame: "int | None" = None) -> None:
-        self.call_off()
-        self.renewing = False  # what has been killed for it is not started anew
-        Stop.stop(self, now, blame)
+        stop.begin(self, now, blame)
 
-    def retry(self, now: float, index: int, status: int) -> None:
-        member = self.members[index]
-        if member.care.max_restarts is not None and member.restarts >= member.care.max_restarts:
-            if member.role == PRIMARY:
-                self.primary_over(index)
-            self.do(SAY, "restart limit", index, member.care.max_restarts, status or 1)
+    def retry(self, now: float, process: Process, status: int) -> None:
+        limit = process.policy.max_restarts
+        if limit is not None and process.restarts >= limit:
+            if process.role == PRIMARY:
+                self.primary_over(process)
+            self.do(SAY, "restart limit", process.id, limit, status or 1)
             self.stop(now, status or 1)
             return
-        quietly = member.reason == "StartError" and member.restarts
-        self.again(now, index, now - member.born)
+        quietly = process.reason == "StartError" and process.restarts
+        ending.restart_later(process, now)
+        if self.tied:
+            partners.take_along(self, now, process)
+        ending.clear(process, now)
         if not quietly:
-            wait = self.timers[index, "restart"] - now
-            self.do(SAY, "restart", index, *(member.last or ()), member.ending, wait, member.restarts + 1)
+            wait = process.timers["restart"] - now
+            end = process.last or ()
+            self.do(SAY, "restart", process.id, *end, process.ending, wait, process.restarts + 1)
 
-    def cleared(self, now: float, index: int, what: str, verdict: int, text: str) -> None:
-        member = self.members[index]
-        if self.renewing:
-            self.renewed(now)
-        elif index in self.doomed:
-            self.doom(now)
-        elif member.role == INIT and member.reason == "Completed" and "leftovers" not in member.busy:
-            self.passed(now, index)
-        else:
-            Life.cleared(self, now, index, what, verdict, text)
+    def cleared(self, now: float, process: Process) -> None:
+        if self.is_leaving(process):
+            reload.go_on(self, now)
+        elif process.role == INIT and process.reason == "Completed" and "leftovers" not in process.helpers:
+            self.passed(now, process)
+        elif ending.waits_to_restart(process):
+            ending.restart_due(process, now)
 
-    def status_of_end(self, index: int) -> int:
-        code, number, reason = self.members[index].last or (0, 0, "")
+    # -- the exit code
+
+    def status_of_end(self, process: Process) -> int:
+        code, number, reason = process.last or (0, 0, "")
         return 128 + number if number else code or (137 if reason == "OOMKilled" else 0)
 
-    def primary_over(self, index: int) -> None:
+    def primary_over(self, process: Process) -> None:
         """Its exit code is the group's, unless something else is to blame (S95, E42)."""
-        member = self.members[index]
-        code, number, reason = member.last or (0, 0, "")
+        code, number, reason = process.last or (0, 0, "")
         if self.blame is None:
             self.code = self.status_of(code, number)
-        self.timers.pop((ALL_OF_IT, "hint"), None)
-        if number in member.sent:
-            self.do(SAY, "swallowed", index)
+        self.timers.pop("hint", None)
+        if number in process.sent:
+            self.do(SAY, "swallowed", process.id)
         elif number and self.phase != KILLED and not (self.terminal and number in (SIGHUP, *ASKING)):
-            self.do(SAY, "killed", index, number, reason == "OOMKilled")
-
-    # -- signals
-
-    def stopped(self, now: float, index: int) -> None:
-        self.members[index].stopped = True
-        if index == self.primary and self.phase <= RUN:
-            self.do(SUSPEND)
-
-    def signal(self, now: float, number: int) -> None:
-        number = self.rewritten(number)
-        if number in self.plan.stop_signals:
-            self.asked += 1
-            if self.phase < STOP:
-                self.code = self.code_so_far(128 + number)
-                self.stop(now)
-            elif self.phase in (STOP, SWEPT) and self.asked > 2 and not self.expired:
-                self.do(SAY, "hurry")
-                self.hurry(now)
-        elif number:
-            targets, number = self.plan.routes.get(number, ((self.primary,), number))
-            for index in targets:
-                self.pass_on(index, number)
-
-    def stop_by_command(self, now: float) -> None:
-        self.asked += 1
-        self.code = self.code_so_far(128 + SIGTERM)
-        self.stop(now)
+            self.do(SAY, "killed", process.id, number, reason == "OOMKilled")
 
     def code_so_far(self, otherwise: int) -> int:
         """The primary's last (S95), where it waits for a restart; while it runs it may still give its own (E42)."""
-        member = self.members[self.primary]
-        if member.alive or member.last is None or member.last[2] == "StartError":
+        primary = self.the_primary
+        if primary.alive or primary.last is None or primary.last[2] == "StartError":
             return otherwise
-        return self.status_of(*member.last[:2])
+        return self.status_of(*primary.last[:2])
 
-    def pass_on(self, index: int, number: int) -> None:
-        """To one that runs; kept for one that will (E1). Standard signals merge, as pending ones do."""
-        member = self.members[index]
-        looked_for = "follow" in member.busy
-        if member.alive and not looked_for:
-            self.send(index, member, number, member.stop_signal)
+    # -- time
+
+    def deadline_passed(self, now: float) -> None:
+        """All that is due, the earliest first; one may change what another one would have led to."""
+        self.look_at = None
+        due = [(time, GROUP, what) for what, time in self.timers.items() if time <= now]
+        for process in self.host.timed.values():
+            due += [(time, process.place, what) for what, time in process.timers.items() if time <= now]
+        for _, place, what in sorted(due):
+            if place == GROUP:
+                if self.timers.get(what, now + 1) <= now:
+                    del self.timers[what]
+                    DUE[what](self, now)
+            elif place < len(self.members) and self.members[place].timers.get(what, now + 1) <= now:
+                if what not in PROBES:
+                    self.members[place].unset_timer(what)
+                PROCESS_DUE[what](self.members[place], now, what)
+        if self.phase == KILLED and now >= self.limit:
+            self.give_up()
+        elif self.phase == SWEPT and now >= self.kill_at():
+            stop.limit_over(self, now)
+
+    def set_deadline(self) -> None:
+        if self.phase in (SWEPT, KILLED):
+            self.deadline = self.kill_at() if self.phase == SWEPT else self.limit
+            if self.look_at is not None and self.phase == SWEPT:
+                self.deadline = self.look_at
             return
-        coming = looked_for or (self.phase < STOP and (member.state == WAITING or member.again))
-        merged = number < REALTIME and (index, number) in self.held
-        if coming and not merged and len(self.held) < MOST_HELD:
-            self.held.append((index, number))
+        times = [*self.timers.values()]
+        for process in self.host.timed.values():
+            times += process.timers.values()
+        self.deadline = min(times) if times and self.phase != OVER else None
 
-    # -- what is heard
+    def was_asked(self) -> bool:
+        return self.asked > 0
 
-    def noted(self, now: float, index: int, what: int) -> None:
-        if index != ALL_OF_IT:
-            Life.noted(self, now, index, what)
-        elif what == LISTENING:
-            self.hear_again(now)
-            if self.holding:
-                self.holding = False
-                self.advance(now)
-            if not self.heard:
-                self.heard = True
-                if self.phase == START:
-                    self.advance(now)
+    def exit(self) -> None:
+        if self.code and not self.asked:
+            self.troubled = True
+        Machine.exit(self)
 
-    def ended(self, now: float, index: int, what: str, verdict: int, text: str) -> None:
-        if index != ALL_OF_IT:
-            Life.ended(self, now, index, what, verdict, text)
-        elif what == "pump":
-            self.pumped(now, verdict, text)
-        elif what == "metrics":
-            if self.phase < STOP:
-                self.do(SAY, "metrics", text, verdict == UNKNOWN)
-                if verdict == UNKNOWN:
-                    self.timers[ALL_OF_IT, "metrics"] = now + MEASURE_AGAIN
-        elif self.phase < STOP:
-            if not self.deaf:
-                self.do(SAY, "listener", text, self.heard)
-            if self.heard:
-                self.deaf = True
-                self.timers[ALL_OF_IT, "notify"] = now + LISTEN_AGAIN
-            else:
-                self.stop(now, CANNOT)
+    def give_up(self) -> None:
+        if self.the_primary.alive and not self.code:
+            self.code = stop.LOST[0]  # it was killed, and has not died: no code of its own, and no success
+        Machine.give_up(self)
 
-    def pumped(self, now: float, verdict: int, text: str) -> None:
-        """The pump has ended: well when nobody is left who could write; any other is replaced (nothing is lost)."""
-        self.pumping = False
-        if verdict == YES:
-            return
-        if verdict == NO:  # it has handed over, for there are others to be carried
-            self.pump(now)
-            return
-        if self.phase != KILLED:  # then it was our own SIGKILL
-            self.do(SAY, "pump", text)
-        if self.phase < SWEPT:
-            self.timers[ALL_OF_IT, "pump"] = now + LISTEN_AGAIN
-        else:
-            self.pump(now)
 
-    def start_over(self, now: float) -> None:
-        self.bound_over(now, "start timeout")
+# -- events
 
-    def deadline_over(self, now: float) -> None:
-        self.bound_over(now, "deadline")  # S14
 
-    def bound_over(self, now: float, what: str) -> None:
-        if self.phase < STOP:
-            self.do(SAY, what)
-            self.stop(now, TIMED_OUT)
+def hand_on(group: Group, now: float, kind: int, id: int, *details: "Any") -> None:
+    """To whom it concerns; a process that has been removed is nobody."""
+    process = group.by_id.get(id)
+    if process is not None:
+        process.take(now, kind, *details)
 
-    HANDLERS = (
-        begin, Life.execed, failed, Life.exited, stopped, signal, Stop.deadline_passed, Machine.alone, ended, noted,
-        Steer.commanded, Reload.reload, Life.resolved,
-    )  # fmt: skip
+
+def to_process(kind: int) -> "Handler":
+    """The handler of an event that is one process's affair."""
+
+    def handle(group: Group, now: float, id: int, *details: "Any") -> None:
+        hand_on(group, now, kind, id, *details)
+
+    return handle
+
+
+def stopped(group: Group, now: float, id: int) -> None:
+    """As by Ctrl-Z: where that is the primary, pidone stops with it (E26)."""
+    hand_on(group, now, events.STOPPED, id)
+    if id == group.primary and group.phase < STOP:
+        group.do(SUSPEND)
+
+
+def noted(group: Group, now: float, id: int, what: int) -> None:
+    if id == GROUP:
+        services.noted(group, now, what)
+    else:
+        hand_on(group, now, events.NOTED, id, what)
+
+
+def helper_ended(group: Group, now: float, id: int, what: str, verdict: int, text: str) -> None:
+    if id == GROUP:
+        services.ENDED[what](group, now, verdict, text)
+    elif id in group.by_id:
+        group.by_id[id].helper_ended(now, what, verdict, text)
+
+
+def bound_over(what: str) -> "Handler":
+    def handle(group: Group, now: float) -> None:
+        if group.phase < STOP:
+            group.do(SAY, what)
+            group.stop(now, TIMED_OUT)
+
+    return handle
+
+
+#: {event of the loop: what it leads to}
+HANDLERS: "dict[int, Handler]" = {
+    events.BEGIN: Group.begin,
+    **{kind: to_process(kind) for kind in (events.RESOLVED, events.EXECED, events.FAILED, events.EXITED)},
+    events.STOPPED: stopped,
+    events.NOTED: noted,
+    events.ENDED: helper_ended,
+    events.SIGNAL: routing.signal,
+    events.DEADLINE: Group.deadline_passed,
+    events.ALONE: Machine.alone,
+    events.COMMAND: commands.commanded,
+    events.RELOAD: reload.begin,
+}
+Group.HANDLERS = HANDLERS
+
+#: {what a process reports: {phase: what follows}}
+OUTCOMES: "dict[str, dict[int, Handler]]" = {
+    states.STARTED: {START: Group.started, RUN: Group.started},
+    states.FAILED_TO_START: {
+        START: Group.could_not_start, RUN: Group.could_not_start, RESTART: restart_all.go_on,
+        STOP: stop.could_not_start, SWEPT: stop.could_not_start, KILLED: stop.could_not_start,
+    },
+    states.ENDED_ITSELF: {
+        START: Group.ended, RUN: Group.ended, RESTART: restart_all.go_on,
+        STOP: stop.ended, SWEPT: stop.ended, KILLED: stop.ended,
+    },
+    states.PREPARED: {RESTART: restart_all.found_late, STOP: stop.go_on},
+    states.RESTART_DUE: {START: partners.restart_due, RUN: partners.restart_due},
+    states.CLEARED: {START: Group.cleared, RUN: Group.cleared, RESTART: restart_all.go_on, STOP: stop.go_on},
+    states.FOUND: {phase: routing.send_held for phase in (START, RUN, RESTART, STOP, SWEPT, KILLED)},
+    states.KILLED_IT: {STOP: stop.killed},
+}  # fmt: skip
+
+#: {timer of the group's own: what its time leads to}
+DUE: "dict[str, Handler]" = {
+    "start timeout": bound_over("start timeout"),
+    "deadline": bound_over("deadline"),  # S14
+    "restart all": restart_all.begin_anew,
+    "take over": reload.take_over,
+    "notify": services.listen,
+    "pump": services.pump,
+    "metrics": services.measure,
+    "hint": stop.hint,
+    "grace": stop.expire,
+    "limit": stop.limit_over,
+}

@@ -7,9 +7,9 @@ member with `after`, and the replicas of one, wait for just those that they name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.group.member import Member
+    from pidone.group.process import Process
 
-from pidone.group.member import WAITING
+from pidone.group.states import WAITING
 from pidone.init.plan import INIT, SIDECAR
 
 
@@ -18,11 +18,11 @@ class Order:
 
     __slots__ = ("members", "frontier", "line", "head", "apart")
 
-    def __init__(self, members: "list[Member]") -> None:
+    def __init__(self, members: "list[Process]") -> None:
         self.members = members
         self.frontier = 0
-        self.line = [index for index, member in enumerate(members) if not member.care.after and member.care.gate]
-        self.apart = [index for index, member in enumerate(members) if member.care.after or not member.care.gate]
+        self.line = [index for index, member in enumerate(members) if not member.policy.after and member.policy.gate]
+        self.apart = [index for index, member in enumerate(members) if member.policy.after or not member.policy.gate]
         self.head = 0
 
     @property
@@ -52,14 +52,14 @@ class Order:
         return sorted(found)
 
     def _open(self, index: int) -> bool:
-        care = self.members[index].care
-        return care.gate <= self.frontier and all(self.members[other].passed for other in care.after)
+        policy = self.members[index].policy
+        return policy.gate <= self.frontier and all(self.members[other].passed for other in policy.after)
 
     def free(self, alive: "list[int]") -> "list[int]":
         """Of those alive, last to first, whom nobody alive has waited for; what is no sidecar is free at once (S12)."""
-        waiters = [self.members[index].care for index in alive if self.members[index].role != INIT]
-        top = max([care.gate for care in waiters], default=0)
-        needed = {other for care in waiters if care.after for other in care.after}
+        waiters = [self.members[index].policy for index in alive if self.members[index].role != INIT]
+        top = max([policy.gate for policy in waiters], default=0)
+        needed = {other for policy in waiters if policy.after for other in policy.after}
         return [
             index
             for index in reversed(alive)

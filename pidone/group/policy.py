@@ -4,6 +4,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pidone.init.plan import Process
+
     #: (handler, argument, delay, period, timeout, success threshold, failure threshold, grace or None); in seconds.
     ProbeSpec = tuple[str, Any, float, float, float, int, int, "float | None"]
     #: (handler, argument)
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     #: ("prefix", with the time?, stderr apart?), ("json", stderr apart?) or ("file", path, bytes, how many are kept)
     LogSpec = tuple[Any, ...]
 
+from pidone.init.plan import SIDECAR
+
 NEVER, ON_FAILURE, ALWAYS = range(3)
 POLICIES = ("never", "on-failure", "always")
 
@@ -21,6 +25,9 @@ AGAIN, ALL = range(2)
 
 #: Seconds: initial, most, and after how long a run the count starts anew (S59, S62). The kubelet's are 10, 300, 600.
 BACKOFF = (1.0, 60.0, 600.0)
+
+PROBES = ("startup", "readiness", "liveness")
+HOOKS = ("post_start", "pre_stop")
 
 #: Handlers that speak up by themselves, where all others are asked.
 TOLD = ("notify", "fd")
@@ -82,3 +89,9 @@ class Care:
         self.log = log
         self.daemonizes = daemonizes
         self.restart_with = restart_with
+
+
+def policy_of(place: int, process: "Process") -> Care:
+    """As the file's reader packed it; of a process of which nothing is asked, its role's. place: in the plan."""
+    default = (place, (), ALWAYS if process.role == SIDECAR else NEVER)
+    return Care(*(process.care or default))

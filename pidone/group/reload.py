@@ -1,128 +1,122 @@
 """The file has been read again: what has changed is ended and started anew, and nothing else notices.
 
-Theory. Processes are matched by name; one that is declared as before, but for its place, is kept. The others are
-doomed: they are ended as in a stop, a sidecar when all doomed ones that had waited for it are gone, and what they have
-left behind with them. Then the new plan takes over in one moment: the kept have new numbers, and whoever is new or
-changed starts in its turn, an init step included. A stop that begins meanwhile calls it off.
+Theory. Processes are matched by name; one that is declared as before, but for its place, is kept, and so is its id. The
+others are to be removed: they are ended as in a stop, a sidecar when all of them that had waited for it are gone, and
+what they have left behind with them. Then the new plan takes over in one moment: whoever is new or changed has a new id
+and starts in its turn, an init step included. A stop that begins meanwhile calls it off.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.init.plan import Plan, Process
+    from pidone.group.group import Group
+    from pidone.group.process import Process
+    from pidone.init.plan import Plan
 
-from pidone.group.commands import Steer
-from pidone.group.life import tied
-from pidone.group.member import COMMANDED, Member
-from pidone.group.order import Order
-from pidone.group.policy import Care
-from pidone.group.stop import ALL_OF_IT
-from pidone.init.events import ASIDE, DROP, NOTE, RENUMBER
-from pidone.init.machine import RUN, START, STOP
+from pidone.group import ending, services
+from pidone.group.policy import Care, policy_of
+from pidone.group.states import COMMANDED
+from pidone.init.events import GROUP, NOTE, TAKE_OVER
+from pidone.init.machine import RUN, START
 from pidone.init.plan import Process as Declared
 
-#: Seconds from the end of the listener of sd_notify, or the pump, until another one is forked.
-LISTEN_AGAIN = 0.1
+
+class Reloading:
+    """plan: that is to take over. kept: {its name: process}. leaving: ids of those that are to be removed."""
+
+    __slots__ = ("kept", "leaving", "plan")
+
+    def __init__(self, plan: "Plan", kept: "dict[str, Process]", leaving: "frozenset[int]") -> None:
+        self.plan = plan
+        self.kept = kept
+        self.leaving = leaving
 
 
-class Reload(Steer):
-    """coming: the plan that is to take over. kept: {its index of one: the index of now}. doomed: indices of now.
-
-    holding: nobody is started until there is a listener of sd_notify again.
-    """
-
-    __slots__ = ("coming", "kept", "doomed", "holding")
-
-    def __init__(self, plan: "Plan", terminal: bool) -> None:
-        Steer.__init__(self, plan, terminal)
-        self.coming: "Plan | None" = None
-        self.kept: "dict[int, int]" = {}
-        self.doomed: "list[int]" = []
-        self.holding = False
-
-    def reload(self, now: float, plan: "Plan") -> None:
-        if self.phase >= STOP or self.renewing or self.coming is not None:
-            self.do(NOTE, ALL_OF_IT, "not reloaded")
-            return
-        before = {process.name: index for index, process in enumerate(self.plan.processes)}
-        self.coming = plan
-        self.kept = {
-            new: before[process.name]
-            for new, process in enumerate(plan.processes)
-            if process.name in before and same(self.plan.processes[before[process.name]], process)
-        }
-        self.doom_partners(plan)
-        kept = set(self.kept.values())
-        self.doomed = [index for index in range(len(self.members)) if index not in kept]
-        for index in self.doomed:
-            self.drop(index, "restart")
-            self.members[index].again = False
-        self.doom(now)
-
-    def doom_partners(self, plan: "Plan") -> None:
-        """Who is restarted with one that is not kept is not kept either. Partners stand before it in the new file."""
-        for new, process in enumerate(plan.processes):
-            if any(partner not in self.kept for partner in Member(new, process).care.restart_with):
-                self.kept.pop(new, None)
-
-    def call_off(self) -> None:
-        if self.coming is not None:
-            self.coming, self.doomed = None, []
-            self.timers.pop((ALL_OF_IT, "take over"), None)
-            self.do(NOTE, ALL_OF_IT, "not reloaded")
-
-    def doom(self, now: float) -> None:
-        """End those whose turn it is; when all are gone, and what they have left behind, the new plan takes over."""
-        alive = [index for index in self.doomed if self.members[index].alive]
-        for index in self.order.free(alive):
-            self.end(now, index, COMMANDED, self.grace_of(self.members[index]))
-        if not alive and not any(self.members[index].busy for index in self.doomed):
-            self.timers[ALL_OF_IT, "take over"] = now  # as an event of its own: the one of now has the old numbers
-
-    def take_over(self, now: float) -> None:
-        plan, old, before = self.coming, self.members, self.plan
-        if plan is None or any(old[index].alive or old[index].busy for index in self.doomed):
-            return
-        numbers = {index: new for new, index in self.kept.items()}
-        self.members = []
-        for new, process in enumerate(plan.processes):
-            member = Member(new, process)
-            if new in self.kept:
-                old[self.kept[new]].care = member.care  # its gate may be another one
-                member = old[self.kept[new]]
-            self.members.append(member)
-        self.timers = {(numbers.get(i, i), what): t for (i, what), t in self.timers.items() if i < 0 or i in numbers}
-        self.held = [(numbers[index], number) for index, number in self.held if index in numbers]
-        self.plan, self.primary = plan, len(plan.processes) - 1
-        self.tied = tied(self.members)
-        self.coming, self.doomed = None, []
-        self.do(RENUMBER, numbers)
-        if not {name for _, name in plan.notify} <= {name for _, name in before.notify}:
-            self.listen_anew(now, bool(before.notify))
-        self.order = Order(self.members)
-        self.order.resume()
-        self.phase = RUN if self.order.complete else START
-        self.timers.pop((ALL_OF_IT, "start timeout"), None)
-        if plan.bounds[0] is not None and self.phase == START:
-            self.timers[ALL_OF_IT, "start timeout"] = now + plan.bounds[0]
-        for index, member in enumerate(self.members):
-            if member.again and not member.alive and (index, "restart") not in self.timers:
-                self.timers[index, "restart"] = now  # whom it waited for may be gone, or be no partner of it any more
-        self.do(NOTE, ALL_OF_IT, "reloaded")
-        self.advance(now)
-
-    def listen_anew(self, now: float, listened: bool) -> None:
-        """Another listener, for there are other sockets; until it is there nobody is late with a word, or started."""
-        if listened:
-            self.do(DROP, ALL_OF_IT, "notify")
-        self.timers.pop((ALL_OF_IT, "notify"), None)
-        self.deaf = self.holding = True
-        self.do(ASIDE, ALL_OF_IT, "notify")
-
-    def advance(self, now: float) -> None:
-        raise NotImplementedError
+def begin(group: "Group", now: float, plan: "Plan") -> None:
+    if group.phase not in (START, RUN) or group.coming is not None:
+        group.do(NOTE, GROUP, "not reloaded")
+        return
+    kept = those_kept(group, plan)
+    ids = {process.id for process in kept.values()}
+    leaving = [member for member in group.members if member.id not in ids]
+    group.coming = Reloading(plan, kept, frozenset([member.id for member in leaving]))
+    for member in leaving:
+        member.cancel("restart")
+        member.again = False
+    go_on(group, now)
 
 
-def same(one: "Process", other: "Process") -> bool:
+def those_kept(group: "Group", plan: "Plan") -> "dict[str, Process]":
+    """{name: process}. Who is restarted with one that is not kept is not kept either; partners stand before it."""
+    before = {member.declared.name: member for member in group.members}
+    kept: "dict[str, Process]" = {}
+    for place, declared in enumerate(plan.processes):
+        process = before.get(declared.name)
+        partners = [plan.processes[partner].name for partner in policy_of(place, declared).restart_with]
+        if process is not None and same(process.declared, declared) and all(name in kept for name in partners):
+            kept[declared.name] = process
+    return kept
+
+
+def call_off(group: "Group") -> None:
+    group.coming = None
+    group.timers.pop("take over", None)
+    group.do(NOTE, GROUP, "not reloaded")
+
+
+def go_on(group: "Group", now: float) -> None:
+    """End those whose turn it is; when all are gone, and what they have left behind, the new plan takes over."""
+    leaving = [member for member in group.members if group.is_leaving(member)]
+    alive = [member.place for member in leaving if member.alive]
+    for place in group.order.free(alive):
+        member = group.members[place]
+        member.stop(now, COMMANDED, member.own_grace)
+    if not alive and not any(member.helpers for member in leaving):
+        group.timers["take over"] = now  # as an event of its own: what goes on now is the old plan's
+
+
+def take_over(group: "Group", now: float) -> None:
+    coming, listened = group.coming, group.plan.notify
+    leaving = [member for member in group.members if group.is_leaving(member)]
+    if coming is None or any(member.alive or member.helpers for member in leaving):
+        return
+    group.coming = None
+    group.plan = coming.plan
+    group.host.adopt(coming.plan)
+    for member in leaving:
+        member.no_timers()
+    group.members = [
+        stay(coming.kept[declared.name], place, declared) if declared.name in coming.kept else group.new_process(place)
+        for place, declared in enumerate(coming.plan.processes)
+    ]
+    group.know_members()
+    group.held = [(id, number) for id, number in group.held if id in group.by_id]
+    group.do(TAKE_OVER, coming.leaving)
+    if not {name for _, name in group.plan.notify} <= {name for _, name in listened}:
+        services.listen_anew(group, now, bool(listened))
+    go_on_starting(group, now)
+
+
+def stay(process: "Process", place: int, declared: "Declared") -> "Process":
+    """It is kept, and so is what its instance was started with; who stands before it may be another one now."""
+    process.place = place
+    process.policy = policy_of(place, declared)
+    return process
+
+
+def go_on_starting(group: "Group", now: float) -> None:
+    group.order.resume()
+    group.phase = RUN if group.order.complete else START
+    group.timers.pop("start timeout", None)
+    if group.plan.bounds[0] is not None and group.phase == START:
+        group.timers["start timeout"] = now + group.plan.bounds[0]
+    for member in group.members:
+        if ending.waits_to_restart(member):
+            member.set_timer("restart", now)  # whom it waited for may be gone, or be no partner of it any more
+    group.do(NOTE, GROUP, "reloaded")
+    group.advance(now)
+
+
+def same(one: "Declared", other: "Declared") -> bool:
     """Is it declared as before, whatever stands before it?"""
     if any(
         getattr(one, slot) != getattr(other, slot)
@@ -132,6 +126,6 @@ def same(one: "Process", other: "Process") -> bool:
         return False
     if other.known and one.known and (one.env, one.user) != (other.env, other.user):
         return False  # its user, or what its env_file holds, is another one now
-    mine, its = Member(0, one).care, Member(0, other).care
-    places = ("gate", "after", "restart_with")  # numbers of others, which another plan gives out anew
+    mine, its = policy_of(0, one), policy_of(0, other)
+    places = ("gate", "after", "restart_with")  # places of others, which another plan gives out anew
     return all(getattr(mine, slot) == getattr(its, slot) for slot in Care.__slots__ if slot not in places)

@@ -8,9 +8,9 @@ if TYPE_CHECKING:
 
     State = tuple[str, tuple[Any, ...]]
 
-from pidone.group.member import RUNNING, TERMINATED
 from pidone.group.policy import ALWAYS, NEVER
-from pidone.init.machine import OVER, STOP
+from pidone.group.states import RUNNING, TERMINATED
+from pidone.init.machine import OVER, RESTART, STOP
 from pidone.init.plan import INIT, PRIMARY
 
 #: Before its first start (S98): a group is a Pod with init containers, and without them just creating its own.
@@ -20,7 +20,7 @@ FIRST, CREATING = "PodInitializing", "ContainerCreating"
 def state(group: "Group", index: int) -> "State":
     """("waiting", (reason,)), ("running", (started, ready)) or ("terminated", (reason, exit code, signal))."""
     member = group.members[index]
-    starting = "post_start" in member.busy or (index, "post_start") in group.timers  # S69
+    starting = "post_start" in member.helpers or "post_start" in member.timers  # S69
     if member.state == RUNNING and not starting:
         return "running", (member.started, member.ready)
     if member.state == TERMINATED:
@@ -44,13 +44,13 @@ def show(state: "State") -> str:
 
 def phase(group: "Group") -> str:
     """Pending, Running, Succeeded or Failed: the kubelet's table while it lives, and S95 once it stops."""
-    primary = group.members[group.primary]
+    primary = group.the_primary
     if group.phase >= STOP and (group.phase == OVER or not any(member.alive for member in group.members)):
         ended = primary.state == TERMINATED and not primary.again
         return "Succeeded" if ended and group.code == 0 else "Failed"
     inits = [state(group, index) for index, member in enumerate(group.members) if member.role == INIT]
-    policy = ALWAYS if group.phase >= STOP else primary.care.restart  # a terminal phase waits for the last one's end
-    return phase_of(policy, inits, [state(group, group.primary)])
+    policy = ALWAYS if group.phase >= STOP else primary.policy.restart  # a terminal phase waits for the last one's end
+    return phase_of(policy, inits, [state(group, len(group.members) - 1)])
 
 
 def phase_of(policy: int, inits: "list[State]", apps: "list[State]") -> str:
@@ -102,7 +102,7 @@ def conditions(group: "Group") -> "dict[str, tuple[bool, str]]":
         for index in inits
         if not (ready(group, index) if group.members[index].role == INIT else group.members[index].started)
     ]
-    begun = group.members[group.primary].alive or group.members[group.primary].last is not None
+    begun = group.the_primary.alive or group.the_primary.last is not None
     all_ready = all(ready(group, index) for index, member in enumerate(group.members) if member.role != INIT)
     reason = "" if all_ready else "ContainersNotReady"
     if phase(group) in ("Succeeded", "Failed"):
@@ -115,5 +115,5 @@ def conditions(group: "Group") -> "dict[str, tuple[bool, str]]":
         "Initialized": (initialized, "" if initialized else "ContainersNotInitialized"),
         "ContainersReady": (all_ready, reason),
         "Ready": (all_ready, reason),
-        "AllContainersRestarting": (group.renewing, ""),
+        "AllContainersRestarting": (group.phase == RESTART, ""),
     }

@@ -3,200 +3,167 @@
 Theory. The clock of a stop starts with it. At once every pre_stop begins (S76), and the primary and a running init step
 are told when theirs is over (S77). A sidecar is told when its own is over and all that waited for it at the start are
 gone (S78). At the end of the grace all who still wait are told together (S81); each is killed when both the grace and
-its window are over (S80), and the stop never takes longer than the grace and one window.
+its minimum grace are over (S80), and the stop never takes longer than the grace and one minimum grace.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.init.plan import Plan
+    from pidone.group.group import Group
+    from pidone.group.process import Process
 
-from pidone.group.life import Life
-from pidone.group.member import RENEWED, STOPPING
-from pidone.group.order import Order
-from pidone.group.watch import DUE, PROBES
-from pidone.init.events import ASIDE, KILL, NOTE, SAY, SIGKILL
-from pidone.init.machine import HINT, KILLED, OVER, STOP, SWEPT
-
-#: What belongs to the group itself stands in `timers` under this index.
-ALL_OF_IT = -1
+from pidone.group import hooks, reload, services
+from pidone.group.states import STOPPING
+from pidone.init.events import GROUP, NOTE, SAY, SIGTERM
+from pidone.init.machine import HINT, STOP, SWEPT
+from pidone.init.plan import PRIMARY
 
 #: How one has ended of whom nobody knows how (S92).
 LOST = (137, 0, "ContainerStatusUnknown")
 
-#: The method that is called when a time of the group itself has come.
-GROUP_DUE = {
-    "start timeout": "start_over", "deadline": "deadline_over", "renew": "begin_anew", "notify": "listen",
-    "pump": "pump", "metrics": "measure", "take over": "take_over",
-    "hint": "hint_due", "grace": "expire", "limit": "limit_over",
-}  # fmt: skip
+#: Timers of the group's own that a stop calls off.
+CALLED_OFF = ("start timeout", "deadline", "restart all", "notify", "metrics")
 
 
-class Stop(Life):
-    """order: who may be told. blame: the exit code of what began the stop, where that is not the primary's own end.
+def asked_by_signal(group: "Group", now: float, number: int) -> None:
+    group.asked += 1
+    if group.phase < STOP:
+        group.code = group.code_so_far(128 + number)
+        begin(group, now)
+    elif group.phase in (STOP, SWEPT) and group.asked > 2 and not group.expired:
+        group.do(SAY, "hurry")
+        hurry(group, now)
 
-    expired: the grace. asked: stop signals so far. pumping: there is a pump.
-    """
 
-    __slots__ = ("order", "blame", "expired", "asked", "pumping")
+def asked_by_command(group: "Group", now: float) -> None:
+    if group.phase < STOP:
+        group.asked += 1
+        group.code = group.code_so_far(128 + SIGTERM)
+        begin(group, now)
 
-    def __init__(self, plan: "Plan", terminal: bool) -> None:
-        Life.__init__(self, plan, terminal)
-        self.order = Order(self.members)
-        self.blame: "int | None" = None
-        self.expired = False
-        self.asked = 0
-        self.pumping = False
 
-    def stop(self, now: float, blame: "int | None" = None) -> None:
-        """Begin the stop. blame: the exit code of what began it, where that is not the primary."""
-        if blame is not None:
-            self.blame = self.code = blame
-        self.do(NOTE, ALL_OF_IT, "stop")
-        self.phase = STOP
-        self.began = now
-        self.limit = now + self.plan.grace + self.plan.window
-        self.held = []
-        for what in ("start timeout", "deadline", "renew", "notify", "metrics"):
-            self.timers.pop((ALL_OF_IT, what), None)
-        self.timers[ALL_OF_IT, "grace"] = now + self.plan.grace
-        self.timers[ALL_OF_IT, "limit"] = self.limit
-        if self.members[self.primary].alive:
-            self.timers[ALL_OF_IT, "hint"] = now + HINT
-        for index in range(len(self.members)):
-            self.turn_off(now, index)
-        self.progress(now)
+def begin(group: "Group", now: float, blame: "int | None" = None) -> None:
+    """blame: the exit code of what began it, where that is not the primary."""
+    if group.coming is not None:
+        reload.call_off(group)
+    if blame is not None:
+        group.blame = group.code = blame
+    group.do(NOTE, GROUP, "stop")
+    group.phase = STOP  # out of RESTART, too: what has been killed for it is not started anew
+    group.began = now
+    group.limit = now + group.plan.grace + group.plan.window
+    group.held = []
+    for what in CALLED_OFF:
+        group.timers.pop(what, None)
+    group.timers["grace"] = now + group.plan.grace
+    group.timers["limit"] = group.limit
+    if group.the_primary.alive:
+        group.timers["hint"] = now + HINT
+    for member in group.members:
+        turn_off(group, now, member)
+    go_on(group, now)
 
-    def turn_off(self, now: float, index: int) -> None:
-        """At t0: no probe but readiness goes on (S53), every pre_stop begins (S76), nothing is restarted (S66)."""
-        member = self.members[index]
-        for what in ("startup", "liveness", "post_start", "restart", "launch", "look up", "leftovers"):
-            self.drop(index, what)
-        member.again = False
-        if not member.alive:
-            return
-        already, member.ending = member.ending, STOPPING
-        member.grace = self.grace_of(member)
-        member.due = self.grace_end()  # the group's grace overrides a probe's (S39)
-        if already is None:
-            self.prepare(now, index, self.plan.grace)
-        elif "pre_stop" in member.busy:
-            self.timers[index, "pre_stop"] = member.due
-        elif member.told is not None:
-            self.timers[index, "kill"] = max(member.due, member.told + self.plan.window)
 
-    def prepared(self, now: float, index: int) -> None:
-        if self.phase >= STOP:
-            self.progress(now)
-        elif self.members[index].ending == RENEWED:  # its daemon has come up after all
-            self.do(KILL, index, SIGKILL, True)
-        else:
-            self.tell(now, index)
+def turn_off(group: "Group", now: float, process: "Process") -> None:
+    """At t0: no probe but readiness goes on (S53), every pre_stop begins (S76), nothing is restarted (S66)."""
+    for what in ("startup", "liveness", "post_start", "restart", "launch", "look up", "leftovers"):
+        process.cancel(what)
+    process.again = False
+    if not process.alive:
+        return
+    already, process.ending = process.ending, STOPPING
+    process.grace = process.own_grace
+    process.kill_at = group.grace_end()  # the group's grace overrides a probe's (S39)
+    if already is None:
+        if process.policy.pre_stop is not None:
+            hooks.prepare(process, now, group.plan.grace)
+    elif "pre_stop" in process.helpers:
+        process.set_timer("pre_stop", process.kill_at)
+    elif process.signalled_at is not None:
+        process.set_timer("kill", max(process.kill_at, process.signalled_at + group.plan.window))
 
-    def progress(self, now: float) -> None:
-        """Tell whoever's turn it is; when all are gone, sweep."""
-        alive = [index for index, member in enumerate(self.members) if member.alive]
-        if self.phase != STOP:
-            return
-        if not alive:
-            if not any("message" in member.busy for member in self.members):
-                waiting = (ALL_OF_IT, "pump") in self.timers
-                self.timers.clear()
-                self.sweep(now)
-                if waiting:
-                    self.pump(now)
-            return
-        free = alive if self.expired else self.order.free(alive)
-        for index in free:
-            member = self.members[index]
-            if member.told is None and (index, "pre_stop") not in self.timers and "follow" not in member.busy:
-                if member.care.grace is not None:
-                    member.due = min(self.grace_end(), now + member.care.grace)
-                self.tell(now, index)
 
-    def messaged(self, now: float, index: int, what: str, verdict: int, text: str) -> None:
-        Life.messaged(self, now, index, what, verdict, text)
-        if self.phase >= STOP:
-            self.progress(now)
+def go_on(group: "Group", now: float, process: "Process | None" = None) -> None:
+    """Tell whoever's turn it is; when all are gone, sweep. process: whose news it is."""
+    if group.phase != STOP:
+        return
+    alive = [place for place, member in enumerate(group.members) if member.alive]
+    if not alive:
+        if not any("message" in member.helpers for member in group.members):
+            end(group, now)
+        return
+    for place in alive if group.expired else group.order.free(alive):
+        member = group.members[place]
+        if member.signalled_at is None and "pre_stop" not in member.timers and "follow" not in member.helpers:
+            if member.policy.grace is not None:
+                member.kill_at = min(group.grace_end(), now + member.policy.grace)
+            member.send_stop_signal(now)
 
-    def hurry(self, now: float) -> None:
-        """A later request may only shorten the grace (S83): it is over now."""
-        self.began = now - self.plan.grace
-        self.limit = min(self.limit, now + self.plan.window)
-        self.timers[ALL_OF_IT, "limit"] = self.limit
-        self.timers.pop((ALL_OF_IT, "grace"), None)
-        for index, member in enumerate(self.members):
-            if (index, "kill") in self.timers and member.told is not None:
-                self.timers[index, "kill"] = max(now, member.told + self.plan.window)
-        self.expire(now)
 
-    def expire(self, now: float) -> None:
-        """The grace is over: whoever still waits is told (S81), and its pre_stop is cut short."""
-        self.expired = True
-        for index, member in enumerate(self.members):
-            if (index, "pre_stop") in self.timers:
-                self.hook_due(now, index, "pre_stop")
-            if "follow" in member.busy:
-                if member.ended_as is not None:
-                    self.hook_due(now, index, "follow")  # it is over as it ended
-                    continue
-                self.terminated(index, *LOST)  # whom we have not found, the sweep will
-                if index == self.primary:
-                    self.code = self.code or LOST[0]
-        self.progress(now)
+def end(group: "Group", now: float) -> None:
+    """All are gone, and their messages are read."""
+    pump_is_due = "pump" in group.timers
+    no_timers(group)
+    group.sweep(now)
+    if pump_is_due:
+        services.pump(group, now)
 
-    def pump(self, now: float) -> None:
-        """Never two: they would read the same pipes."""
-        self.timers.pop((ALL_OF_IT, "pump"), None)
-        if not self.pumping:
-            self.pumping = True
-            self.do(ASIDE, ALL_OF_IT, "pump")
 
-    def measure(self, now: float) -> None:
-        self.do(ASIDE, ALL_OF_IT, "metrics")
+def no_timers(group: "Group") -> None:
+    group.timers.clear()
+    for member in [*group.host.timed.values()]:
+        member.no_timers()
 
-    def was_asked(self) -> bool:
-        return self.asked > 0
 
-    def exit(self) -> None:
-        if self.code and not self.asked:
-            self.troubled = True
-        Life.exit(self)
+def could_not_start(group: "Group", now: float, process: "Process", code: int) -> None:
+    if process.role == PRIMARY and not group.code:
+        group.code = code
+    go_on(group, now)
 
-    def give_up(self) -> None:
-        if self.members[self.primary].alive and not self.code:
-            self.code = LOST[0]  # it was killed, and has not died: no code of its own, and no success
-        Life.give_up(self)
 
-    def limit_over(self, now: float) -> None:
-        self.timers.clear()
-        self.kill_rest(now)
+def ended(group: "Group", now: float, process: "Process") -> None:
+    if process.role == PRIMARY:
+        group.primary_over(process)
+    go_on(group, now)
 
-    # -- time
 
-    def deadline_passed(self, now: float) -> None:
-        self.look_at = None
-        for _, index, what in sorted((time, *key) for key, time in self.timers.items() if time <= now):
-            if self.timers.get((index, what), now + 1) <= now:  # an earlier one may have changed it
-                if what not in PROBES:
-                    del self.timers[index, what]
-                if index == ALL_OF_IT:
-                    getattr(self, GROUP_DUE[what])(now)
-                else:
-                    getattr(self, DUE[what])(now, index, what)
-        if self.phase == KILLED and now >= self.limit:
-            self.give_up()
-        elif self.phase == SWEPT and now >= self.kill_at():
-            self.limit_over(now)
+def killed(group: "Group", now: float, process: "Process") -> None:
+    """It did not end within its grace."""
+    group.troubled = True
 
-    def set_deadline(self) -> None:
-        if self.phase in (SWEPT, KILLED):
-            self.deadline = self.kill_at() if self.phase == SWEPT else self.limit
-            if self.look_at is not None and self.phase == SWEPT:
-                self.deadline = self.look_at
-        elif self.phase == OVER or not self.timers:
-            self.deadline = None
-        else:
-            self.deadline = min(self.timers.values())
 
-    def hint_due(self, now: float) -> None:
-        self.do(SAY, "swallowed", self.primary)
+def hurry(group: "Group", now: float) -> None:
+    """A later request may only shorten the grace (S83): it is over now."""
+    group.began = now - group.plan.grace
+    group.limit = min(group.limit, now + group.plan.window)
+    group.timers["limit"] = group.limit
+    group.timers.pop("grace", None)
+    for member in group.members:
+        if "kill" in member.timers and member.signalled_at is not None:
+            member.set_timer("kill", max(now, member.signalled_at + group.plan.window))
+    expire(group, now)
+
+
+def expire(group: "Group", now: float) -> None:
+    """The grace is over: whoever still waits is told (S81), and its pre_stop is cut short."""
+    group.expired = True
+    for member in group.members:
+        if "pre_stop" in member.timers:
+            hooks.due(member, now, "pre_stop")
+        if "follow" in member.helpers:
+            if member.ended_as is not None:
+                member.overdue(now, "follow")  # it is over as it ended
+                continue
+            member.terminate(*LOST)  # whom we have not found, the sweep will
+            if member.role == PRIMARY:
+                group.code = group.code or LOST[0]
+    go_on(group, now)
+
+
+def limit_over(group: "Group", now: float) -> None:
+    no_timers(group)
+    group.kill_rest(now)
+
+
+def hint(group: "Group", now: float) -> None:
+    """A primary that has not ended by now may be a shell that sits on the stop signal."""
+    group.do(SAY, "swallowed", group.the_primary.id)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from pidone.init.inherited import Inherited
-    from pidone.init.plan import Process
 
 from pidone.init.events import NO, UNKNOWN, YES
+from pidone.init.plan import SIDECAR, Process
 from pidone.init.signals import name as signal_name
 from pidone.init.spawn import Refused, answer_pipe, execute, prepare
 
@@ -33,9 +33,22 @@ class SameSession:
         pass
 
 
+def for_process(
+    process: "Process", inherited: "Inherited", argv: "list[bytes]", expanded: bool, answer: int
+) -> "tuple[int, str]":
+    """Run it as its process would be. expanded: $(NAME) is replaced, as the environment is at that moment (S43)."""
+    words = list(argv)
+    if expanded and any(b"$" in word for word in words):
+        from pidone.config.policy import expand
+
+        words = [expand(word, dict(process.env)) for word in words]
+    slots = {slot: getattr(process, slot) for slot in Process.__slots__}
+    slots.update(role=SIDECAR, argv=words, care=None, who=None, files=())
+    return run(Process(**slots), inherited)
+
+
 def run(command: "Process", inherited: "Inherited") -> "tuple[int, str]":
     """(YES, NO, or UNKNOWN where it could not be run; why). Raises OSError where there is no pipe or no fork."""
-    posix.setsid()
     output, writing = answer_pipe(awaited=True)
     refusal, refusing = answer_pipe(awaited=False)
     pid = posix.fork()

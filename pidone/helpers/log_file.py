@@ -20,6 +20,21 @@ from pidone.init.words import say
 AGAIN = 0.5
 
 
+#: (bytes of a character, mask and bits of its first one) of those with more than one (RFC 3629).
+CHARACTERS = ((2, 0xE0, 0xC0), (3, 0xF0, 0xE0), (4, 0xF8, 0xF0))
+
+
+def whole_characters(data: bytes, end: int) -> int:
+    """Where to cut at or before `end`: not within a character of UTF-8. What is no UTF-8 is cut anywhere."""
+    for back in range(1, min(4, end) + 1):
+        byte = data[end - back]
+        if byte & 0xC0 == 0x80:
+            continue  # inside of one
+        size = next((n for n, mask, lead in CHARACTERS if byte & mask == lead), 1)
+        return end - back if size > back else end
+    return end
+
+
 class LogFiles:
     """The files of one pump, by where they are."""
 
@@ -139,8 +154,6 @@ class LogFile:
 
     @staticmethod
     def cut_of(data: bytes, room: int) -> int:
-        from pidone.helpers.pump import whole_characters
-
         return whole_characters(data, room) or room
 
     def store(self, data: bytes) -> None:

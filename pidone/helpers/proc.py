@@ -2,7 +2,7 @@
 
 import posix
 
-from pidone.init import reap
+from pidone.init import proc
 
 #: Clock ticks in a second, the unit of a start time.
 TICKS = posix.sysconf("SC_CLK_TCK")
@@ -10,7 +10,7 @@ TICKS = posix.sysconf("SC_CLK_TCK")
 
 def stat(pid: int) -> "list[bytes]":
     """Fields of /proc/PID/stat from the third on: state, ppid, pgrp, session ... Empty if it is gone."""
-    return reap.stat(pid)[1]
+    return proc.stat(pid)[1]
 
 
 def everyone(zombies: bool = False) -> "dict[int, list[bytes]]":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     #: (place of its tail, reading end, name, LogSpec of group/policy.py, OUT or ERR)
     Declared = tuple[int, int, str, tuple[Any, ...], int]
 
-from pidone.helpers.log_file import LogFile, LogFiles
+from pidone.helpers.log_file import LogFile, LogFiles, whole_characters
 from pidone.init.events import NO, YES
 from pidone.init.words import say
 from pidone.supervisor.output import ERR, TAIL, held, hold, keep, tail
@@ -79,21 +79,6 @@ def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int,
         for fd in [fd for fd in begun if time.monotonic() - begun[fd].came >= QUIET]:
             begun.pop(fd).show()
     return YES, ""
-
-
-#: (bytes of a character, mask and bits of its first one) of those with more than one (RFC 3629).
-CHARACTERS = ((2, 0xE0, 0xC0), (3, 0xF0, 0xE0), (4, 0xF8, 0xF0))
-
-
-def whole_characters(data: bytes, end: int) -> int:
-    """Where to cut at or before `end`: not within a character of UTF-8. What is no UTF-8 is cut anywhere."""
-    for back in range(1, min(4, end) + 1):
-        byte = data[end - back]
-        if byte & 0xC0 == 0x80:
-            continue  # inside of one
-        size = next((n for n, mask, lead in CHARACTERS if byte & mask == lead), 1)
-        return end - back if size > back else end
-    return end
 
 
 def hand_over_on_hangup(poll: select.poll) -> int:

@@ -22,7 +22,7 @@ from pidone.init.signals import show
 from pidone.init.words import say
 
 
-def run(loop: Loop, code: int, troubled: bool) -> None:
+def run(loop: Loop, code: int, troubled: bool, answer: int) -> tuple[int, str]:
     document = gather.document(loop, code)
     if troubled:
         cause = document["cause"]
@@ -33,6 +33,7 @@ def run(loop: Loop, code: int, troubled: bool) -> None:
         to_message(text.encode(), "\n".join(output).encode()[-TAIL:])
     if loop.report is not None:
         to_file(loop.report, document, loop.inherited.cwd)
+    return 0, ""
 
 
 def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:

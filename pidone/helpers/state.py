@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 from pidone import __version__
 from pidone.config import memory
+from pidone.init.notes import Notes
 from pidone.init.signals import name as signal_name
 from pidone.report import facts, replay
 from pidone.supervisor.oom import count_kills
@@ -22,12 +23,13 @@ def document(loop: Loop, code: int | None) -> dict[str, Any]:
     """code: pidone's exit code; None while it lives."""
     plan = loop.plan
     lived = time.monotonic() - loop.began
-    record = getattr(loop, "record", None)  # a single command's is a list
+    record = loop.record  # a single command's is a list
+    single = isinstance(record, Notes)
     oom = plan.oom or memory.kill_counter()
     context = {
         "pidone": __version__,
         "group": plan.name or plan.processes[-1].name,
-        "single": record is None,
+        "single": single,
         "began": moment(time.time() - lived),
         "lived": round(lived, 6),
         "exit_code": code,
@@ -39,20 +41,24 @@ def document(loop: Loop, code: int | None) -> dict[str, Any]:
             "kills": count_kills(oom) if oom else None,
         },
         "orphans": loop.orphans,
-        "eras": eras(loop),
+        "names": names(loop),
     }
-    if record is not None:
-        record.flush()
-        context["output"] = last_lines(loop)
-    if record is None and any(loop.missed):
-        loop.add_note("missed", *loop.missed)
-    return facts.make(context, loop.notes if record is None else replay.events(record.memory))
+    if single:
+        if any(record.missed):
+            record.note("missed", *record.missed)
+        return facts.make(context, record.notes)
+    record.flush()
+    context["output"] = last_lines(loop)
+    return facts.make(context, replay.events(record.memory))
 
 
-def eras(loop: Any) -> facts.Eras:
-    if getattr(loop, "record", None) is None:
-        return [(0, [process.name for process in loop.plan.processes], [p.role for p in loop.plan.processes])]
-    return list(loop.eras)
+def names(loop: Any) -> facts.Names:
+    """Those that are gone first, then those of today in their order."""
+    if isinstance(loop.record, Notes):
+        return {index: (process.name, process.role) for index, process in enumerate(loop.plan.processes)}
+    today = [member.id for member in loop.group.members]
+    gone = [id for id in loop.names if id not in loop.group.by_id]
+    return {id: loop.names[id] for id in [*gone, *today]}
 
 
 def last_lines(loop: Any) -> dict[str, list[str]]:
@@ -65,8 +71,8 @@ def last_lines(loop: Any) -> dict[str, list[str]]:
         lines = data.decode("utf-8", "replace").splitlines()
         if count > len(data):
             del lines[:1]  # it has lost its beginning
-        if lines and index >= 0:  # a stderr of its own stands after stdout: it says more often why
-            name = loop.plan.processes[index].name
+        if lines and index in loop.group.by_id:  # a stderr of its own stands after stdout: it says more often why
+            name = loop.declared(index).name
             found[name] = [*found.get(name, []), *lines][-80:]
     return found
 

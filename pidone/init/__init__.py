@@ -11,11 +11,16 @@ what a running PID 1 has loaded. Read it in this order:
     single     the machine of a single command; a group's is in the room `group`
     loop       the one wait; signals and child exits become events, actions become calls
     spawn      everything between fork and exec
+    fork       helpers: children that PID 1 may lose
     reap       waiting for children
+    notes      the record of a single command
+    report     its last work, where its end is worth a report
+    proc       what /proc says of a process
     inherited  what the container handed to PID 1, and must be handed on
     terminal   who owns the controlling terminal
     signals    names and numbers
     words      what PID 1 says when something is wrong
+    trouble    an exception in PID 1 itself
     others     processes nobody declared: their names; all of them, when not PID 1
 """
 

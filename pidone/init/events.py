@@ -29,13 +29,16 @@ EXIT = 5  # (code, is it worth a report?)
 ASIDE = 6  # (member, what): fork what goes on beside it
 DROP = 7  # (member, what, is it late?): kill that, with its process group; nobody wants its answer any more
 NOTE = 8  # (member, what): into the record; it has turned started, ready, not ready; the group (-1) stop
-RENUMBER = 9  # ({member: its number from now on}): another plan has taken over; who is not in it is gone
+TAKE_OVER = 9  # ({member, ...}): another plan has taken over; these are gone, and their numbers are not used again
 
 # Verdicts of what went on beside a member
 YES, NO, UNKNOWN = range(3)
 
 # What is noted of a member
 LISTENING, READY, UNREADY, ALIVE, DEAD = range(5)
+
+#: The group itself, where otherwise a process stands.
+GROUP = -1
 
 SIGHUP, SIGKILL, SIGTERM, SIGCONT = 1, 9, 15, 18
 ASKING = (2, 3, SIGTERM)  # INT, QUIT, TERM: what people send to end a single command

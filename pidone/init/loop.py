@@ -12,33 +12,23 @@ from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any, Callable, NoReturn
 
     from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Event, Machine
-    from pidone.init.plan import Plan
+    from pidone.init.plan import Plan, Process
     from pidone.init.terminal import Terminal
 
-from pidone.init import reap, signals, trouble
+from pidone.init import events, proc, reap, signals, trouble
 from pidone.init import spawn as spawns
 from pidone.init.events import ALONE, ASKING, BEGIN, DEADLINE, EXECED, EXITED, FAILED, SIGKILL, SIGNAL, STOPPED
-from pidone.init.plan import CANNOT, REPORT, stop_bound
+from pidone.init.machine import STOP
+from pidone.init.notes import ORPHANS, SENT, SIGNALS, STOPS, Notes
+from pidone.init.plan import CANNOT
+from pidone.init.spawn import Answers
 
 SIGCHLD, SIGIO, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGCONT
-
-#: Seconds that a report may take; in a stop that has used up its time it has REPORT.
-PATIENCE = 2.0
-
-#: Events of a single command's record: those that keep their place, and all. What can come in thousands is noted
-#: one by one until the first are full, and then once in PAUSE seconds; the rest is counted (E47).
-MOST_NOTED, MOST_KEPT, PAUSE = 200, 400, 0.05
-
-#: So many orphans are noted at first; each costs a look at /proc.
-MOST_ORPHANS = 16
-
-#: What can come in thousands, as `missed` counts it.
-SIGNALS, ORPHANS, SENT, STOPS = range(4)
 
 #: Zombies reaped between two looks at the signals (E29): one that is looked at first takes some ten microseconds, one
 #: of a storm four.
@@ -46,21 +36,21 @@ BATCH, STORM = 64, 256
 
 
 class Loop:
-    """PID 1 at work. pids: of members from fork to reaping. answers: descriptor -> (pid, what it has said so far), from
-    fork to exec.
+    """PID 1 at work. pids: of members from fork to reaping. answers: of those between fork and exec.
 
-    notes: the record (supervisor/record.py says of what). number: of its next event. missed: events of each kind that
-    were not noted. spared: when the latest was that could have been. looked: when no child was waiting to be reaped.
-    orphans: reaped so far. report: the file that is to have it, beside stderr. unread: a descriptor has more than was
-    read at once. troubles: times of the latest exceptions in PID 1 itself. buried: a member's pid that is reaped
-    already while its end is decided on; it is not signalled (E18). dropped: pids whose end is nobody's any more: their
-    exec has not worked, or we have killed them.
+    record: what has happened. looked: when no child was waiting to be reaped. orphans: reaped so far. report: the file
+    that is to have it, beside stderr. unread: a descriptor has more than was read at once. troubles: times of the
+    latest exceptions in PID 1 itself. buried: a member's pid that is reaped already while its end is decided on; it is
+    not signalled (E18). dropped: pids whose end is nobody's any more: their exec has not worked, or we have killed
+    them.
     """
 
     __slots__ = (
-        "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "notes",
-        "looked", "orphans", "report", "unread", "number", "missed", "spared", "troubles", "buried", "dropped",
+        "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "record",
+        "looked", "orphans", "report", "unread", "troubles", "buried", "dropped",
     )  # fmt: skip
+
+    CALLS: "dict[int, Callable[..., None]]"
 
     #: Does anything wait for an exec to have worked? For that of a single command nothing does.
     AWAITS = False
@@ -75,14 +65,16 @@ class Loop:
         self.verbose, self.report = wanted.verbose, wanted.report
         self.pids: "dict[int, int]" = {}  # member -> pid
         self.members: "dict[int, int]" = {}  # pid -> member
-        self.answers: "dict[int, tuple[int, bytes]]" = {}
+        self.answers = Answers()
         self.queue: "list[Event]" = []
         self.began = self.looked = monotonic()
-        self.notes: "list[tuple[Any, ...]]" = []
-        self.orphans, self.number, self.unread, self.buried = 0, 0, False, 0
-        self.missed, self.spared = [0, 0, 0, 0], self.began
+        self.record: "Any" = Notes(self.began)
+        self.orphans, self.unread, self.buried = 0, False, 0
         self.troubles: "list[float]" = []
         self.dropped: "set[int]" = set()
+
+    def declared(self, member: int) -> "Process":
+        return self.plan.processes[member]
 
     def run(self, early: "list[int]") -> "NoReturn":
         """Never returns. early: signals that came while the plan was made; a stop among them, and nothing starts."""
@@ -122,8 +114,10 @@ class Loop:
         if number in ASKING or number in self.plan.stop_signals:
             self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
         if not ours:
-            if self.spare(SIGNALS):
-                self.note("signal", number, info.si_pid, info.si_uid, reap.stat(info.si_pid)[0] if info.si_pid else "")
+            if self.record.spare(SIGNALS):
+                name = proc.stat(info.si_pid)[0] if info.si_pid else ""
+                vital = number in self.plan.stop_signals and self.group.phase < STOP
+                self.note("signal", number, info.si_pid, info.si_uid, name, vital=vital)
             self.feed((SIGNAL, number))
 
     def reap(self) -> bool:
@@ -136,14 +130,14 @@ class Loop:
             try:
                 info = reap.look()
             except ChildProcessError:
-                self.feed((ALONE, self.others()))
+                self.feed((ALONE, others(self)))
                 return False
             if info is None:
                 self.looked = monotonic()
                 return False
             pid = info.si_pid
             what, code, number = reap.meaning(info)
-            noted = pid in self.members or what == reap.STOP or pid in self.helpers() or self.spare(ORPHANS)
+            noted = pid in self.members or what == reap.STOP or pid in self.helpers() or self.record.spare(ORPHANS)
             self.one_ended(pid, noted, what, code, number)
             if not (noted or self.verbose) and self.reap_storm():
                 break
@@ -152,19 +146,21 @@ class Loop:
     def reap_storm(self) -> bool:
         """Reap orphans that are too many to be noted, and whoever else is among them. True: now look at the signals."""
         done, killed, pid, status = reap.storm({0, *self.members, *self.helpers()}, STORM)
-        self.reaped_unseen(done, killed)
-        if pid:
-            self.ended_in_a_storm(pid, status)
+        self.orphans += done
+        self.record.missed[ORPHANS] += done
+        if killed:
+            self.orphans_killed(killed)
+        if pid:  # one of the group, or a helper: its number is free already
+            code, number, core = status >> 8, status & 0x7F, bool(status & 0x80)
+            member = self.members.get(pid)
+            if member is None:
+                self.undeclared(pid, code, number, core, False)
+            else:
+                self.buried_already(member, pid, code, number, core)
         return True
 
-    def ended_in_a_storm(self, pid: int, status: int) -> None:
-        """A process of the group, or a helper, that has been reaped among many orphans: its number is free already."""
-        code, number, core = status >> 8, status & 0x7F, bool(status & 0x80)
-        member = self.members.get(pid)
-        if member is None:
-            self.undeclared(pid, code, number, core, False)
-        else:
-            self.buried_already(member, pid, code, number, core)
+    def orphans_killed(self, number: int) -> None:
+        """So many orphans have ended by SIGKILL."""
 
     def buried_already(self, member: int, pid: int, code: int, number: int, core: bool, *more: "Any") -> None:
         """The end of a member that has been reaped: nobody else has it any more, so it must not be lost."""
@@ -191,13 +187,13 @@ class Loop:
         member = self.members.get(pid)
         if what == reap.STOP:
             if member is not None:
-                if self.spare(STOPS):
+                if self.record.spare(STOPS):
                     self.note("stopped", member, pid)
                 self.feed((STOPPED, member))
             return
         self.read_answers()  # that of an exec comes before the ends it explains, or has led to
         if member is not None and pid in self.members:
-            self.declared(member, pid, code, number, what == reap.CORE)
+            self.member_ended(member, pid, code, number, what == reap.CORE)
         else:
             self.undeclared(pid, code, number, what == reap.CORE, noted)
             reap.bury(pid)
@@ -206,12 +202,7 @@ class Loop:
         """Children that are neither of the group nor orphans."""
         return self.dropped
 
-    def reaped_unseen(self, number: int, killed: int) -> None:
-        """So many orphans, so many of them killed, have been reaped and are only counted."""
-        self.orphans += number
-        self.missed[ORPHANS] += number
-
-    def declared(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
+    def member_ended(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
         """One of the group has ended. It is still a zombie: its process group can be signalled."""
         self.feed(self.ending(member, pid, code, number, core))
         if pid in self.members:
@@ -230,47 +221,26 @@ class Loop:
             return self.dropped.discard(pid)
         self.orphans += 1
         if noted:
-            name, fields = reap.stat(pid)
+            name, fields = proc.stat(pid)
             whose = self.members.get(int(fields[3]), -1) if fields else -1
             self.note("reaped", pid, name, whose, code, number, core, int((monotonic() - self.looked) * 1e6))
         if self.verbose:
             self.talk("trace", ("reaped", pid, code, number))
-
-    def others(self) -> int:
-        """How many run in this PID namespace that are no children of ours, where a stop asks for them."""
-        if not self.group.asks_for_others():
-            return 0
-        from pidone.init import others
-
-        return len(others.survivors())
 
     def hear(self) -> None:
         """Look at the descriptors that may have something for us."""
         self.read_answers()
 
     def read_answers(self) -> None:
-        """What the children between fork and exec have to say: nothing at their exec, else why it has not worked."""
-        for fd, (pid, answer) in list(self.answers.items()):
-            if self.answers.get(fd, (0,))[0] != pid:
-                continue  # an event has closed it, and may have given its number to another's
-            ended = False
-            try:
-                while part := posix.read(fd, 4096):
-                    answer += part
-                ended = True
-            except BlockingIOError:
-                pass
-            if answer[:1] == b"\0":
-                answer = self.looked_up(pid, answer)
-            if fd in self.answers and self.answers[fd][0] == pid:
-                self.answers[fd] = pid, answer
-                if ended:
-                    self.close_answer(fd)
-                    self.answered(pid, answer)
+        """What the children between fork and exec have to say."""
+        for pid, looked_up, answer in self.answers.read():
+            if looked_up:
+                self.looked_up(pid, answer)
+            else:
+                self.answered(pid, answer)
 
-    def looked_up(self, pid: int, answer: bytes) -> bytes:
-        """What a process of a group tells before its exec; returns what follows it."""
-        return answer
+    def looked_up(self, pid: int, found: bytes) -> None:
+        """What a process of a group tells before its exec (lookup.tell_pid_1)."""
 
     def answered(self, pid: int, answer: bytes) -> None:
         """The pipe has ended. Without the mark the child has not come as far as its exec, or has said why."""
@@ -291,15 +261,10 @@ class Loop:
             self.feed((EXECED, member))
         # else it was killed before, which its end will tell
 
-    def close_answer(self, fd: int) -> None:
-        del self.answers[fd]
-        posix.close(fd)
-
     def forget(self, pid: int) -> None:
         """It has ended: nothing that comes late of it is anybody's any more (E45)."""
         del self.pids[self.members.pop(pid)]
-        for fd in [fd for fd, (whose, _) in self.answers.items() if whose == pid]:
-            self.close_answer(fd)
+        self.answers.forget(pid)
         if self.terminal is not None and pid == self.terminal.app:
             self.terminal.suspended = False  # its number may be a stranger's soon (E18)
 
@@ -328,7 +293,7 @@ class Loop:
             del self.queue[0]
 
     def spawn(self, member: int) -> None:
-        process = self.plan.processes[member]
+        process = self.declared(member)
         extras = None
         try:
             if self.terminal is not None and member == self.group.primary:
@@ -347,7 +312,7 @@ class Loop:
         self.note("forked", member, pid)
         self.pids[member] = pid
         self.members[pid] = member
-        self.answers[answer] = pid, b""
+        self.answers.pipes[answer] = pid, b""
         if self.terminal is not None and member == self.group.primary:
             self.terminal.app = pid
 
@@ -358,93 +323,76 @@ class Loop:
     def kill(self, member: int, number: int, whole: bool) -> None:
         pid = self.pids.get(member)
         if pid is not None and pid != self.buried:
-            if number == SIGKILL or self.spare(SENT):
+            if number == SIGKILL or self.record.spare(SENT):
                 self.note("sent", member, pid, number, whole)
-            self.signal(pid, number, whole)
-
-    def sweep(self, number: int) -> None:
-        self.note("swept", number)
-        reap.sweep(number)
-
-    def signal(self, pid: int, number: int, whole: bool) -> None:
-        """To a child that has not been reaped, or to its process group."""
-        try:
-            try:
-                (posix.killpg if whole else posix.kill)(pid, number)
-            except ProcessLookupError:
-                posix.kill(pid, number)  # forked, but not yet the leader of its group
-        except OSError:
-            pass  # a process of another user, and pidone is not root
-
-    def suspend(self) -> None:
-        if self.terminal is not None:
-            self.terminal.suspend()
-
-    def say(self, *details: "object") -> None:
-        self.note("said", *details)
-        self.talk("tell", details)
+            signal(pid, number, whole)
 
     # -- the record
 
-    def note(self, kind: str, *fields: "Any") -> None:
+    def note(self, kind: str, *fields: "Any", vital: bool = False) -> None:
         """Into the record. What cannot be noted is not worth more than the rest of what PID 1 does."""
         try:
-            self.add_note(kind, *fields)
+            self.record.note(kind, *fields, vital=vital)
         except Exception as error:
             trouble.seen(self, error)
-
-    def add_note(self, kind: str, *fields: "Any") -> None:
-        """That of a single command is a list, of which the first and the last are kept."""
-        self.notes.append((self.number, int((monotonic() - self.began) * 1e6), kind, *fields))
-        self.number += 1
-        if len(self.notes) > MOST_KEPT:
-            del self.notes[MOST_NOTED]
-
-    def spare(self, what: int) -> bool:
-        """Is one more of what may come in thousands to be noted? If not, it is counted."""
-        now, many = monotonic(), len(self.notes) >= MOST_NOTED or (what == ORPHANS and self.orphans >= MOST_ORPHANS)
-        if many and now - self.spared < PAUSE:
-            self.missed[what] += 1
-            return False
-        self.spared = now
-        return True
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""
         try:
             from pidone.init import words
 
-            getattr(words, kind)(self.plan, self.pids, details)
+            getattr(words, kind)(self, self.pids, details)
         except Exception:
             pass
 
     def exit(self, code: int, troubled: bool) -> "NoReturn":
         self.note("exit", code)
         if troubled or self.report is not None:
-            self.make_report(code, troubled)
+            from pidone.init.report import make_report
+
+            make_report(self, code, troubled)
         if self.terminal is not None:
             self.terminal.give_back()
         posix._exit(code)
 
-    def make_report(self, code: int, troubled: bool) -> None:
-        """A child makes it, and has a moment for that."""
+
+def others(loop: Loop) -> int:
+    """How many run in this PID namespace that are no children of ours, where a stop asks for them."""
+    if not loop.group.asks_for_others():
+        return 0
+    from pidone.init import others
+
+    return len(others.survivors())
+
+
+def signal(pid: int, number: int, whole: bool) -> None:
+    """To a child that has not been reaped, or to its process group."""
+    try:
         try:
-            pid = posix.fork()
-        except OSError:
-            return
-        if pid == 0:
-            try:
-                from pidone.helpers.reporter import run
+            (posix.killpg if whole else posix.kill)(pid, number)
+        except ProcessLookupError:
+            posix.kill(pid, number)  # forked, but not yet the leader of its group
+    except OSError:
+        pass  # a process of another user, and pidone is not root
 
-                run(self, code, troubled)
-            finally:
-                posix._exit(0)
-        now = monotonic()
-        end, began = now + PATIENCE, self.group.began
-        if began is not None:  # within the bound of a stop (E55)
-            end = max(now + REPORT, min(end, began + stop_bound(self.plan.grace, self.plan.window)))
-        while posix.waitpid(pid, posix.WNOHANG)[0] == 0 and monotonic() < end:
-            _signal.sigtimedwait((SIGCHLD,), max(0.0, end - monotonic()))
 
-    #: In the order of the action kinds in `events`.
-    CALLS: "tuple[Any, ...]" = (spawn, kill, sweep, suspend, say, exit)
+def sweep(loop: Loop, number: int) -> None:
+    loop.note("swept", number)
+    reap.sweep(number)
+
+
+def suspend(loop: Loop) -> None:
+    if loop.terminal is not None:
+        loop.terminal.suspend()
+
+
+def say(loop: Loop, *details: object) -> None:
+    loop.note("said", *details)
+    loop.talk("tell", details)
+
+
+#: {kind of action: what carries it out}
+Loop.CALLS = {
+    events.SPAWN: Loop.spawn, events.KILL: Loop.kill, events.SWEEP: sweep, events.SUSPEND: suspend,
+    events.SAY: say, events.EXIT: Loop.exit,
+}  # fmt: skip

@@ -9,7 +9,7 @@ to a list of actions; after each call `deadline` holds when DEADLINE wants to be
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from pidone.init.plan import Plan
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 from pidone.init.events import EXIT, KILL, SAY, SIGCONT, SIGKILL, SIGTERM, SWEEP
 from pidone.init.plan import LAST_RESORT
 
-START, RUN, STOP, SWEPT, KILLED, OVER = range(6)
+START, RUN, RESTART, STOP, SWEPT, KILLED, OVER = range(7)
 
 #: Seconds between two looks at who else still runs in the namespace, where a stop waits for them.
 LOOK = 0.02
@@ -52,12 +52,13 @@ class Machine:
     def take(self, event: "Event", now: float) -> "list[Action]":
         """One event at one time -> what is to be done, in order."""
         self.actions = []
-        if self.phase != OVER:
-            self.HANDLERS[event[0]](self, now, *event[1:])
+        handler = self.HANDLERS.get(event[0])
+        if self.phase != OVER and handler is not None:
+            handler(self, now, *event[1:])
             self.set_deadline()
         return self.actions
 
-    HANDLERS: "tuple[Any, ...]" = ()  # in the order of the event kinds
+    HANDLERS: "dict[int, Callable[..., None]]" = {}  # by the kind of event
 
     def set_deadline(self) -> None:
         raise NotImplementedError
@@ -68,15 +69,6 @@ class Machine:
     def rewritten(self, number: int) -> int:
         """What the command line makes of a signal; 0 drops it."""
         return self.plan.rewrites.get(number, number)
-
-    def send(self, index: int, member: "Any", number: int, stop_signal: int = SIGTERM) -> None:
-        """A signal to a member, remembered; one that is stopped is continued to act on it (E19)."""
-        if number not in member.sent:
-            member.sent = (*member.sent, number)
-        self.do(KILL, index, number, self.plan.group_wide)
-        if member.stopped and number in (SIGTERM, stop_signal):
-            self.do(KILL, index, SIGCONT, True)  # what stopped it, as Ctrl-Z does, has stopped all of its group
-            member.stopped = False
 
     def status_of(self, code: int, number: int) -> int:
         """The exit code that the primary's end stands for (S89, E39)."""
@@ -135,3 +127,15 @@ class Machine:
     def exit(self) -> None:
         self.phase = OVER
         self.do(EXIT, self.code, self.troubled)
+
+
+def send(
+    do: "Callable[..., None]", to: "Any", index: int, number: int, whole: bool, stop_signal: int = SIGTERM
+) -> None:
+    """A signal to a process, remembered as `sent`; one that is `stopped` is continued to act on it (E19)."""
+    if number not in to.sent:
+        to.sent = (*to.sent, number)
+    do(KILL, index, number, whole)
+    if to.stopped and number in (SIGTERM, stop_signal):
+        do(KILL, index, SIGCONT, True)  # what stopped it, as Ctrl-Z does, has stopped all of its group
+        to.stopped = False

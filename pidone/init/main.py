@@ -46,7 +46,7 @@ def begin(inherited: "Inherited") -> "NoReturn":
         print_and_exit(wanted)
     if posix.getpid() != 1:
         adopt()
-    group, early = make_plan(wanted, inherited.cwd)
+    group, early = make_plan(wanted, inherited)
     make_loop(group, inherited, wanted).run(early)
 
 
@@ -61,7 +61,7 @@ def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Lo
     return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted)
 
 
-def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int]]":
+def make_plan(wanted: "Arguments", inherited: "Inherited") -> "tuple[Plan, list[int]]":
     """The group to run, and the signals that arrived while its file was read. Exits where there is none."""
     early: "list[int]" = []
     if wanted.config is None:
@@ -70,7 +70,7 @@ def make_plan(wanted: "Arguments", cwd: "bytes | None") -> "tuple[Plan, list[int
         from pidone.supervisor import planner
 
         try:
-            made, code, early = planner.ask(wanted.config, wanted.command, cwd, wanted.rewrites)
+            made, code, early = planner.ask(wanted.config, wanted.command, inherited, wanted.rewrites)
         except (OSError, ImportError) as error:
             why = getattr(error, "strerror", None) or str(error)
             fail("cannot read %s: %s" % (show(wanted.config), why[:1].lower() + why[1:]), plan.CANNOT)

@@ -7,7 +7,7 @@ import _signal
 import posix
 
 from pidone.init.inherited import read_file
-from pidone.init.reap import stat
+from pidone.init.proc import stat
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h, since 3.4
 

@@ -2,8 +2,6 @@
 
 import posix
 
-from pidone.init.inherited import read_file
-
 EXIT, STOP, CORE = range(3)
 _LOOK = posix.WEXITED | posix.WSTOPPED | posix.WNOHANG | posix.WNOWAIT
 
@@ -39,18 +37,6 @@ def bury(pid: int, measured: bool = False) -> int:
         return posix.wait4(pid, 0)[2].ru_maxrss
     except ImportError:
         return 0  # the module of its type is not there, or no descriptor for it; reaped it is
-
-
-def stat(pid: int) -> "tuple[str, list[bytes]]":
-    """Of a process or zombie the kernel's name, and the fields from the third on: state, parent, group, session ...
-
-    (proc(5), stat.) Empty where it is gone, or no /proc is there.
-    """
-    try:
-        before, _, after = read_file("/proc/%d/stat" % pid).rpartition(b")")
-    except OSError:
-        return "", []
-    return before.partition(b"(")[2].decode("utf-8", "backslashreplace"), after.split()
 
 
 def storm(known: "set[int]", most: int) -> "tuple[int, int, int, int]":

@@ -10,8 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
+from pidone.init import events
 from pidone.init.events import ASKING, SAY, SIGHUP, SPAWN, SUSPEND
-from pidone.init.machine import HINT, KILLED, OVER, RUN, START, SWEPT, Machine
+from pidone.init.machine import HINT, KILLED, OVER, RUN, START, SWEPT, Machine, send
 
 
 class Single(Machine):
@@ -29,9 +30,6 @@ class Single(Machine):
         if self.phase == START:
             self.phase = RUN
             self.do(SPAWN, 0)
-
-    def execed(self, now: float, index: int) -> None:
-        pass
 
     def failed(self, now: float, index: int, code: int, text: str) -> None:
         if self.phase == RUN:
@@ -69,7 +67,7 @@ class Single(Machine):
         if number in ASKING:
             self.began = now
             self.hint = now + HINT
-        self.send(0, self, number)
+        send(self.do, self, 0, number, self.plan.group_wide)
 
     def deadline_passed(self, now: float) -> None:
         self.look_at = None
@@ -91,4 +89,7 @@ class Single(Machine):
         elif self.phase in (KILLED, OVER):
             self.deadline = self.limit if self.phase == KILLED else None
 
-    HANDLERS = (begin, execed, failed, exited, stop, signal, deadline_passed, Machine.alone)
+    HANDLERS = {
+        events.BEGIN: begin, events.FAILED: failed, events.EXITED: exited, events.STOPPED: stop,
+        events.SIGNAL: signal, events.DEADLINE: deadline_passed, events.ALONE: Machine.alone,
+    }  # fmt: skip

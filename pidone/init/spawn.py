@@ -6,11 +6,11 @@ pipe makes it a SIGIO; a single command, for which nothing waits, says by its en
 """
 
 import errno
-import marshal
 import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, NoReturn
 
     from pidone.init.inherited import Inherited
@@ -49,6 +49,48 @@ def fork_with_pipe(awaited: bool) -> "tuple[int, int, int]":
         raise
 
 
+class Answers:
+    """The pipes of children between fork and exec. pipes: {descriptor: (pid, what it has said so far)}."""
+
+    __slots__ = ("pipes",)
+
+    def __init__(self) -> None:
+        self.pipes: "dict[int, tuple[int, bytes]]" = {}
+
+    def read(self) -> "Iterator[tuple[int, bool, bytes]]":
+        """(pid, True, what it has looked up), or (pid, False, its answer): nothing at its exec, else why that failed.
+
+        What is done with one may close others, and give their numbers to new ones.
+        """
+        for fd, (pid, answer) in list(self.pipes.items()):
+            if self.pipes.get(fd, (0,))[0] != pid:
+                continue
+            ended = False
+            try:
+                while part := posix.read(fd, 4096):
+                    answer += part
+                ended = True
+            except BlockingIOError:
+                pass
+            size = 5 + int.from_bytes(answer[1:5], "big")
+            if answer[:1] == b"\0" and len(answer) >= max(size, 5):
+                yield pid, True, answer[5:size]
+                answer = answer[size:]
+            if self.pipes.get(fd, (0,))[0] == pid:
+                self.pipes[fd] = pid, answer
+                if ended:
+                    self.close(fd)
+                    yield pid, False, answer
+
+    def close(self, fd: int) -> None:
+        del self.pipes[fd]
+        posix.close(fd)
+
+    def forget(self, pid: int) -> None:
+        for fd in [fd for fd, (whose, _) in self.pipes.items() if whose == pid]:
+            self.close(fd)
+
+
 def spawn(
     process: "Process", inherited: "Inherited", terminal: "Terminal | None", awaited: bool, extras: "Any" = None
 ) -> "tuple[int, int]":
@@ -68,16 +110,16 @@ def become(
     try:
         try:
             if process.who is not None or process.files:
-                look_up(process, answer)
+                from pidone.config import lookup
+
+                lookup.tell_pid_1(process, answer)
             prepare(process, inherited, terminal)
             posix.write(answer, EXEC_IS_NEXT)
             if extras is not None:
                 answer = extras.in_child(answer)
             code, text = execute(process, inherited)
-        except Refused as refused:
-            text = refused.text
         except Exception as error:
-            text = "%s: %s" % (type(error).__name__, error)
+            text = getattr(error, "text", None) or "%s: %s" % (type(error).__name__, error)
         posix.write(answer, (bytes((code,)) + text.encode("utf-8", "backslashreplace"))[:4096])
     finally:
         posix._exit(code)
@@ -90,23 +132,6 @@ class Refused(Exception):
 
     def __init__(self, what: str, error: "OSError | None" = None) -> None:
         self.text = what if error is None else "%s: %s" % (what, posix.strerror(error.errno or 0).lower())
-
-
-def look_up(process: "Process", answer: int) -> None:
-    """User and environment as they are now (E50), into this child's copy of the plan, and to PID 1. Raises Refused.
-
-    The answer begins with a zero, which is no exit code that an exec fails with, and the length of what follows.
-    """
-    from pidone.config import lookup
-
-    try:
-        process.user, process.env, stamps = lookup.before_exec(process)
-    except lookup.Unknown as unknown:
-        raise Refused(str(unknown)) from None
-    data = marshal.dumps((process.user, process.env, stamps))
-    data = b"\0" + len(data).to_bytes(4, "big") + data
-    while data:
-        data = data[posix.write(answer, data) :]
 
 
 def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | None") -> None:

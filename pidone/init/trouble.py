@@ -16,21 +16,8 @@ if TYPE_CHECKING:
 
     from pidone.init.loop import Loop
 
-from pidone.init import reap
-from pidone.init.events import (
-    ASIDE,
-    ENDED,
-    EXIT,
-    FAILED,
-    KILL,
-    RENUMBER,
-    SIGCONT,
-    SIGKILL,
-    SIGTERM,
-    SPAWN,
-    SWEEP,
-    UNKNOWN,
-)
+from pidone.init import events, reap
+from pidone.init.events import SIGCONT, SIGKILL, SIGTERM, UNKNOWN
 from pidone.init.plan import BROKEN, CANNOT, LAST_RESORT
 
 #: So many within SPAN seconds, and the group is stopped.
@@ -55,7 +42,7 @@ def seen(loop: "Loop", error: Exception) -> None:
     text = place(error)
     loop.talk("tell", ("internal error", text))
     try:
-        loop.add_note("broken", text[:100])
+        loop.record.note("broken", text[:100])
     except Exception:
         pass  # it may be the record that is broken
     if len(loop.troubles) >= MOST:
@@ -66,24 +53,25 @@ def repair(loop: "Loop", action: "tuple[Any, ...]", error: Exception) -> None:
     """An action has raised: what would wait for it hears that it has failed, and what must be done is done plainly."""
     seen(loop, error)
     kind = action[0]
-    if kind == SPAWN and action[1] not in loop.pids:
-        loop.queue.append((FAILED, action[1], CANNOT, "internal error: %s" % place(error)))
-    elif kind == ASIDE:
-        loop.queue.append((ENDED, action[1], action[2], UNKNOWN, "internal error: %s" % place(error)))
-    elif kind == KILL and loop.pids.get(action[1]) not in (None, loop.buried):
+    if kind == events.SPAWN and action[1] not in loop.pids:
+        loop.queue.append((events.FAILED, action[1], CANNOT, "internal error: %s" % place(error)))
+    elif kind == events.ASIDE:
+        loop.queue.append((events.ENDED, action[1], action[2], UNKNOWN, "internal error: %s" % place(error)))
+    elif kind == events.KILL and loop.pids.get(action[1]) not in (None, loop.buried):
         send(loop.pids[action[1]], action[2])
-    elif kind == SWEEP:
+    elif kind == events.SWEEP:
         reap.sweep(action[1])
-    elif kind == RENUMBER:
-        emergency(loop, place(error))  # half of what is kept has the old numbers
-    elif kind == EXIT:
+    elif kind == events.TAKE_OVER:
+        emergency(loop, place(error))  # half of what is kept is another plan's
+    elif kind == events.EXIT:
         posix._exit(action[1])
 
 
 def emergency(loop: "Loop", text: str) -> "NoReturn":
     """SIGTERM in reverse start order within the grace, then SIGKILL; exit BROKEN. Trusts pids, and nothing else."""
     try:
-        loop.say("emergency", text)
+        loop.note("said", "emergency", text)
+        loop.talk("tell", ("emergency", text))
         loop.note("turned", -1, "stop")
     except Exception:
         pass
@@ -96,7 +84,7 @@ def emergency(loop: "Loop", text: str) -> "NoReturn":
             send(pid, SIGCONT)
             await_end(gone, end, pid)
     try:
-        loop.sweep(SIGTERM)
+        loop.CALLS[events.SWEEP](loop, SIGTERM)
     except Exception:
         reap.sweep(SIGTERM)
     reap.sweep(SIGCONT)
@@ -105,7 +93,9 @@ def emergency(loop: "Loop", text: str) -> "NoReturn":
     await_end(gone, monotonic() + LAST_RESORT)
     try:
         loop.note("exit", BROKEN)
-        loop.make_report(BROKEN, True)
+        from pidone.init.report import make_report
+
+        make_report(loop, BROKEN, True)
     finally:
         posix._exit(BROKEN)
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pidone.init.plan import Plan
+    from pidone.init.loop import Loop
 
 from pidone.init import events, machine, others
 from pidone.init.plan import BROKEN, LAST_RESORT
@@ -82,38 +82,38 @@ def _write_polled(fd: int, line: bytes, size: int) -> None:
         posix.write(fd, line[start : start + size])
 
 
-def tell(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
+def tell(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
     """The group's SAY action as a line, or as nothing where it would not be true."""
-    text = TEXTS[details[0]](plan, pids, *details[1:])
+    text = TEXTS[details[0]](loop, pids, *details[1:])
     if text:
         say(text)
 
 
-def who(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
-    return "%s (pid %d)" % (plan.processes[member].name, pids.get(member, 0))
+def who(loop: "Loop", pids: "dict[int, int]", member: int) -> str:
+    return "%s (pid %d)" % (loop.declared(member).name, pids.get(member, 0))
 
 
 def how(code: int, number: int) -> str:
     return "was killed by %s" % signal_name(number) if number else "ended with exit code %d" % code
 
 
-def _cannot_start(plan: "Plan", pids: "dict[int, int]", member: int, code: int, text: str) -> str:
-    name = plan.processes[member].name
+def _cannot_start(loop: "Loop", pids: "dict[int, int]", member: int, code: int, text: str) -> str:
+    name = loop.declared(member).name
     if not text.startswith(name + ":"):
         text = name + ": " + text
     return "cannot start %s (exit %d)" % (text, code)
 
 
-def _killed(plan: "Plan", pids: "dict[int, int]", member: int, number: int, oom: bool = False) -> str:
-    text = "%s was killed by %s, which pidone did not send" % (who(plan, pids, member), signal_name(number))
+def _killed(loop: "Loop", pids: "dict[int, int]", member: int, number: int, oom: bool = False) -> str:
+    text = "%s was killed by %s, which pidone did not send" % (who(loop, pids, member), signal_name(number))
     if oom:
         text += ": out of memory, says the container's cgroup"
     elif number == 9:
         text += ": out of memory, or somebody's kill -9"
-    return "%s (exit %d)" % (text, 0 if 128 + number in plan.forgiven else 128 + number)
+    return "%s (exit %d)" % (text, 0 if 128 + number in loop.plan.forgiven else 128 + number)
 
 
-def _swallowed(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
+def _swallowed(loop: "Loop", pids: "dict[int, int]", member: int) -> str:
     """True of a shell that sits on a signal, and of one that has died of it and left its children; else nothing."""
     pid = pids.get(member, 0)
     try:
@@ -124,48 +124,48 @@ def _swallowed(plan: "Plan", pids: "dict[int, int]", member: int) -> str:
     if program not in SHELLS and not program.endswith(".sh"):
         return ""
     if alive:
-        return "%s still runs %g s after it was told to end: %s" % (who(plan, pids, member), machine.HINT, ADVICE)
+        return "%s still runs %g s after it was told to end: %s" % (who(loop, pids, member), machine.HINT, ADVICE)
     left = _names([other for other in others.adopted() if other not in pids.values()])  # not a living one's children
-    return "%s is gone and leaves %s: %s" % (who(plan, pids, member), left, ADVICE) if left else ""
+    return "%s is gone and leaves %s: %s" % (who(loop, pids, member), left, ADVICE) if left else ""
 
 
-def _grace_over(plan: "Plan", pids: "dict[int, int]", member: int = -1, grace: "float | None" = None) -> str:
+def _grace_over(loop: "Loop", pids: "dict[int, int]", member: int = -1, grace: "float | None" = None) -> str:
     left = [] if member >= 0 else others.survivors()
     theirs = [pid for pid in left if not others.is_helper(pid)]
-    killed = who(plan, pids, member) if member >= 0 else _names(theirs, plan, pids)
+    killed = who(loop, pids, member) if member >= 0 else _names(theirs, loop, pids)
     if left and not theirs:  # but a pump that is waiting
-        return "the grace of %g s is over: output that nobody reads is dropped" % plan.grace
+        return "the grace of %g s is over: output that nobody reads is dropped" % loop.plan.grace
     return "the grace of %g s is over: SIGKILL to %s" % (
-        plan.grace if grace is None else grace,
+        loop.plan.grace if grace is None else grace,
         killed or "what is left",
     )
 
 
-def _immortal(plan: "Plan", pids: "dict[int, int]") -> str:
-    left = _names(others.survivors(), plan, pids)
+def _immortal(loop: "Loop", pids: "dict[int, int]") -> str:
+    left = _names(others.survivors(), loop, pids)
     return "still there %g s after SIGKILL: %s: exiting all the same" % (LAST_RESORT, left or "a process")
 
 
-def _names(found: "list[int]", plan: "Plan | None" = None, pids: "dict[int, int] | None" = None) -> str:
+def _names(found: "list[int]", loop: "Loop | None" = None, pids: "dict[int, int] | None" = None) -> str:
     """At most eight processes by name and pid."""
-    declared = {pid: plan.processes[member].name for member, pid in (pids or {}).items()} if plan else {}
+    declared = {pid: loop.declared(member).name for member, pid in (pids or {}).items()} if loop else {}
     texts = ["%s (pid %d)" % (declared.get(pid) or show(others.name_of(pid).encode()), pid) for pid in found[:8]]
     if len(found) > 8:
         texts.append("%d more" % (len(found) - 8))
     return ", ".join(texts)
 
 
-def _internal_error(plan: "Plan", pids: "dict[int, int]", text: str) -> str:
+def _internal_error(loop: "Loop", pids: "dict[int, int]", text: str) -> str:
     return "internal error, going on: %s (please report it)" % text
 
 
-def _emergency(plan: "Plan", pids: "dict[int, int]", text: str) -> str:
+def _emergency(loop: "Loop", pids: "dict[int, int]", text: str) -> str:
     return "internal error, stopping everything: %s (please report it) (exit %d)" % (text, BROKEN)
 
 
-def _others_killed(plan: "Plan", pids: "dict[int, int]") -> str:
+def _others_killed(loop: "Loop", pids: "dict[int, int]") -> str:
     left = _names(others.survivors())
-    return "killed with the container, %g s after SIGTERM: %s (docker exec)" % (plan.window, left) if left else ""
+    return "killed with the container, %g s after SIGTERM: %s (docker exec)" % (loop.plan.window, left) if left else ""
 
 
 TEXTS: "dict[str, Any]" = {
@@ -182,7 +182,7 @@ TEXTS: "dict[str, Any]" = {
 _MOVES = {events.EXECED: "started", events.STOPPED: "stopped"}
 
 
-def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
+def trace(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
     """A line for `--verbose`: what the group is told, and each orphan reaped."""
     kind, *rest = details
     if kind == "reaped":
@@ -193,10 +193,10 @@ def trace(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> N
     if event == events.SIGNAL:
         say("signal %s" % signal_name(rest[1]))
     elif event == events.EXITED:
-        say("%s %s" % (who(plan, pids, rest[1]), how(rest[2], rest[3])))
+        say("%s %s" % (who(loop, pids, rest[1]), how(rest[2], rest[3])))
     elif event in _MOVES:
-        say("%s %s" % (_MOVES[event], who(plan, pids, rest[1])))
+        say("%s %s" % (_MOVES[event], who(loop, pids, rest[1])))
 
 
-def states(plan: "Plan", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
+def states(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
     """A single command has none worth a line."""

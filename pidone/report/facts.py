@@ -22,8 +22,8 @@ from pidone.report.replay import Event
 
 Document = dict[str, Any]
 
-#: (number of the first event, names, roles) of each plan that there was, the oldest first.
-Eras = list[tuple[int, list[str], list[int]]]
+#: {number: (name, role)} of every process that there was: those of today last, in their order.
+Names = dict[int, tuple[str, int]]
 
 #: Names of an event's fields, in the record's order. "process" is an index there and a name here; "signal" a number.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -65,15 +65,7 @@ WORDS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
 VERDICTS = ("yes", "no", "unknown")
 
 
-def names_at(eras: Eras, number: int) -> list[str]:
-    """Who had which number when this event was noted: a file that is read again gives them out anew."""
-    for first, names, _ in reversed(eras):
-        if number >= first:
-            return names
-    return eras[0][1]
-
-
-def event(raw: Event, names: list[str]) -> dict[str, Any]:
+def event(raw: Event, names: Names) -> dict[str, Any]:
     """One event with named fields."""
     at, kind, rest = raw[1] / 1e6, raw[2], raw[3:]
     found: dict[str, Any] = {"n": raw[0], "at": round(at, 6), "what": kind, **dict(zip(FIELDS.get(kind, ()), rest))}
@@ -90,8 +82,7 @@ def event(raw: Event, names: list[str]) -> dict[str, Any]:
     if kind == "command":
         found["verb"] = VERBS.get(found["verb"], "?")
     if "process" in found:
-        index = found["process"]
-        found["process"] = names[index] if isinstance(index, int) and 0 <= index < len(names) else None
+        found["process"] = names.get(found["process"], (None, 0))[0]
     if found.get("signal"):
         found["signal"] = signal_name(found["signal"])
     elif "signal" in found:
@@ -100,20 +91,18 @@ def event(raw: Event, names: list[str]) -> dict[str, Any]:
 
 
 def make(context: dict[str, Any], raw: list[Event]) -> Document:
-    """context: what the document says of the group as a whole, and "eras"."""
+    """context: what the document says of the group as a whole, and "names"."""
     from pidone.report import starts
     from pidone.report.cause import explain
 
     context = dict(context)
-    eras: Eras = context.pop("eras")
-    events = [event(one, names_at(eras, one[0])) for one in raw]
+    names: Names = context.pop("names")
+    events = [event(one, names) for one in raw]
     starts.tell(events)
-    now = set(eras[-1][1])
     processes: dict[str, dict[str, Any]] = {}
-    for place, (_, names, roles) in enumerate(eras):  # those of today last, and the primary at the end
-        for name, role in zip(names, roles):
-            if place == len(eras) - 1 or name not in now:
-                processes[name] = {"name": name, "role": ROLES[role], "instances": [], "restarts": 0}
+    for name, role in names.values():  # one that was declared anew stands where it does today
+        processes.pop(name, None)
+        processes[name] = {"name": name, "role": ROLES[role], "instances": [], "restarts": 0}
     for one in events:
         process = processes.get(one.get("process") or "")
         if process is not None:

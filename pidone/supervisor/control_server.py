@@ -1,7 +1,7 @@
 """The control line: a Unix socket, whose every session is a forked child, and a pipe by which they command.
 
 Theory. PID 1 accepts, forks and forgets: the child holds a snapshot of all that PID 1 knows, reads the request, checks
-who asks, answers, and has a deadline of its own (helpers/control/session.py). What is to change something reaches PID
+who asks, answers, and has a deadline of its own (helpers/control/answer.py). What is to change something reaches PID
 1 as a command of a fixed size. At most SESSIONS children answer at a time; others wait in the socket's queue.
 """
 
@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     from pidone.supervisor.loop import GroupLoop
 
 from pidone import paths
-from pidone.control.protocol import COMMAND_SIZE, SESSIONS, places
+from pidone.control.protocol import COMMAND_SIZE, EXEC, FOLLOW, OF_ALL, RELOAD, SESSIONS, STOP_ALL, places
+from pidone.init import proc
+from pidone.init.events import COMMAND, GROUP
+from pidone.init.fork import fork_into
+from pidone.init.machine import STOP
 from pidone.init.signals import show
 from pidone.init.spawn import answer_pipe
+from pidone.supervisor import planner
 
 #: Commands that are read at once.
 COMMANDS = 8
@@ -64,12 +69,10 @@ class Control:
             except OSError:
                 return False
             try:
-                pid = posix.fork()
+                pid, _ = fork_into("pidone.helpers.control.answer:run", (loop, fd), loop.inherited, answers=False)
             except OSError as error:
                 refuse(fd, error)
                 return False
-            if pid == 0:
-                serve(loop, fd)
             posix.close(fd)
             self.sessions.add(pid)
         return True
@@ -78,8 +81,15 @@ class Control:
         """Pids of who serves somebody, or is somebody's command."""
         return {*self.sessions, *self.followers, *self.guests}
 
+    def hear(self, loop: "GroupLoop") -> bool:
+        """Do what the sessions command. True if there may be more."""
+        commands, more = self.commands()
+        for command in commands:
+            commanded(loop, self, *command)
+        return more
+
     def commands(self) -> "tuple[list[tuple[int, ...]], bool]":
-        """(what the sessions command: (verb, member, number, pid, uid, generation); may there be more?)."""
+        """(what the sessions command: (verb, process, number, pid, uid); may there be more?)."""
         try:
             data = posix.read(self.reading, COMMANDS * COMMAND_SIZE)
         except BlockingIOError:
@@ -107,16 +117,47 @@ def refuse(fd: int, error: OSError) -> None:
     posix.close(fd)
 
 
-def serve(loop: "GroupLoop", fd: int) -> None:
-    """The session's whole life."""
-    try:
-        posix.setsid()
-        loop.inherited.restore_signals(())
-        from pidone.helpers.control.session import run
+def commanded(loop: "GroupLoop", control: Control, verb: int, member: int, number: int, pid: int, uid: int) -> None:
+    """One command of a session's. A process that another plan has no more is nobody."""
+    if verb == FOLLOW:
+        if len(control.followers) >= SESSIONS:
+            loop.note("turned", GROUP, "not following", number)  # it hears that, and ends
+        elif number in control.sessions:
+            control.sessions.discard(number)
+            control.followers.add(number)
+            loop.unread = True  # one more may be waiting for its turn
+        return
+    if verb not in OF_ALL and member not in loop.group.by_id:
+        return
+    if verb == EXEC and len(control.guests) >= SESSIONS:
+        loop.note("turned", GROUP, "not beside", number)
+        return
+    vital = verb == STOP_ALL and loop.group.phase < STOP
+    loop.note("command", verb, member, number, pid, uid, vital=vital)
+    if verb == EXEC and number in control.sessions:
+        control.sessions.discard(number)
+        control.guests[number] = member
+        loop.note("beside", member, number)
+    elif verb == RELOAD:
+        planner.plan_again(loop, number)
+    elif verb < EXEC:
+        loop.feed((COMMAND, verb, member, number))
 
-        run(loop, fd)
-    finally:
-        posix._exit(0)
+
+def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
+    """A session has ended, or somebody's command. False if it was none."""
+    control = loop.control
+    if control is None:
+        return False
+    if pid in control.sessions or pid in control.followers:
+        control.sessions.discard(pid)
+        control.followers.discard(pid)
+        loop.unread = True  # one more may be waiting for its turn
+        return True
+    member = control.guests.pop(pid, None)
+    if member is not None:
+        loop.note("parted", member, pid, code, number, proc.stat(pid)[0])
+    return member is not None
 
 
 def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes]]":

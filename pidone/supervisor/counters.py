@@ -40,9 +40,9 @@ class Tally:
             code = -1
         self.exits[member, code] = self.exits.get((member, code), 0) + 1
 
-    def renumber(self, numbers: "dict[int, int]") -> None:
-        self.exits = {(numbers[key[0]], key[1]): count for key, count in self.exits.items() if key[0] in numbers}
-        self.probes = {(numbers[key[0]], *key[1:]): value for key, value in self.probes.items() if key[0] in numbers}
+    def forget(self, member: int) -> None:
+        self.exits = {key: count for key, count in self.exits.items() if key[0] != member}
+        self.probes = {key: value for key, value in self.probes.items() if key[0] != member}
 
     def asked(self, pid: int) -> None:
         self.started[pid] = monotonic()

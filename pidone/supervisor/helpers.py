@@ -1,76 +1,275 @@
-"""Forks what goes on beside a process: probes, hooks, and pidone's own small helpers. PID 1 may lose any of them.
+"""What is forked beside the processes of a group, and beside the group itself. PID 1 may lose any of it.
+
+Theory. A helper is a forked child that answers through a pipe and ends; PID 1 keeps its pid and the pipe, and forgets
+both when it has ended, or has been dropped. Two tables say what each kind is: ARGUMENTS, what it runs with (by a
+handler of helpers/table.py), and ENDED, what its end leads to. A new kind is a line in each.
 
 A command of the file's is executed as the process itself would be: its user, environment, directory and limits, but
-with /dev/null for input, and an output of which the last line is told where it fails (S42, S74). Everything else runs
-in the forked child, in the room `aside`, whose imports cost PID 1 nothing. Each leads a session, so that it can be
-killed with all that it has started.
+with /dev/null for input, and an output of which the last line is told where it fails (S42, S74).
 """
 
 import posix
+from errno import EMFILE
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
-    from pidone.init.inherited import Inherited
+    from pidone.supervisor.loop import GroupLoop
 
-from pidone.init.events import UNKNOWN
-from pidone.init.plan import SIDECAR, Process
+    Arguments = tuple[str, Any]
+
+from pidone.group.policy import HOOKS, PROBES
+from pidone.init.events import ENDED as HELPER_ENDED
+from pidone.init.events import NO, SIGKILL, UNKNOWN, YES
+from pidone.init.fork import fork_into
+from pidone.init.loop import signal
 from pidone.init.signals import ALL
-from pidone.init.spawn import fork_with_pipe
-
-#: A command as it stands, and one in which $(NAME) is replaced (S43).
-COMMANDS = EXEC, EXPANDED = "exec", "expanded"
+from pidone.init.signals import name as signal_name
+from pidone.supervisor import planner
 
 #: Helpers that are to outlast the sweep: they end by themselves.
 LASTING = ("suspects", "pump")
 
+#: A command as it stands, and one in which $(NAME) is replaced (S43). It waits as PID 1 does, with all signals blocked.
+COMMANDS = EXEC, EXPANDED = "exec", "expanded"
 
-def start(process: Process, inherited: "Inherited", handler: str, argument: "Any", awaited: bool) -> "tuple[int, int]":
-    """Returns (pid, descriptor of its answer). Raises OSError where there is no pipe or no fork."""
-    pid, reading, writing = fork_with_pipe(awaited)
-    if pid == 0:
-        code = UNKNOWN
-        try:
-            if handler in COMMANDS:
-                code = execute_beside(process, inherited, argument, writing, handler == EXPANDED)
-            else:
-                code = serve(inherited, handler, argument, writing)
-        finally:
-            posix._exit(code)
-    posix.close(writing)
-    return pid, reading
+VERDICTS = ("success", "failure", "unknown")
 
 
-def execute_beside(process: Process, inherited: "Inherited", argv: "list[bytes]", answer: int, expanded: bool) -> int:
-    """The verdict, with its words in the pipe."""
+class Helpers:
+    """running: {pid: (member, what, descriptor of its answer)}. pids: {(member, what): pid}.
+
+    cancelled_at: when one was killed the last time.
+    """
+
+    __slots__ = ("cancelled_at", "pids", "running")
+
+    def __init__(self, began: float) -> None:
+        self.running: "dict[int, tuple[int, str, int]]" = {}
+        self.pids: "dict[tuple[int, str], int]" = {}
+        self.cancelled_at = began - 1e9
+
+    def add(self, pid: int, member: int, what: str, fd: int) -> None:
+        self.running[pid] = member, what, fd
+        self.pids[member, what] = pid
+
+    def take(self, pid: int) -> "tuple[int, str, int] | None":
+        """It has ended. Another one of its kind may run already."""
+        found = self.running.pop(pid, None)
+        if found is not None and self.pids.get(found[:2]) == pid:
+            del self.pids[found[:2]]
+        return found
+
+
+def run(loop: "GroupLoop", member: int, what: str) -> None:
+    """Fork it; where that cannot be done, its end says so."""
     try:
-        from pidone.helpers import command
+        handler, argument = ARGUMENTS[what](loop, member, what)
+        if handler in COMMANDS:
+            target, mask = "pidone.helpers.command:for_process", None
+            arguments: "tuple[Any, ...]" = (loop.declared(member), loop.inherited, argument, handler == EXPANDED)
+        else:
+            target, mask = "pidone.helpers.table:run", ALL if what in LASTING else ()
+            arguments = (handler, argument)
+        pid, fd = fork_into(target, arguments, loop.inherited, mask, awaited=what == "notify")
+    except (OSError, ImportError) as error:
+        text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
+        loop.queue.append((HELPER_ENDED, member, what, UNKNOWN, text))
+        return
+    if what == "notify":
+        loop.notifications.listen(fd)
+        fd = -1
+    if what == "pump" and loop.output is not None:
+        loop.output.given = True
+    if what in HOOKS:
+        loop.note("begun", member, what)
+    if what in PROBES:
+        loop.tally.asked(pid)
+    loop.asides.add(pid, member, what, fd)
 
-        words = list(argv)
-        if expanded and any(b"$" in word for word in words):
-            from pidone.config.policy import expand
 
-            words = [expand(word, dict(process.env)) for word in words]
-        slots = {slot: getattr(process, slot) for slot in Process.__slots__}
-        slots.update(role=SIDECAR, argv=words, care=None, who=None, files=())
-        verdict, text = command.run(Process(**slots), inherited)
-    except BaseException as error:
-        verdict, text = UNKNOWN, "%s: %s" % (type(error).__name__, error)
-    posix.write(answer, text.encode("utf-8", "backslashreplace")[:4096])
-    return verdict
+def cancel(loop: "GroupLoop", member: int, what: str, late: bool = False) -> None:
+    """late: its time is up, where otherwise nobody wants its answer any more."""
+    pid = loop.asides.pids.get((member, what))
+    if pid is None:
+        return
+    _, _, fd = loop.asides.take(pid) or (0, "", -1)
+    if what in PROBES:
+        loop.tally.answered(pid, member, what, "timeout" if late else None)
+    if fd >= 0:
+        posix.close(fd)
+    signal(pid, SIGKILL, True)
+    loop.dropped.add(pid)
+    loop.asides.cancelled_at = monotonic()
 
 
-def serve(inherited: "Inherited", handler: str, argument: "Any", answer: int) -> int:
-    """The verdict of a helper of our own, with its words in the pipe."""
+def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
+    """A child that is no declared process has ended. False if it was no helper."""
+    found = loop.asides.take(pid)
+    if found is None:
+        return False
+    member, what, fd = found
+    text, verdict = read_end(fd), UNKNOWN if number else min(code, UNKNOWN)
+    if number:
+        text = "it was killed by %s" % signal_name(number)
+    ENDED[what](loop, member, what, verdict, text, pid)
+    return True
+
+
+def read_end(fd: int) -> str:
+    """What a child that has ended left in its pipe: at most what fits into one write."""
+    if fd < 0:
+        return ""
     try:
-        posix.setsid()
-        # the caller's mask is the app's; ours end when they are told to, but for those that last
-        inherited.restore_signals(ALL if handler in LASTING else ())
-        from pidone.helpers import table as helpers
+        return posix.read(fd, 4096).decode("utf-8", "replace")
+    except BlockingIOError:
+        return ""  # a child of its own holds the other end
+    finally:
+        posix.close(fd)
 
-        verdict, text = helpers.run(handler, argument, answer)
-    except BaseException as error:
-        verdict, text = UNKNOWN, "%s: %s" % (type(error).__name__, error)
-    posix.write(answer, text.encode("utf-8", "backslashreplace")[:4096])
-    return verdict
+
+# -- what each runs with: (handler, argument)
+
+
+def for_listener(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    members = loop.group.members
+    loop.notifications.members = [members[place].id for place, _ in loop.plan.notify]
+    return what, (loop.plan.notify, [member.declared.name for member in members] if loop.verbose else [])
+
+
+def for_pump(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    assert loop.output is not None
+    return what, loop.output.of_pump()
+
+
+def for_metrics(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    return what, (*(loop.plan.metrics or ()), loop.control and loop.control.path)
+
+
+def for_suspects(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    user = loop.declared(member).user
+    return what, (loop.pids.get(member, 0), user[0] if user else posix.getuid(), list(loop.asides.running))
+
+
+def for_follow(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    process, window = loop.group.by_id[member], loop.plan.window
+    age = monotonic() - process.started_at
+    if process.policy.daemonizes and not process.followed:
+        return what, (process.policy.pid_file, age, 4 * window, None)
+    guests = loop.control.guests if loop.control is not None else ()
+    known = [*loop.members, *loop.asides.running, *loop.dropped, *guests]
+    return what, (process.policy.pid_file, age, window, known)
+
+
+def for_leftovers(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    if member in loop.pids and not loop.group.by_id[member].followed:
+        loop.former[member] = loop.pids[member]
+    return what, (loop.former.get(member) or loop.pids.get(member, 0), loop.plan.window)
+
+
+def for_message(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    process, members = loop.group.by_id[member], len(loop.group.members)
+    return what, (process.policy.message, member == loop.group.primary, members, process.declared.user)
+
+
+def for_probe(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    handler, argument = getattr(loop.group.by_id[member].policy, what)[:2]
+    if handler == "file":
+        path, stale = argument
+        return handler, (path, stale, loop.stamps.get(member, {}).get(path))
+    return (EXPANDED if handler == EXEC else handler), argument
+
+
+def for_hook(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    handler, argument = getattr(loop.group.by_id[member].policy, what)[:2]
+    return ("hook" if handler == "http" else handler), argument
+
+
+# -- what the end of each leads to
+
+
+def tell(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+    """The group decides."""
+    loop.feed((HELPER_ENDED, member, what, verdict, text))
+
+
+def note_and_tell(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+    loop.note("ended", member, what, verdict, text)
+    tell(loop, member, what, verdict, text, pid)
+
+
+def probe_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+    """The record tells of it where it turns something."""
+    loop.tally.answered(pid, member, what, VERDICTS[verdict])
+    tell(loop, member, what, verdict, text, pid)
+
+
+def pump_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+    if loop.output is not None and not loop.output.given:
+        verdict = NO  # it has come to an end, but of what another plan had carried
+    tell(loop, member, what, verdict, text, pid)
+
+
+def suspects_found(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+    """The victim, how many, and (pid, uid, name) of the first, as the helper has written them."""
+    try:
+        head, *lines = text.split("\n")
+        victim, many = head.split(" ")
+        found = [line.split(" ", 2) for line in lines]
+        who = [int(victim), int(many), *((int(pid), int(uid), name) for pid, uid, name in found)]
+    except ValueError:
+        who = [0, 0]  # it was killed itself
+    loop.note(what, member, *who)
+
+
+def follow_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+    if verdict == YES:
+        verdict, text = stand_for(loop, member, pid, *[int(word) for word in text.split()])
+    if verdict != YES and loop.group.by_id[member].ended_as is None:
+        loop.note("failed", member, 1, text)
+    note_and_tell(loop, member, what, verdict, text, pid)
+    loop.left.pop(member, None)
+    loop.notifications.found(loop, member, verdict == YES)
+
+
+def stand_for(loop: "GroupLoop", member: int, helper: int, pid: int, session: int) -> "tuple[int, str]":
+    """From now on this orphan stands for the member, if it is ours and still there (WNOWAIT: or a zombie)."""
+    try:
+        posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
+    except ChildProcessError:
+        return NO, "process %d of its pid_file has ended, or is no child of pidone" % pid
+    if pid in loop.members or pid in loop.helpers() or pid == helper:
+        return NO, "process %d of its pid_file is another one of this group" % pid
+    loop.pids[member] = pid
+    loop.members[pid] = member
+    loop.former[member] = session
+    loop.note("followed", member, pid)
+    return YES, ""
+
+
+ARGUMENTS: "dict[str, Callable[[GroupLoop, int, str], Arguments]]" = {
+    "notify": for_listener,
+    "pump": for_pump,
+    "metrics": for_metrics,
+    **dict.fromkeys(PROBES, for_probe),
+    **dict.fromkeys(HOOKS, for_hook),
+    "follow": for_follow,
+    "leftovers": for_leftovers,
+    "message": for_message,
+    "suspects": for_suspects,
+}
+
+ENDED: "dict[str, Callable[[GroupLoop, int, str, int, str, int], None]]" = {
+    "notify": tell,
+    "pump": pump_ended,
+    "metrics": tell,
+    **dict.fromkeys(PROBES, probe_ended),
+    **dict.fromkeys(HOOKS, note_and_tell),
+    "follow": follow_ended,
+    "leftovers": tell,
+    "message": note_and_tell,
+    "suspects": suspects_found,
+    "plan": planner.planned,
+}

@@ -1,12 +1,13 @@
 """The loop of a group: as that of a single command, and what goes on beside its processes.
 
-Whatever is not a declared process is a child that may hang, lie or die: PID 1 keeps its pid and the read end of a pipe,
-and forgets both when it has ended, or has been dropped.
+It carries out what the group decides and decides nothing. What belongs together has an object of its own: `asides`, the
+helpers that run; `notifications`, what processes say of themselves; `memory_kills`; `output`, the pipes; `control`, the
+socket and who answers; `record`; `tally`, counts for those who measure.
 """
 
 import marshal
 import posix
-from errno import EMFILE
+import sys
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -17,245 +18,165 @@ if TYPE_CHECKING:
     from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Event
+    from pidone.init.plan import Process
     from pidone.init.terminal import Terminal
+    from pidone.supervisor.control_server import Control
+    from pidone.supervisor.output import Output
 
-from pidone.control.protocol import STOP_ALL
+from pidone.group.policy import HOOKS, PROBES
 from pidone.init import reap, trouble
-from pidone.init.events import ENDED, EXITED, NO, RESOLVED, SIGHUP, SIGKILL, UNKNOWN, YES
-from pidone.init.loop import ORPHANS, Loop
-from pidone.init.machine import STOP
+from pidone.init.events import ASIDE, DROP, EXIT, EXITED, NOTE, RESOLVED, SIGHUP, SIGKILL, SWEEP, TAKE_OVER
+from pidone.init.loop import Loop, signal, sweep
 from pidone.init.plan import CANNOT, INIT
-from pidone.init.signals import name as signal_name
-from pidone.init.spawn import answer_pipe
-from pidone.supervisor import helpers as beside
-from pidone.supervisor.control_server import open_at
+from pidone.supervisor import control_server, helpers, output, planner
+from pidone.supervisor.counters import Tally
 from pidone.supervisor.extras import Extras
-from pidone.supervisor.oom import count_kills, is_large
-from pidone.supervisor.output import Output
-from pidone.supervisor.steered import Steered
+from pidone.supervisor.helpers import Helpers
+from pidone.supervisor.notifications import Notifications
+from pidone.supervisor.oom import RECENT, MemoryKills, is_large
+from pidone.supervisor.record import Record
 
-HOOKS = ("post_start", "pre_stop")
-
-PROBES = ("startup", "readiness", "liveness")
-VERDICTS = ("success", "failure", "unknown")
-
-#: What the record tells the end of; that of a probe is told where it turns something.
-TOLD = (*HOOKS, "follow", "message")
+#: So many processes that are gone are remembered by name, for the record that tells of them.
+MOST_NAMES = 1000
 
 
-#: Seconds between two looks at the memory's kills; and how old a kill may be to be held for a victim's (E56).
-COUNT_AGAIN, RECENT = 0.1, 1.0
-
-
-class GroupLoop(Steered):
-    """kills: of the memory, as far as we know; counted: when that was. claimed: those whose victims are known.
-
-    risen: the earliest moment at which the latest of them can have been. at_step: how many, when an init step began.
-    dropped_at: when a helper was killed the last time.
+class GroupLoop(Loop):
+    """former: the session of each member's latest instance. stamps: {member: {file: what it was like at the start of
+    the instance}}. left: {member: pid} of those that have ended, which is not told before their successor has been
+    looked for. names: {id: (name, role)} of all that were members. planning: the file is being read again.
     """
 
-    __slots__ = ("kills", "counted", "claimed", "risen", "at_step", "dropped_at")
+    __slots__ = (
+        "wanted", "asides", "notifications", "memory_kills", "output", "control", "tally", "former", "stamps", "left",
+        "names", "planning",
+    )  # fmt: skip
     group: "Group"
     AWAITS = True
 
     def __init__(
         self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
     ) -> None:
-        Steered.__init__(self, group, inherited, terminal, wanted)
-        self.kills = self.claimed = self.at_step = count_kills(self.plan.oom)
-        self.counted = self.risen = self.began
-        self.dropped_at = self.began - RECENT
+        Loop.__init__(self, group, inherited, terminal, wanted)
+        self.wanted = wanted
+        self.record = Record(self.began)
+        self.asides = Helpers(self.began)
+        self.notifications = Notifications()
+        self.memory_kills = MemoryKills(self.plan.oom, self.began, self.note)
+        self.output: "Output | None" = None
+        self.control: "Control | None" = None
+        self.tally = Tally()
+        self.former: "dict[int, int]" = {}
+        self.left: "dict[int, int]" = {}
+        self.stamps: "dict[int, dict[bytes, Any]]" = {}
+        self.names: "dict[int, tuple[str, int]]" = {}
+        self.planning: "tuple[int, list[bytes]] | None" = None
+        self.know_names()
 
     def run(self, early: "list[int]") -> "NoReturn":
-        logged = self.logged()
         try:
-            self.output = Output(logged) if logged else None
+            self.output = output.of_group(self.group)
         except OSError as error:
             self.talk("tell", ("line", "no pipes for the output: %s" % posix.strerror(error.errno or 0).lower()))
             posix._exit(CANNOT)
         if self.plan.control != b"":
-            self.control, wrong = open_at(self.plan.control, posix.getuid(), any(self.plan.access))
+            shared = any(self.plan.access)
+            self.control, wrong = control_server.open_at(self.plan.control, posix.getuid(), shared)
             if wrong:
                 self.talk("tell", ("line", wrong))
-        Steered.run(self, early)
+        Loop.run(self, early)
 
-    def add_note(self, kind: str, *fields: "Any") -> None:
-        vital = kind == "signal" and fields[0] in self.plan.stop_signals and self.group.phase < STOP
-        self.record.note(kind, *fields, vital=vital or (kind == "command" and fields[0] == STOP_ALL))
+    def declared(self, member: int) -> "Process":
+        return self.group.by_id[member].declared
 
-    def spare(self, what: int) -> bool:
-        return self.record.spare(what)
+    def know_names(self) -> None:
+        """The record has processes' numbers only."""
+        self.names.update({member.id: (member.declared.name, member.role) for member in self.group.members})
+        for id in [id for id in self.names if id not in self.group.by_id][:-MOST_NAMES]:
+            del self.names[id]
 
     # -- events
 
     def feed(self, event: "Event") -> None:
         self.tally.woken()  # what it leads to, a child may have to wait for
-        Steered.feed(self, event)
+        Loop.feed(self, event)
 
     def reap(self) -> bool:
-        more = Steered.reap(self)
+        more = Loop.reap(self)
         self.tally.looked(more)
         return more
 
     def hear(self) -> None:
         self.tally.woken()
-        if self.plan.oom is not None and monotonic() - self.counted >= COUNT_AGAIN:
-            self.recount()
-        Steered.hear(self)
+        self.memory_kills.look()
+        self.read_answers()
+        self.unread = self.notifications.hear(self)
         if self.planning is not None:
-            self.read_plan(*self.planning)
+            planner.read(*self.planning)
         if self.control is not None:
-            commands, more = self.control.commands()
-            for command in commands:
-                self.commanded(*command)
+            more = self.control.hear(self)
             self.unread = self.control.look(self) or more or self.unread
 
     def helpers(self) -> "set[int]":
-        return {*self.asides, *self.dropped, *(self.control.clients() if self.control is not None else ())}
+        clients = self.control.clients() if self.control is not None else ()
+        return {*self.asides.running, *self.dropped, *clients}
 
-    def reaped_unseen(self, number: int, killed: int) -> None:
-        self.orphans += number
-        self.record.missed[ORPHANS] += number
-        if killed:
-            try:
-                self.orphans_were_killed(killed)
-            except Exception as error:  # whoever was reaped behind them must not be lost for it
-                trouble.seen(self, error)
-
-    def orphans_were_killed(self, number: int) -> None:
-        ours = monotonic() - self.dropped_at < RECENT  # what a probe had started, perhaps
-        if self.plan.oom is not None and not ours:
-            unknown = max(0, self.recount() - self.claimed)
-            self.claimed += min(unknown, number)  # it was not a declared one that it counted
+    def orphans_killed(self, number: int) -> None:
+        if monotonic() - self.asides.cancelled_at < RECENT:
+            return  # what a probe had started, perhaps
+        try:
+            self.memory_kills.orphans_killed(number)
+        except Exception as error:  # whoever was reaped behind them must not be lost for it
+            trouble.seen(self, error)
 
     def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
-        """Something beside a process has ended, or an orphan has."""
-        if pid in self.dropped:
-            return self.dropped.discard(pid)  # it is nobody's orphan
-        if number == SIGKILL:
-            self.orphans_were_killed(1)
-        task = self.asides.pop(pid, None)
-        if task is None:
-            if self.parted(pid, code, number):
+        """A helper has ended, somebody's session or command, or an orphan."""
+        if pid not in self.dropped:
+            if number == SIGKILL:
+                self.orphans_killed(1)
+            if helpers.ended(self, pid, code, number) or control_server.ended(self, pid, code, number):
                 return
-            Loop.undeclared(self, pid, code, number, core, noted)
-            return
-        member, what, fd = task
-        if self.tasks.get((member, what)) == pid:
-            del self.tasks[member, what]
-        if what == "plan":
-            self.planned(128 + number if number else code)
-            return
-        text = read_end(fd)
-        verdict = UNKNOWN if number else min(code, UNKNOWN)
-        if number:
-            text = "it was killed by %s" % signal_name(number)
-        if what == "suspects":
-            self.note(what, member, *suspects(text))
-            return
-        if what == "follow":
-            if verdict == YES:
-                verdict, text = self.follow(member, pid, *[int(word) for word in text.split()])
-            if verdict != YES and self.group.members[member].ended_as is None:
-                self.note("failed", member, 1, text)
-        if what in PROBES:
-            self.tally.answered(pid, member, what, VERDICTS[verdict])
-        if what == "pump" and self.output is not None and not self.output.given:
-            verdict = NO  # it has come to an end, but of what another plan had carried
-        if what in TOLD:
-            self.note("ended", member, what, verdict, text)
-        self.feed((ENDED, member, what, verdict, text))
-        if what == "follow":
-            self.left.pop(member, None)
-            early = b"".join(self.early.pop(member, []))  # what it has said before we knew it
-            if verdict == YES:
-                self.take_notes(early)
+        Loop.undeclared(self, pid, code, number, core, noted)
 
-    def follow(self, member: int, helper: int, pid: int, session: int) -> "tuple[int, str]":
-        """From now on this orphan stands for the member, if it is ours and still there (WNOWAIT: or a zombie)."""
-        try:
-            posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
-        except ChildProcessError:
-            return NO, "process %d of its pid_file has ended, or is no child of pidone" % pid
-        ours = pid in self.members or pid in self.helpers() or pid == helper
-        if ours:
-            return NO, "process %d of its pid_file is another one of this group" % pid
-        self.pids[member] = pid
-        self.members[pid] = member
-        self.former[member] = session
-        self.note("followed", member, pid)
-        return YES, ""
-
-    def looked_up(self, pid: int, answer: bytes) -> bytes:
-        """A forked child has told its user, its environment and its files, before anything else (spawn.look_up)."""
-        size = int.from_bytes(answer[1:5], "big")
-        if answer[:1] != b"\0" or len(answer) < 5 + size:
-            return answer
+    def looked_up(self, pid: int, found: bytes) -> None:
         member = self.members.get(pid)
         if member is not None:
-            process = self.plan.processes[member]
-            process.user, process.env, self.stamps[member] = marshal.loads(answer[5 : 5 + size])
+            process = self.declared(member)
+            process.user, process.env, self.stamps[member] = marshal.loads(found)
             process.known = True
             self.feed((RESOLVED, member))
-        return answer[5 + size :]
 
-    def declared(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
+    def member_ended(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
         """Of an old memory kill's possible victim the size decides (E56), which the kernel tells when it is reaped."""
-        if number != SIGKILL or SIGKILL in self.group.members[member].sent or not self.is_old_kill():
-            Steered.declared(self, member, pid, code, number, core)
+        sent = self.group.by_id[member].sent
+        if number != SIGKILL or SIGKILL in sent or not self.memory_kills.may_be_old():
+            Loop.member_ended(self, member, pid, code, number, core)
             return
         size = reap.bury(pid, True)
         self.buried_already(member, pid, code, number, core, is_large(size * 1024, self.plan.memory))
         self.note("sized", member, pid, size)
 
-    def is_old_kill(self) -> bool:
-        return self.recount() > self.claimed and monotonic() - self.risen > RECENT
-
     def ending(self, member: int, pid: int, code: int, number: int, core: bool, large: "bool | None" = None) -> "Event":
         """large: is it large enough to have been chosen by the memory killer? None where its size is not known."""
-        mine = self.group.members[member]
+        process = self.group.by_id[member]
         if large is None:
-            large = number != SIGKILL or not self.is_old_kill()
-        if mine.care.daemonizes and not mine.followed and code == number == 0:
+            large = number != SIGKILL or not self.memory_kills.may_be_old()
+        if process.policy.daemonizes and not process.followed and code == number == 0:
             self.note("launched", member, pid)
             return EXITED, member, 0, 0, False
-        oom = self.is_oom(member, number, large)
+        oom = self.memory_kills.is_victim(process, number, large)
         self.note("exited", member, pid, code, number, core, oom)
         self.tally.exited(member, 128 + number if number else code)
-        unknown = number == SIGKILL and not oom and SIGKILL not in mine.sent
-        if unknown and (member, "suspects") not in self.tasks:
-            self.aside(member, "suspects")
+        unknown = number == SIGKILL and not oom and SIGKILL not in process.sent
+        if unknown and (member, "suspects") not in self.asides.pids:
+            helpers.run(self, member, "suspects")
         return EXITED, member, code, number, oom
-
-    def is_oom(self, member: int, number: int, large: bool) -> bool:
-        """SIGKILL that we did not send, while the cgroup's count rose (S93); an init step's whoever was killed (S4)."""
-        mine = self.group.members[member]
-        if self.plan.oom is None:
-            return False
-        if mine.role == INIT:
-            return self.recount() > self.at_step
-        if number != SIGKILL or SIGKILL in mine.sent or self.recount() <= self.claimed:
-            return False
-        adjusted = self.plan.processes[member].oom_score_adj or 0
-        if not large and adjusted <= 0:
-            return False
-        self.claimed += 1
-        return True
-
-    def recount(self) -> int:
-        now, before, self.kills = monotonic(), self.kills, count_kills(self.plan.oom)
-        if self.kills > before:
-            self.risen = self.counted  # it was not there then
-            self.note("oom", self.kills)
-        self.counted = now
-        return self.kills
 
     def forget(self, pid: int) -> None:
         member = self.members[pid]
-        mine = self.group.members[member]
-        if not mine.followed:
+        process = self.group.by_id[member]
+        if not process.followed:
             self.former[member] = pid
-        if mine.ended_as is not None:
+        if process.ended_as is not None:
             self.left[member] = pid
         Loop.forget(self, pid)
 
@@ -263,144 +184,71 @@ class GroupLoop(Steered):
         try:
             from pidone.supervisor import words
 
-            getattr(words, kind)(self.plan, {**self.left, **self.pids}, details)
+            getattr(words, kind)(self, {**self.left, **self.pids}, details)
         except Exception:
             pass  # as in Loop.talk
 
     # -- actions
 
     def extras(self, member: int) -> "Extras | None":
-        care = self.group.members[member].care
-        for fd in [fd for fd, whose in self.lines.items() if whose == member]:
-            self.close_line(fd)  # the instance before
-        if care.pid_file is not None:
-            self.born[member] = monotonic()
-        if care.daemonizes:
-            self.early[member] = []
-        if self.group.members[member].role == INIT:
-            self.at_step = self.recount()  # what counts is what happens in its time
+        """What a process of a group gets that a single command does not."""
+        process, policy = self.group.by_id[member], self.group.by_id[member].policy
+        self.notifications.forget(member)  # of the instance before
+        if policy.daemonizes:
+            self.notifications.early[member] = []
+        if process.role == INIT:
+            self.memory_kills.at_step = self.memory_kills.recount()  # what counts is what happens in its time
         self.left.pop(member, None)
-        extras = Extras(care.message)
-        extras.launches = care.daemonizes
-        process = self.plan.processes[member]
-        if process.files:
-            process.since = monotonic()
-        extras.pauses = 0 if process.argv else process.stop_signal
+        extras = Extras(policy.message)
+        extras.launches = policy.daemonizes
+        if process.declared.files:
+            process.declared.since = monotonic()
+        extras.pauses = 0 if process.declared.argv else process.declared.stop_signal
         if self.output is not None:
             extras.placed += self.output.placed(member)
-        for spec in (care.startup, care.readiness):
+        for spec in (policy.startup, policy.readiness):
             if spec is not None and spec[0] == "fd" and not extras.passing:
-                reading, given = answer_pipe(awaited=True)
-                self.lines[reading] = member
-                self.unheard[reading] = 0
-                extras.pass_on(given, spec[1])
-        return extras if extras.placed or extras.launches or extras.pauses or care.message is not None else None
-
-    def spec(self, member: int, what: str) -> "tuple[str, Any]":
-        """(handler, argument) of what goes on beside a member."""
-        if what == "notify":
-            self.ears = [index for index, _ in self.plan.notify]
-            return what, (self.plan.notify, [p.name for p in self.plan.processes] if self.verbose else [])
-        if what == "pump":
-            assert self.output is not None
-            return what, self.output.of_pump()
-        if what == "metrics":
-            return what, (*(self.plan.metrics or ()), self.control and self.control.path)
-        if what == "suspects":
-            user = self.plan.processes[member].user
-            return what, (self.pids.get(member, 0), user[0] if user else posix.getuid(), list(self.asides))
-        care = self.group.members[member].care
-        if what == "follow":
-            age, guests = monotonic() - self.born[member], self.control.guests if self.control is not None else ()
-            known = [*self.members, *self.asides, *self.dropped, *guests]
-            if care.daemonizes and not self.group.members[member].followed:
-                return what, (care.pid_file, age, 4 * self.plan.window, None)
-            return what, (care.pid_file, age, self.plan.window, known)
-        if what == "leftovers":
-            return what, (self.former.get(member) or self.pids.get(member, 0), self.plan.window)
-        if what == "message":
-            user = self.plan.processes[member].user
-            return what, (care.message, member == self.group.primary, len(self.plan.processes), user)
-        spec = getattr(care, what)
-        if spec[0] == "file":
-            path, stale = spec[1]
-            return spec[0], (path, stale, self.stamps.get(member, {}).get(path))
-        if spec[0] == "exec" and what in PROBES:
-            return "expanded", spec[1]
-        return ("hook", spec[1]) if spec[0] == "http" and what in ("post_start", "pre_stop") else spec[:2]
+                extras.pass_on(self.notifications.line_for(member), spec[1])
+        return extras if extras.placed or extras.launches or extras.pauses or policy.message is not None else None
 
     def sweep(self, number: int) -> None:
         if self.output is not None:
             self.output.close_writing()
         for pid in self.control.guests if self.control is not None else ():
-            self.signal(pid, SIGHUP, True)  # an interactive shell does not listen to SIGTERM
-        Loop.sweep(self, number)
+            signal(pid, SIGHUP, True)  # an interactive shell does not listen to SIGTERM
+        sweep(self, number)
 
     def exit(self, code: int, troubled: bool) -> "NoReturn":
         if self.control is not None:
             self.control.close()
         Loop.exit(self, code, troubled)
 
-    def aside(self, member: int, what: str) -> None:
-        try:
-            process = self.plan.processes[member]
-            if what == "leftovers" and member in self.pids and not self.group.members[member].followed:
-                self.former[member] = self.pids[member]
-            pid, fd = beside.start(process, self.inherited, *self.spec(member, what), awaited=what == "notify")
-        except (OSError, ImportError) as error:
-            text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
-            self.queue.append((ENDED, member, what, UNKNOWN, text))
-            return
-        if what == "notify":
-            self.lines[fd] = member
-            fd = -1
-        if what == "pump" and self.output is not None:
-            self.output.given = True
-        if what in HOOKS:
-            self.note("begun", member, what)
-        if what in PROBES:
-            self.tally.asked(pid)
-        self.asides[pid] = (member, what, fd)
-        self.tasks[member, what] = pid
-
     def turned(self, member: int, what: str) -> None:
         self.note("turned", member, what)
 
-    def drop(self, member: int, what: str, late: bool = False) -> None:
-        """late: its time is up, where otherwise nobody wants its answer any more."""
-        pid = self.tasks.pop((member, what), None)
-        if pid is None:
-            return
-        fd = self.asides.pop(pid)[2]
-        if what in PROBES:
-            self.tally.answered(pid, member, what, "timeout" if late else None)
-        if fd >= 0:
-            posix.close(fd)
-        self.signal(pid, SIGKILL, True)
-        self.dropped.add(pid)
-        self.dropped_at = monotonic()
-
-    CALLS = (*Loop.CALLS[:2], sweep, *Loop.CALLS[3:5], exit, aside, drop, turned, Steered.renumber)
-
-
-def suspects(text: str) -> "list[Any]":
-    """The victim, how many, and (pid, uid, name) of the first, as the helper has written them."""
-    try:
-        head, *lines = text.split("\n")
-        victim, many = head.split(" ")
-        found = [line.split(" ", 2) for line in lines]
-        return [int(victim), int(many), *((int(pid), int(uid), name) for pid, uid, name in found)]
-    except ValueError:
-        return [0, 0]  # it was killed itself
+    def take_over(self, gone: "frozenset[int]") -> None:
+        """Another plan has: what is kept of those that are in it no more is forgotten."""
+        self.plan = self.group.plan
+        self.know_names()
+        for member in gone:
+            self.notifications.forget(member)
+            self.notifications.strangers.discard(member)
+            self.tally.forget(member)
+            for what in (*PROBES, *HOOKS, "follow", "leftovers", "message", "suspects"):
+                helpers.cancel(self, member, what)
+            for kept in (self.former, self.left, self.stamps):
+                kept.pop(member, None)
+        if "pidone.supervisor.words" in sys.modules:
+            self.talk("forget", (gone,))
+        output.carry_others(self)
 
 
-def read_end(fd: int) -> str:
-    """What a child that has ended left in its pipe: at most what fits into one write."""
-    if fd < 0:
-        return ""
-    try:
-        return posix.read(fd, 4096).decode("utf-8", "replace")
-    except BlockingIOError:
-        return ""  # a child of its own holds the other end
-    finally:
-        posix.close(fd)
+GroupLoop.CALLS = {
+    **Loop.CALLS,
+    SWEEP: GroupLoop.sweep,
+    EXIT: GroupLoop.exit,
+    ASIDE: helpers.run,
+    DROP: helpers.cancel,
+    NOTE: GroupLoop.turned,
+    TAKE_OVER: GroupLoop.take_over,
+}

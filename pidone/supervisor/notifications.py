@@ -4,13 +4,11 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.init.arguments import Arguments
-    from pidone.init.inherited import Inherited
-    from pidone.init.machine import Machine
-    from pidone.init.terminal import Terminal
+    from pidone.supervisor.loop import GroupLoop
 
-from pidone.init.events import DEAD, LISTENING, NOTED, READY, UNREADY
-from pidone.init.loop import Loop
+from pidone.init.events import DEAD, GROUP, LISTENING, NOTED, READY, UNREADY
+from pidone.init.loop import say
+from pidone.init.spawn import answer_pipe
 
 #: Bytes of what the listener says at a time: which socket, what, and two pids of the sender (helpers/notify.py).
 NOTE = 16
@@ -22,31 +20,46 @@ AT_ONCE = 16 * NOTE
 MOST = 1 << 16
 
 
-class Hearing(Loop):
-    """lines: descriptor -> member, of those that say themselves that they are ready; -1 for the listener's.
+class Notifications:
+    """lines: descriptor -> whose it is; -1 for the listener. unheard: bytes that came of each without a newline.
 
-    unheard: bytes without a newline, of each line. strangers: members of whom others have spoken. early: notes of
-    daemons that are not found yet, from the launch on: their launcher may have ended and be not yet reaped. tasks:
-    (member, what goes on beside it) -> pid. ears: whom the listener means by its first, second ... socket.
+    members: whom the listener means by its first, second ... socket. strangers: members in whose name another process
+    has spoken. early: what came for those of which the daemon is not known yet.
     """
 
-    __slots__ = ("lines", "unheard", "strangers", "early", "tasks", "ears")
+    __slots__ = ("early", "lines", "members", "strangers", "unheard")
 
-    def __init__(
-        self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
-    ) -> None:
-        Loop.__init__(self, machine, inherited, terminal, wanted)
+    def __init__(self) -> None:
         self.lines: "dict[int, int]" = {}
         self.unheard: "dict[int, int]" = {}
+        self.members: "list[int]" = []
         self.strangers: "set[int]" = set()
         self.early: "dict[int, list[bytes]]" = {}
-        self.tasks: "dict[tuple[int, str], int]" = {}
-        self.ears: "list[int]" = []
 
-    def hear(self) -> None:
-        """One read of each: who writes for ever must not keep us from signals, the dead and the time."""
-        Loop.hear(self)
-        self.unread = False
+    def listen(self, fd: int) -> None:
+        self.lines[fd] = GROUP
+
+    def line_for(self, member: int) -> int:
+        """A process's own descriptor, where it writes a newline when it is ready (s6). Raises OSError."""
+        reading, given = answer_pipe(awaited=True)
+        self.lines[reading] = member
+        self.unheard[reading] = 0
+        return given
+
+    def forget(self, member: int) -> None:
+        """Its instance, or all of it, has gone."""
+        for fd in [fd for fd, whose in self.lines.items() if whose == member]:
+            self.close(fd)
+        self.early.pop(member, None)
+
+    def close(self, fd: int) -> None:
+        del self.lines[fd]
+        self.unheard.pop(fd, None)
+        posix.close(fd)
+
+    def hear(self, loop: "GroupLoop") -> bool:
+        """One read of each: who writes for ever must not keep us from signals, the dead and the time. True for more."""
+        more = False
         for fd, member in list(self.lines.items()):
             if self.lines.get(fd) != member:
                 continue  # an event has closed it, and may have given its number to another's
@@ -54,39 +67,39 @@ class Hearing(Loop):
                 data = posix.read(fd, AT_ONCE)
             except BlockingIOError:
                 continue
-            self.unread = self.unread or len(data) == AT_ONCE
-            if member < 0:
-                self.take_notes(data)
+            more = more or len(data) == AT_ONCE
+            if member == GROUP:
+                self.take(loop, data)
                 if not data:
-                    self.close_line(fd)
+                    self.close(fd)
                 continue
             self.unheard[fd] += len(data)
             if not data or b"\n" in data or self.unheard[fd] > MOST:
-                self.close_line(fd)
+                self.close(fd)
             if b"\n" in data:
-                self.note("noted", member, READY)
-                self.feed((NOTED, member, READY))
+                loop.note("noted", member, READY)
+                loop.feed((NOTED, member, READY))
+        return more
 
-    def take_notes(self, data: bytes) -> None:
+    def take(self, loop: "GroupLoop", data: bytes) -> None:
         """What the listener passes on is the member's own word only if a process of the member has said it."""
         for start in range(0, len(data) - NOTE + 1, NOTE):
             place, what, top, session = [int.from_bytes(data[i : i + 4], "big") for i in range(start, start + NOTE, 4)]
-            member = self.ears[place] if place < len(self.ears) else -1
+            member = self.members[place] if place < len(self.members) else GROUP
             if what == LISTENING:
-                self.feed((NOTED, -1, LISTENING))
-            elif member < 0:
-                continue  # another plan has it no more
-            elif self.pids.get(member) in (top, session):
+                loop.feed((NOTED, GROUP, LISTENING))
+            elif loop.pids.get(member) in (top, session):
                 if what in (READY, UNREADY, DEAD):
-                    self.note("noted", member, what)
-                self.feed((NOTED, member, what))
+                    loop.note("noted", member, what)
+                loop.feed((NOTED, member, what))
             elif member in self.early:
                 self.early[member] = [*self.early[member], data[start : start + NOTE]][-16:]
-            elif member in self.pids and member not in self.strangers:  # or it is the last word of one that has ended
+            elif member in loop.pids and member not in self.strangers:  # or it is the last word of one that has ended
                 self.strangers.add(member)
-                self.say("stranger", member, top)
+                say(loop, "stranger", member, top)
 
-    def close_line(self, fd: int) -> None:
-        del self.lines[fd]
-        self.unheard.pop(fd, None)
-        posix.close(fd)
+    def found(self, loop: "GroupLoop", member: int, good: bool) -> None:
+        """A daemon is known now: what it has said before counts."""
+        early = b"".join(self.early.pop(member, []))
+        if good:
+            self.take(loop, early)

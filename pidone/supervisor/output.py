@@ -17,8 +17,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    #: (member, 0 or 1): its stdout, and what is not told apart from it; or its stderr. A member of -1 has gone.
+    from pidone.group.group import Group
+    from pidone.supervisor.loop import GroupLoop
+
+    #: (member, 0 or 1): its stdout, and what is not told apart from it; or its stderr.
     Stream = tuple[int, int]
+
+from pidone.init.events import ENDED, GROUP, NO, SIGHUP
+from pidone.init.loop import signal
 
 #: Bytes of each stream's tail: how many have come so far, and the last of them, in a ring; how many marks there have
 #: been, and the last of them: (nanoseconds of the monotonic clock, how many bytes had come then); how many of the last
@@ -49,7 +55,7 @@ class Output:
     __slots__ = ("pipes", "tails", "named", "retired", "given", "former")
 
     def __init__(self, members: "dict[int, tuple[str, Any]]", before: "Output | None" = None) -> None:
-        """members: {member: (name, LogSpec)}. before: what another plan takes over, with this plan's numbers.
+        """members: {member: (name, LogSpec)}. before: what another plan takes over.
 
         Raises OSError, and has made nothing then.
         """
@@ -109,13 +115,6 @@ class Output:
         """Are just these carried already?"""
         return sorted(streams_of(members)) == sorted(self.pipes)
 
-    def renumber(self, numbers: "dict[int, int]") -> None:
-        """Who is in no plan any more gets a number that is nobody's."""
-        self.pipes = {
-            (numbers.get(member, -1 - place), stream): ends
-            for place, ((member, stream), ends) in enumerate(self.pipes.items())
-        }
-
     def placed(self, member: int) -> "list[tuple[int, int]]":
         """(writing end, descriptor of the process's)"""
         if (member, OUT) not in self.pipes:
@@ -144,6 +143,44 @@ class Output:
             if writing >= 0:
                 posix.close(writing)
                 self.pipes[stream] = reading, -1
+
+
+def logged(group: "Group") -> "dict[int, tuple[str, Any]]":
+    """{member: (name, LogSpec)} of those whose output is carried."""
+    return {
+        member.id: (member.declared.name, member.policy.log)
+        for member in group.members
+        if member.policy.log is not None
+    }
+
+
+def of_group(group: "Group") -> "Output | None":
+    """None where nobody's output is carried. Raises OSError."""
+    members = logged(group)
+    return Output(members) if members else None
+
+
+def carry_others(loop: "GroupLoop") -> None:
+    """Another plan has taken over: have the pump hand over where there are others to be carried."""
+    members, before = logged(loop.group), loop.output
+    if before is None and not members:
+        return
+    if before is not None and before.carries(members):
+        return
+    try:
+        loop.output = Output(members, before)
+    except OSError as error:
+        text = "no pipes for the output of what is new: %s; it goes to the container's own"
+        loop.talk("tell", ("line", text % posix.strerror(error.errno or 0).lower()))
+        if before is None:
+            return
+        kept = {member: log for member, log in members.items() if (member, OUT) in before.pipes}
+        loop.output = Output(kept, before)  # makes no pipe, and so it does not fail
+    pid = loop.asides.pids.get((GROUP, "pump"))
+    if pid is not None:
+        signal(pid, SIGHUP, False)
+    else:
+        loop.feed((ENDED, GROUP, "pump", NO, ""))  # there has been none
 
 
 def make_pipe() -> "tuple[int, int]":

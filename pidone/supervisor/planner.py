@@ -3,17 +3,17 @@
 import _signal
 import errno
 import posix
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
-
+    from pidone.init.inherited import Inherited
     from pidone.init.plan import Plan
+    from pidone.supervisor.loop import GroupLoop
 
 from pidone.init import plan as plans
 from pidone.init import signals
-from pidone.init.spawn import fork_with_pipe
+from pidone.init.events import GROUP, RELOAD, YES
+from pidone.init.fork import fork_into
 
 #: Why the child that reads the file has not lived.
 KILLED = "the child that reads it was killed by "
@@ -23,14 +23,14 @@ STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
 
 
 def ask(
-    path: bytes, command: "list[bytes]", cwd: "bytes | None", rewrites: "dict[int, int]"
+    path: bytes, command: "list[bytes]", inherited: "Inherited", rewrites: "dict[int, int]"
 ) -> "tuple[Plan | None, int, list[int]]":
     """(plan, exit code where there is none, signals that came meanwhile and wait for the group).
 
     A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
     Raises OSError where there is no fork, or the child did not live to say what is wrong.
     """
-    pid, reading = begin(path, command, cwd)
+    pid, reading = begin(path, command, inherited, inherited.cwd)
     data, early = [], []  # type: list[bytes], list[int]
     while True:
         try:
@@ -58,26 +58,55 @@ def ask(
     return plans.unpack(b"".join(data)), 0, early
 
 
-def begin(path: bytes, command: "list[bytes]", cwd: "bytes | None", token: bytes = b"") -> "tuple[int, int]":
+def begin(
+    path: bytes, command: "list[bytes]", inherited: "Inherited", cwd: "bytes | None", token: bytes = b""
+) -> "tuple[int, int]":
     """Fork the child. (pid, pipe from which its plan comes). token: of the sockets for sd_notify that are there."""
-    pid, reading, writing = fork_with_pipe(awaited=True)
-    if pid == 0:
-        _answer(path, command, cwd, writing, token)
-    posix.close(writing)
-    return pid, reading
+    arguments = path, command, cwd, token.decode()
+    return fork_into("pidone.config.answer:for_pid_1", arguments, inherited, None, awaited=True)
 
 
-def _answer(path: bytes, command: "list[bytes]", cwd: "bytes | None", writing: int, token: bytes) -> "NoReturn":
-    """The child: everything that may be slow, large or wrong. Its imports cost PID 1 nothing."""
-    code = 2
+# -- the file is read again
+
+
+def plan_again(loop: "GroupLoop", by: int) -> None:
+    """Fork the child that reads the file; its plan is read as it comes. by: the session that asks."""
+    wanted = loop.wanted
+    if loop.planning is not None or loop.group.coming is not None or wanted.config is None:
+        loop.note("turned", GROUP, "not reloaded", by)
+        return
+    token = loop.plan.notify[0][1].split(b"/")[1] if loop.plan.notify else b""
     try:
-        if cwd is not None:
-            posix.chdir(cwd)  # FILE may be relative to where the container started
-        from pidone.config import answer
+        pid, fd = begin(wanted.config, wanted.command, loop.inherited, loop.inherited.cwd, token)
+    except (OSError, ImportError):
+        loop.note("turned", GROUP, "not reloaded")
+        return
+    loop.planning = fd, []
+    loop.asides.add(pid, GROUP, "plan", -1)
 
-        code = answer.main(path, command, writing, token.decode())
-    except BaseException as error:
-        what = (path.decode("utf-8", "replace"), type(error).__name__, error)
-        sys.stderr.write("pidone: cannot read %s: %s: %s\n" % what)
-    finally:
-        posix._exit(code)
+
+def read(fd: int, parts: "list[bytes]") -> None:
+    try:
+        while part := posix.read(fd, 65536):
+            parts.append(part)
+    except BlockingIOError:
+        pass
+
+
+def planned(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+    """The child has ended: with the file's plan, or with its errors said."""
+    if loop.planning is None:
+        return
+    fd, parts = loop.planning
+    read(fd, parts)
+    posix.close(fd)
+    loop.planning = None
+    try:
+        plan = plans.unpack(b"".join(parts)) if verdict == YES else None
+    except (ValueError, EOFError, TypeError):
+        plan = None
+    if plan is None:
+        loop.note("turned", GROUP, "not reloaded")
+        return
+    plan.take(loop.wanted)
+    loop.feed((RELOAD, plan))

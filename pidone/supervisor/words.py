@@ -7,78 +7,78 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pidone.group.group import Group
-    from pidone.init.plan import Plan
+    from pidone.init.loop import Loop
 
     Pids = dict[int, int]
     End = tuple[int, int, str]
 
 from pidone.group import status
-from pidone.group.member import STARTING
+from pidone.group.states import STARTING
 from pidone.init import events, words
 from pidone.init.plan import ROLES
 from pidone.init.words import how, say, who
 
 
-def tell(plan: "Plan", pids: "Pids", details: "tuple[Any, ...]") -> None:
+def tell(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
     """The group's SAY action as a line."""
     if details[0] not in TEXTS:
-        words.tell(plan, pids, details)
+        words.tell(loop, pids, details)
         return
-    text = TEXTS[details[0]](plan, pids, *details[1:])
+    text = TEXTS[details[0]](loop, pids, *details[1:])
     if text:
         say(text)
 
 
-def ended(plan: "Plan", pids: "Pids", member: int, code: int, number: int, reason: str) -> str:
+def ended(loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str) -> str:
     """ "sidecar log (pid 7) ended with exit code 3"."""
     if reason == "StartError":
-        return "%s could not be started" % plan.processes[member].name
+        return "%s could not be started" % loop.declared(member).name
     oom = ": out of memory" if reason == "OOMKilled" else ""
-    return "%s %s%s" % (who(plan, pids, member), how(code, number), oom)
+    return "%s %s%s" % (who(loop, pids, member), how(code, number), oom)
 
 
-def _init_failed(plan: "Plan", pids: "Pids", member: int, code: int, number: int, reason: str, exit: int) -> str:
-    end = ended(plan, pids, member, code, number, reason)
+def _init_failed(loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str, exit: int) -> str:
+    end = ended(loop, pids, member, code, number, reason)
     return "init step %s: nothing more is started, the group stops (exit %d)" % (end, exit)
 
 
-def _sidecar_ended(plan: "Plan", pids: "Pids", member: int, *end: "Any") -> str:
-    return "sidecar %s; the group goes on without it" % ended(plan, pids, member, *end)
+def _sidecar_ended(loop: "Loop", pids: "Pids", member: int, *end: "Any") -> str:
+    return "sidecar %s; the group goes on without it" % ended(loop, pids, member, *end)
 
 
-def _essential_ended(plan: "Plan", pids: "Pids", member: int, code: int, number: int, reason: str, exit: int) -> str:
+def _essential_ended(loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str, exit: int) -> str:
     with_code = " (exit %d)" % exit if exit else ""
-    return "essential %s: the group stops%s" % (ended(plan, pids, member, code, number, reason), with_code)
+    return "essential %s: the group stops%s" % (ended(loop, pids, member, code, number, reason), with_code)
 
 
-def _not_started(plan: "Plan", pids: "Pids", member: int, code: int, number: int, reason: str, exit: int) -> str:
-    end = ended(plan, pids, member, code, number, reason)
-    return "%s %s before it had started: the group stops (exit %d)" % (ROLES[plan.processes[member].role], end, exit)
+def _not_started(loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str, exit: int) -> str:
+    end = ended(loop, pids, member, code, number, reason)
+    return "%s %s before it had started: the group stops (exit %d)" % (ROLES[loop.declared(member).role], end, exit)
 
 
 def _restart(
-    plan: "Plan", pids: "Pids", member: int, code: int, number: int, reason: str, why: "str | None", wait: float, n: int
+    loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str, why: "str | None", wait: float, n: int
 ) -> str:
-    end = "%s %s" % (ROLES[plan.processes[member].role], ended(plan, pids, member, code, number, reason))
+    end = "%s %s" % (ROLES[loop.declared(member).role], ended(loop, pids, member, code, number, reason))
     because = " (%s)" % why if why else ""
     return "%s%s; restart %d %s" % (end, because, n, "in %g s" % round(wait, 3) if wait else "now")
 
 
-def _restart_limit(plan: "Plan", pids: "Pids", member: int, limit: int, exit: int) -> str:
-    name = plan.processes[member].name
+def _restart_limit(loop: "Loop", pids: "Pids", member: int, limit: int, exit: int) -> str:
+    name = loop.declared(member).name
     return "%s has been restarted %d times, its max_restarts: the group stops (exit %d)" % (name, limit, exit)
 
 
-def _restart_all(plan: "Plan", pids: "Pids", member: int, *end: "Any") -> str:
-    return "%s: by its restart_rules all of the group is killed and started anew" % ended(plan, pids, member, *end)
+def _restart_all(loop: "Loop", pids: "Pids", member: int, *end: "Any") -> str:
+    return "%s: by its restart_rules all of the group is killed and started anew" % ended(loop, pids, member, *end)
 
 
-def _probe_failed(plan: "Plan", pids: "Pids", member: int, what: str, times: int, text: str) -> str:
+def _probe_failed(loop: "Loop", pids: "Pids", member: int, what: str, times: int, text: str) -> str:
     how_often = "%d times" % times if times > 1 else "once"
-    return "%s: %s failed %s: %s: it is stopped" % (who(plan, pids, member), what, how_often, text or "no reason given")
+    return "%s: %s failed %s: %s: it is stopped" % (who(loop, pids, member), what, how_often, text or "no reason given")
 
 
-def _readiness(plan: "Plan", pids: "Pids", member: int, ready: bool, text: str) -> str:
+def _readiness(loop: "Loop", pids: "Pids", member: int, ready: bool, text: str) -> str:
     """Becoming ready for the first time is no news, nor is each turn of one that flaps."""
     if ready and member not in _unready:
         return ""
@@ -88,44 +88,44 @@ def _readiness(plan: "Plan", pids: "Pids", member: int, ready: bool, text: str) 
         _unready_at[member] = monotonic()
     (_unready.discard if ready else _unready.add)(member)
     if ready:
-        return "%s is ready again" % who(plan, pids, member)
-    return "%s is not ready: %s" % (who(plan, pids, member), text or "no reason given")
+        return "%s is ready again" % who(loop, pids, member)
+    return "%s is not ready: %s" % (who(loop, pids, member), text or "no reason given")
 
 
-def _no_daemon(plan: "Plan", pids: "Pids", member: int, seconds: float) -> str:
-    name = who(plan, pids, member)
+def _no_daemon(loop: "Loop", pids: "Pids", member: int, seconds: float) -> str:
+    name = who(loop, pids, member)
     return "%s has not gone into the background in %g s: it is stopped; does it want daemonizes?" % (name, seconds)
 
 
-def _probe_warns(plan: "Plan", pids: "Pids", member: int, what: str, text: str) -> str:
-    return "%s: %s: %s (said once)" % (who(plan, pids, member), what, text)
+def _probe_warns(loop: "Loop", pids: "Pids", member: int, what: str, text: str) -> str:
+    return "%s: %s: %s (said once)" % (who(loop, pids, member), what, text)
 
 
-def _hook_failed(plan: "Plan", pids: "Pids", member: int, what: str, text: str) -> str:
+def _hook_failed(loop: "Loop", pids: "Pids", member: int, what: str, text: str) -> str:
     then = "the stop goes on" if what == "pre_stop" else "it is stopped"
-    return "%s: %s failed: %s: %s" % (who(plan, pids, member), what, text, then)
+    return "%s: %s failed: %s: %s" % (who(loop, pids, member), what, text, then)
 
 
-def _message(plan: "Plan", pids: "Pids", member: int, text: str) -> str:
-    return "%s left the message: %s" % (plan.processes[member].name, text)
+def _message(loop: "Loop", pids: "Pids", member: int, text: str) -> str:
+    return "%s left the message: %s" % (loop.declared(member).name, text)
 
 
-def _stranger(plan: "Plan", pids: "Pids", member: int, pid: int) -> str:
-    name = plan.processes[member].name
+def _stranger(loop: "Loop", pids: "Pids", member: int, pid: int) -> str:
+    name = loop.declared(member).name
     return "what process %d says in the name of %s does not count: it is none of it (said once)" % (pid, name)
 
 
-def _successor(plan: "Plan", pids: "Pids", member: int, code: int, number: int, oom: bool) -> str:
-    name = plan.processes[member].name
+def _successor(loop: "Loop", pids: "Pids", member: int, code: int, number: int, oom: bool) -> str:
+    name = loop.declared(member).name
     return "the former %s %s; pid %d of its pid_file takes its place" % (name, how(code, number), pids.get(member, 0))
 
 
-def _restart_with(plan: "Plan", pids: "Pids", member: int, partner: int) -> str:
-    return "%s is stopped, to be started again with %s" % (who(plan, pids, member), plan.processes[partner].name)
+def _restart_with(loop: "Loop", pids: "Pids", member: int, partner: int) -> str:
+    return "%s is stopped, to be started again with %s" % (who(loop, pids, member), loop.declared(partner).name)
 
 
 def _bound(what: str) -> "Any":
-    return lambda plan, pids: "%s: the group stops (exit 124)" % what
+    return lambda loop, pids: "%s: the group stops (exit 124)" % what
 
 
 _unready: "set[int]" = set()
@@ -153,18 +153,18 @@ TEXTS: "dict[str, Any]" = {
     "restart with": _restart_with,
     "start timeout": _bound("not all has started within the group's start_timeout"),
     "deadline": _bound("DeadlineExceeded: the group has lived for its deadline"),
-    "hurry": lambda plan, pids: "asked to stop three times: the grace is over now",
-    "listener": lambda plan, pids, text, heard: (
+    "hurry": lambda loop, pids: "asked to stop three times: the grace is over now",
+    "listener": lambda loop, pids, text, heard: (
         "the listener of sd_notify has ended: %s%s"
         % (text or "killed", "; another one follows" if heard else ": the group stops (exit 126)")
     ),
 }
 
-TEXTS["metrics"] = lambda plan, pids, text, again: (
+TEXTS["metrics"] = lambda loop, pids, text, again: (
     "no metrics: %s%s" % (text or "the server was killed", "; tried again in 5 s" if again else "")
 )
-TEXTS["line"] = lambda plan, pids, text: text
-TEXTS["pump"] = lambda plan, pids, text: (
+TEXTS["line"] = lambda loop, pids, text: text
+TEXTS["pump"] = lambda loop, pids, text: (
     "the pump of the output has ended: %s; another one follows" % (text or "killed")
 )
 
@@ -173,45 +173,39 @@ _NOTES = ("listening", "READY", "not ready", "WATCHDOG", "WATCHDOG=trigger")
 _said: "dict[int, str]" = {}
 
 
-def renumber(plan: "Plan", pids: "Pids", details: "tuple[Any, ...]") -> None:
-    """Another plan has taken over: what is remembered by a member's number is so by its new one."""
-    numbers = details[0]
-    for kept in (_unready_at, _said):
-        before = dict(kept)
-        kept.clear()
-        kept.update(
-            {numbers.get(index, index): value for index, value in before.items() if index < 0 or index in numbers}
-        )
-    gone = set(_unready)
-    _unready.clear()
-    _unready.update(numbers[index] for index in gone if index in numbers)
+def forget(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
+    """Another plan has taken over: of those that are gone nothing is remembered."""
+    for member in details[0]:
+        _unready_at.pop(member, None)
+        _said.pop(member, None)
+        _unready.discard(member)
 
 
-def trace(plan: "Plan", pids: "Pids", details: "tuple[Any, ...]") -> None:
+def trace(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
     """A line for `--verbose`: what the group is told."""
     rest = details[1:]
     if details[0] == "event" and rest[0] == events.ENDED:
         _, member, what, verdict, text = rest
         if member >= 0:
-            name = plan.processes[member].name
+            name = loop.declared(member).name
             say("%s of %s: %s%s" % (what, name, _VERDICTS[verdict], ": %s" % text if text else ""))
     elif details[0] == "event" and rest[0] == events.NOTED:
         if rest[1] >= 0:
-            say("%s says: %s" % (who(plan, pids, rest[1]), _NOTES[rest[2]]))
+            say("%s says: %s" % (who(loop, pids, rest[1]), _NOTES[rest[2]]))
     else:
-        words.trace(plan, pids, details)
+        words.trace(loop, pids, details)
 
 
-def states(plan: "Plan", pids: "Pids", details: "tuple[Any, ...]") -> None:
+def states(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
     """A line for `--verbose` for each state that has changed, in the kubelet's words (S98)."""
     group: "Group" = details[0]
-    for index, member in enumerate(group.members):
+    for place, member in enumerate(group.members):
         if member.state == STARTING:
             continue  # for less than a moment
-        text = status.show(status.state(group, index))
-        if _said.get(index, "waiting(%s)" % status.first_reason(group)) != text:
-            _said[index] = text
-            say("%s is %s" % (plan.processes[index].name, text))
+        text = status.show(status.state(group, place))
+        if _said.get(member.id, "waiting(%s)" % status.first_reason(group)) != text:
+            _said[member.id] = text
+            say("%s is %s" % (member.declared.name, text))
     text = status.phase(group)
     if _said.get(-1, "Pending") != text:
         _said[-1] = text

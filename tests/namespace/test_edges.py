@@ -22,11 +22,10 @@ from tests.pid1 import Pidone, until
 PREFIX, APART = ("prefix", False, False), ("prefix", False, True)
 
 
-def test_where_no_pipe_can_be_had_the_kept_ones_have_their_new_numbers() -> None:
+def test_where_no_pipe_can_be_had_the_kept_ones_are_still_carried() -> None:
     """EMFILE at a reload: the output of who stays is still its own."""
     before = Output({0: ("gone", PREFIX), 1: ("kept", PREFIX)})
     kept = before.pipes[1, OUT]
-    before.renumber({1: 0})
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.dup(0)
     os.close(lowest)
@@ -34,12 +33,12 @@ def test_where_no_pipe_can_be_had_the_kept_ones_have_their_new_numbers() -> None
     open_before = len(os.listdir("/proc/self/fd"))
     try:
         with pytest.raises(OSError, match="Too many open files"):
-            Output({0: ("kept", PREFIX), 1: ("new", APART)}, before)
+            Output({1: ("kept", PREFIX), 2: ("new", APART)}, before)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert len(os.listdir("/proc/self/fd")) == open_before, "it has made nothing"
-        assert before.placed(0) == [(kept[1], 1), (kept[1], 2)] and before.placed(1) == []
-        after = Output({0: ("kept", PREFIX)}, before)
-        assert after.pipes == {(0, OUT): kept}
+        assert before.placed(1) == [(kept[1], 1), (kept[1], 2)] and before.placed(2) == []
+        after = Output({1: ("kept", PREFIX)}, before)
+        assert after.pipes == {(1, OUT): kept}
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -54,10 +53,10 @@ def test_streams_apart_have_two_pipes_that_anybody_may_open() -> None:
 def test_more_commands_than_are_read_at_once_are_asked_for_again(tmp_path: Path) -> None:
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # PID 1 has it blocked; here it would end the tests
     control = Control(os.fsencode(tmp_path / "c"), False)
-    os.write(control.writing, b"".join(number.to_bytes(4, "big") * 6 for number in range(COMMANDS + 3)))
+    os.write(control.writing, b"".join(number.to_bytes(4, "big") * 5 for number in range(COMMANDS + 3)))
     first, more = control.commands()
     rest, again = control.commands()
-    assert COMMAND_SIZE == 24 and more and not again
+    assert COMMAND_SIZE == 20 and more and not again
     assert [command[0] for command in first + rest] == list(range(COMMANDS + 3))
     control.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pidone.helpers.pump import whole_characters
+from pidone.helpers.log_file import whole_characters
 from tests.conftest import Write
 from tests.namespace.test_check import check
 from tests.namespace.test_control import Line

@@ -18,7 +18,7 @@ from tests.namespace.test_signals import process
 from tests.pid1 import PYTHON, ROOT, Pidone, Running, until
 
 #: Starts pidone as its launchers do, after it has planted an exception: `plant.py WHERE TIMES WORDS...`. WHERE is a
-#: class and its attribute, or one of a tuple's functions; it raises the first TIMES times that a file `now` is there.
+#: class and its attribute, or one of a table's functions; it raises the first TIMES times that a file `now` is there.
 PLANT = """
 import posix, sys
 sys.path.append({root!r})
@@ -42,9 +42,9 @@ def planted(before):
 thing, name = where.split(".")
 if "[" in name:
     name, place = name.rstrip("]").split("[")
-    table = list(getattr(things[thing], name))
+    table = dict(getattr(things[thing], name))
     table[int(place)] = planted(table[int(place)])
-    setattr(things[thing], name, tuple(table))
+    setattr(things[thing], name, table)
 else:
     setattr(things[thing], name, planted(getattr(things[thing], name)))
 here = posix.getcwd()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +15,11 @@ from pidone.group.group import Group
 from pidone.group.order import Order
 from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, Care
 from pidone.init import events as e
-from pidone.init.machine import OVER, STOP, SWEPT
+from pidone.init.machine import OVER, RESTART, STOP, SWEPT
 from pidone.init.plan import INIT, LAST_RESORT, PRIMARY, SIDECAR, WINDOW, Plan, Process
 from pidone.init.single import Single
 from tests.explorer import GRACE, KILL, TERM, Found, Kind, World, begun, explore, kinds_of, make, show, small_groups
-
-PLAIN = {INIT: (INIT, NEVER, "plain"), SIDECAR: (SIDECAR, NEVER, "plain"), PRIMARY: (PRIMARY, NEVER, "plain")}
-
-
-def plain(*roles: int) -> tuple[Kind, ...]:
-    return tuple(PLAIN[role] for role in roles)
+from tests.pure.planted import MISTAKES, plain, planted
 
 
 def group(*roles: int, stop_signals: tuple[int, ...] = (TERM,)) -> Group:
@@ -55,91 +51,20 @@ def test_the_smallest_groups_of_three_keep_the_rules_to_the_end() -> None:
         assert all_of_them and transitions > 1000
 
 
-class Forgetful(Group):
-    """A planted mistake: sidecars are told at once instead of in reverse order."""
-
-    __slots__ = ()
-
-    def progress(self, now: float) -> None:
-        if self.phase == STOP:
-            for index, member in enumerate(self.members):
-                if member.alive and member.told is None:
-                    self.tell(now, index)
-        super().progress(now)
-
-
-class Hasty(Group):
-    """A planted mistake: the grace is over a second too early."""
-
-    __slots__ = ()
-
-    def grace_end(self) -> float:
-        return super().grace_end() - 1.0
-
-
-class Lost(Group):
-    """A planted mistake: the exit code is always that of the stop signal."""
-
-    __slots__ = ()
-
-    def exit(self) -> None:
-        self.code = 143
-        super().exit()
-
-
-class Eager(Group):
-    """A planted mistake: the stop does not call off a restart that is due."""
-
-    __slots__ = ()
-
-    def turn_off(self, now: float, index: int) -> None:
-        due = self.timers.get((index, "restart"))
-        super().turn_off(now, index)
-        if due is not None:
-            self.timers[index, "restart"] = due
-
-
-class Deaf(Group):
-    """A planted mistake: a probe that has failed while its process was being ended ends it once more."""
-
-    __slots__ = ()
-
-    def end(self, now: float, index: int, why: str, grace: float) -> None:
-        self.members[index].ending = None
-        super().end(now, index, why, grace)
-        self.timers[index, "liveness"] = now + 1.0
-
-
-class Broken(Group):
-    """A planted mistake: it knows nothing of a sidecar that ends in the stop."""
-
-    __slots__ = ()
-
-    def over(self, now: float, index: int) -> None:
-        if self.began is not None and index < self.primary:
-            raise KeyError(index)
-        super().over(now, index)
-
-
-SIDECARS = plain(SIDECAR, SIDECAR, PRIMARY)
-WATCHED: tuple[Kind, ...] = ((SIDECAR, ALWAYS, "liveness"), (PRIMARY, ALWAYS, "plain"))
-
-
-@pytest.mark.parametrize(
-    ("mistake", "kinds"),
-    [(Forgetful, SIDECARS), (Hasty, SIDECARS), (Lost, SIDECARS), (Eager, WATCHED), (Deaf, WATCHED), (Broken, SIDECARS)],
-)
-def test_the_explorer_finds_a_planted_mistake(mistake: type[Group], kinds: tuple[Kind, ...]) -> None:
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_explorer_finds_a_planted_mistake(mistake: str, tmp_path: Path) -> None:
+    changes, kinds = MISTAKES[mistake]
     with pytest.raises(Found) as found:
-        explore(kinds, 200000, group=mistake)
+        explore(kinds, 200000, group=planted(changes, tmp_path))
     assert "after" in str(found.value) and len(found.value.path) < 16, found.value
 
 
-def test_the_explorer_prints_the_shortest_sequence() -> None:
+def test_the_explorer_prints_the_shortest_sequence(tmp_path: Path) -> None:
+    changes, kinds = MISTAKES["the exit code is always that of the stop signal"]
     with pytest.raises(
         Found, match=r"not the exit code: primary:never:plain: after failed\(0, 127, 'x'\) alone$"
     ) as found:
-        explore(plain(PRIMARY), group=Lost)
+        explore(kinds, group=planted(changes, tmp_path))
     assert [event[0] for event in found.value.path] == [e.FAILED, e.ALONE]
 
 
@@ -364,7 +289,7 @@ def test_a_stop_during_a_restart_of_all_starts_nothing_anew() -> None:
     events = [(e.EXECED, 0), (e.EXITED, 0, 3, 0, False), (e.SIGNAL, TERM)]
     for event in events:
         world.apply(event)
-    assert world.group.phase >= STOP and not world.group.renewing
+    assert world.group.phase >= STOP
 
 
 def test_the_third_stop_signal_ends_the_grace_of_what_was_left_behind_too() -> None:
@@ -381,7 +306,7 @@ def test_a_stop_by_command_counts_while_all_begin_anew() -> None:
     world = begun(((1, 1, "all anew"), (2, 1, "steered")))
     for event in ((e.EXECED, 0), (e.EXITED, 0, 3, 0, False)):
         world.apply(event)
-    assert world.group.renewing
+    assert world.group.phase == RESTART
     world.apply((e.COMMAND, STOP_ALL, 1, 0))
     assert world.group.phase >= STOP
 

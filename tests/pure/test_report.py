@@ -26,7 +26,7 @@ def document(
         "pidone": "1", "group": "g", "single": single, "began": "2026-01-01T00:00:00.000Z", "lived": 60.0,
         "exit_code": code,
         "grace": 8.0, "stop_signals": ["SIGTERM", "SIGINT"], "memory": {"limit": None, "peak": None, "kills": None},
-        "orphans": 0, "eras": [(0, NAMES, [INIT, SIDECAR, PRIMARY])], **more,
+        "orphans": 0, "names": dict(enumerate(zip(NAMES, [INIT, SIDECAR, PRIMARY]))), **more,
     }  # fmt: skip
     return facts.make(context, [(n, n * 1000, *event) for n, event in enumerate(events, first)])
 

@@ -1,6 +1,7 @@
 """One client of the control line, answered in a child that PID 1 has forked for it.
 
-session       the request, its answer, and a deadline
+answer        who asks, what for, the answer, and a deadline
+session       the connection, and what is known of the group
 fields        what a request may hold
 access        who may ask for what
 queries       what it tells

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from signal import SIG_BLOCK, SIGALRM, SIGTERM, alarm, pthread_sigmask
+from signal import SIG_BLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pidone.group.process import Process
     from pidone.helpers.control.session import Session
 
-from pidone.control.protocol import EXEC, RELOAD, RESTART_ONE, SESSIONS, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
-from pidone.group.member import RUNNING
-from pidone.helpers.control import exec_session as guest
-from pidone.helpers.control.session import ANSWERING, FOLLOWING, Refused, Renumbered
+from pidone.control.protocol import RELOAD, RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
+from pidone.group.states import RUNNING
+from pidone.helpers.control.session import ANSWERING, FOLLOWING, Refused, Reloaded
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import number as signal_number
 from pidone.init.words import how
@@ -28,48 +28,35 @@ STARTING = 60.0
 TAKING_OVER = 120
 
 
-def command(session: Session, verb: int, index: int = 0, number: int = 0) -> None:
-    """Send it, and wait until PID 1 has noted it."""
-    words = session.send(verb, index, number)
-    for event in session.following(session.since, 5.0):
-        if verb == EXEC and event[2:] == ("turned", -1, "not beside", number):
-            raise Refused(f"{SESSIONS} commands run beside processes already; end one of them first")
-        if event[2] == "command" and event[3:] == words:
-            session.since = event[0]
-            return
-    raise Refused("pidone has not taken the command; the file may have been read again meanwhile")
-
-
 def signal(session: Session, request: dict[str, Any]) -> None:
-    index = session.member(request["name"])
+    process = session.member(request["name"])
     try:
         number = signal_number(request["signal"])
     except ValueError as error:
         raise Refused(str(error)) from None
-    if not session.group.members[index].alive:
+    if not process.alive:
         raise Refused(f"{request['name']} does not run")
-    command(session, SIGNAL_ONE, index, number)
+    session.command(SIGNAL_ONE, process.id, number)
     session.say({"ok": True})
 
 
 def stop(session: Session, request: dict[str, Any]) -> None:
     if request.get("name") is None:
         pthread_sigmask(SIG_BLOCK, (SIGTERM,))  # the sweep's: the answer comes before our end
-        command(session, STOP_ALL)
+        session.command(STOP_ALL)
         session.say({"ok": True})
         return
-    index = session.member(request["name"])
-    role = session.group.members[index].role
+    process = session.member(request["name"])
+    role = process.role
     if role != SIDECAR:
         why = {
             PRIMARY: "its end is the group's: pidonectl stop without a name stops all",
             INIT: "it runs once, to its end; pidonectl stop without a name stops all",
         }
         raise Refused(f"{request['name']} is the {ROLES[role]}: {why[role]}")
-    running = session.group.members[index].alive
-    command(session, STOP_ONE, index)
-    if running:
-        await_one(session, "exited", index)
+    session.command(STOP_ONE, process.id)
+    if process.alive:  # as far as we know
+        await_one(session, "exited", process)
     session.say({"ok": True})
 
 
@@ -82,28 +69,27 @@ def restart(session: Session, request: dict[str, Any]) -> None:
 
 
 def begin(session: Session, request: dict[str, Any], verb: int) -> None:
-    index = session.member(request["name"])
-    member = session.group.members[index]
+    member = session.member(request["name"])
     if member.role == INIT and (member.passed or verb == RESTART_ONE):
         raise Refused(f"{request['name']} is an init step: it runs once")
     if verb == START_ONE and member.state == RUNNING and not member.parked:
-        raise Refused(f"{request['name']} runs already, as pid {session.loop.pids.get(index)}")
+        raise Refused(f"{request['name']} runs already, as pid {session.loop.pids.get(member.id)}")
     if not member.alive and not member.down:
         raise Refused(f"{request['name']} waits for its turn: nothing starts before what stands before it")
     waits = request.get("wait", True)
     timeout = min(request.get("timeout", STARTING), FOLLOWING)
     if waits:
         session.go_on(timeout)
-    command(session, verb, index)
-    session.say({"ok": True, "started": has_started(session, index, timeout) if waits else None})
+    session.command(verb, member.id)
+    session.say({"ok": True, "started": has_started(session, member, timeout) if waits else None})
 
 
-def has_started(session: Session, index: int, timeout: float) -> bool:
+def has_started(session: Session, process: Process, timeout: float) -> bool:
     """Of the instance that the command brings: until it has started, or an init step has ended with 0; False where that
     takes too long. Raises Refused where it has failed.
     """
-    pid, role, why = 0, session.group.members[index].role, ""
-    name = session.loop.plan.processes[index].name
+    pid, role, why = 0, process.role, ""
+    index, name = process.id, process.declared.name
     for event in session.following(session.since, timeout):
         kind, rest = event[2], event[3:]
         if kind == "turned" and rest == (-1, "stop"):
@@ -115,7 +101,7 @@ def has_started(session: Session, index: int, timeout: float) -> bool:
         if kind in ("forked", "followed"):
             pid, why = rest[1], ""
         elif kind == "failed":
-            raise not_started(session, event)
+            raise not_started(process, event)
         elif kind == "turned" and rest[1] == "started" and pid:
             return True
         elif kind == "exited" and rest[1] == pid:
@@ -125,19 +111,18 @@ def has_started(session: Session, index: int, timeout: float) -> bool:
     return False
 
 
-def not_started(session: Session, event: tuple[Any, ...]) -> Refused:
+def not_started(process: Process, event: tuple[Any, ...]) -> Refused:
     """event: a "failed"; one that was too long for the record has lost its text."""
-    name = session.loop.plan.processes[event[3]].name
-    return Refused(f"{name} could not be started: {event[5] if len(event) > 5 else ''}")
+    return Refused(f"{process.declared.name} could not be started: {event[5] if len(event) > 5 else ''}")
 
 
-def await_one(session: Session, kind: str, index: int) -> None:
+def await_one(session: Session, kind: str, process: Process) -> None:
     """Until that has come of it; its failing is an answer, too."""
     for event in session.following(session.since, ANSWERING - 2):
-        if event[2] == kind and event[3] == index:
+        if event[2] == kind and event[3] == process.id:
             return
-        if event[2] == "failed" and event[3] == index:
-            raise not_started(session, event)
+        if event[2] == "failed" and event[3] == process.id:
+            raise not_started(process, event)
         if event[2] == "turned" and event[3:] == (-1, "stop"):
             raise Refused("the group stops")
     raise Refused("the command is taken, and nothing has come of it yet; pidonectl status tells")
@@ -150,13 +135,13 @@ def reload(session: Session, request: dict[str, Any]) -> None:
         session.say({"ok": False, "error": wrong[0], "errors": wrong})
         return
     session.go_on(TAKING_OVER)
-    command(session, RELOAD, 0, os.getpid())
+    session.command(RELOAD, 0, os.getpid())
     try:
         for event in session.following(session.since, TAKING_OVER):
             # one that names a session is that one's alone
             if event[2:5] == ("turned", -1, "not reloaded") and event[5:] in ((), (os.getpid(),)):
                 raise Refused("the group stops, or reads its file already; or the file is no longer what it was")
-    except Renumbered:
+    except Reloaded:
         session.say({"ok": True})
         return
     raise Refused("what has changed is still being ended; pidonectl status tells")
@@ -202,12 +187,7 @@ def errors_of(session: Session) -> list[str]:
     return []
 
 
-def exec(session: Session, request: dict[str, Any]) -> None:
-    alarm(0)  # from here on it lives as long as its client
-    guest.run(session, request)
-
-
 #: What is asked -> who does it.
 ANSWERS = {
-    "signal": signal, "stop": stop, "start": start, "restart": restart, "reload": reload, "exec": exec,
+    "signal": signal, "stop": stop, "start": start, "restart": restart, "reload": reload,
 }  # fmt: skip

@@ -17,12 +17,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from pidone.group.process import Process
     from pidone.helpers.control.session import Session
 
 from pidone.config import lookup
 from pidone.control.protocol import EXEC
 from pidone.helpers import leftovers
-from pidone.init.plan import CANNOT, PRIMARY, Process
+from pidone.helpers.control.session import Refused as Refusal
+from pidone.init.plan import CANNOT, PRIMARY
+from pidone.init.plan import Process as Declared
 from pidone.init.spawn import Refused, execute, prepare
 from pidone.report import replay
 
@@ -49,10 +52,8 @@ class Foreground:
 
 def run(session: Session, request: dict[str, Any]) -> NoReturn:
     """request: "name", "argv", "tty", "term". Never returns: this process becomes the command."""
-    from pidone.helpers.control.commands import command
-    from pidone.helpers.control.session import Refused as Refusal
-
-    index = session.member(request["name"])
+    signal.alarm(0)  # from here on it lives as long as its client
+    process = session.member(request["name"])
     argv = [os.fsencode(word) for word in request["argv"]]
     if not argv or len(session.fds) != 3:
         raise Refusal("exec wants a command, and three descriptors")
@@ -60,19 +61,18 @@ def run(session: Session, request: dict[str, Any]) -> NoReturn:
         pidfd = os.pidfd_open(os.getpid())
     except (OSError, AttributeError):
         pidfd = -1  # Linux before 5.3, or a seccomp filter
-    command(session, EXEC, index, os.getpid())
+    session.command(EXEC, process.id, os.getpid())
     fork_keeper(session, os.getpid(), pidfd)
-    become(session, index, argv, bool(request.get("tty")), request.get("term"))
+    become(session, process, argv, bool(request.get("tty")), request.get("term"))
 
 
-def become(session: Session, index: int, argv: list[bytes], tty: bool, term: Any) -> NoReturn:
-    loop = session.loop
-    declared = loop.plan.processes[index]
-    slots = {slot: getattr(declared, slot) for slot in Process.__slots__}
+def become(session: Session, process: Process, argv: list[bytes], tty: bool, term: Any) -> NoReturn:
+    loop, declared = session.loop, process.declared
+    slots = {slot: getattr(declared, slot) for slot in Declared.__slots__}
     slots.update(role=PRIMARY, argv=argv, care=None, who=None, files=())
     if isinstance(term, str):
         slots["env"] = (*declared.env, (b"TERM", os.fsencode(term)))
-    command = Process(**slots)
+    command = Declared(**slots)
     code = CANNOT
     try:
         if declared.who is not None and not declared.known:  # it has not been started yet

@@ -12,12 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pidone.group.process import Process
     from pidone.helpers.control.session import Session
     from pidone.supervisor.loop import GroupLoop
 
 from pidone.group import status as words
 from pidone.helpers import state as gather
-from pidone.helpers.control.session import FOLLOWING, LOOK, Refused, Renumbered
+from pidone.helpers.control.session import FOLLOWING, LOOK, Refused, Reloaded
 from pidone.init.plan import INIT, ROLES
 from pidone.init.signals import name as signal_name
 from pidone.report import facts, replay
@@ -34,26 +35,26 @@ def report(session: Session, request: dict[str, Any]) -> None:
 
 def health(session: Session, request: dict[str, Any]) -> None:
     """Is all of the group ready? If not, why not, in one line."""
-    group, names = session.group, [process.name for process in session.loop.plan.processes]
+    group = session.group
     wrong = [
-        f"{names[index]} is {words.show(words.state(group, index))}"
-        for index, member in enumerate(group.members)
-        if not (member.passed if member.role == INIT else words.ready(group, index))
+        f"{member.declared.name} is {words.show(words.state(group, place))}"
+        for place, member in enumerate(group.members)
+        if not (member.passed if member.role == INIT else words.ready(group, place))
     ]
     session.say({"ok": True, "healthy": not wrong, "why": "; ".join(wrong[:5])})
 
 
 def events(session: Session, request: dict[str, Any]) -> None:
     """What the record has, and, if asked to follow, what comes."""
-    eras = gather.eras(session.loop)
+    names = gather.names(session.loop)
     since = request.get("since", -1)
     for event in replay.events(session.loop.record.memory, since):
-        session.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
+        session.say({"event": facts.event(event, names)})
         since = event[0]
     if request.get("follow"):
         session.go_on(FOLLOWING)
         for event in session.following(since):
-            session.say({"event": facts.event(event, facts.names_at(eras, event[0]))})
+            session.say({"event": facts.event(event, names)})
     session.say({"ok": True})
 
 
@@ -62,7 +63,7 @@ def logs(session: Session, request: dict[str, Any]) -> None:
     output = session.loop.output
     places = {place: index for place, (index, _) in enumerate(output.streams())} if output is not None else {}
     if request.get("name") is not None:
-        wanted = session.member(request["name"])
+        wanted = session.member(request["name"]).id
         places = {place: index for place, index in places.items() if index == wanted}
     if output is None or not places:
         raise Refused('pidone carries no such output: write log = "prefix" into the file')
@@ -103,7 +104,7 @@ def follow_logs(
     while not session.gone():
         for event in replay.events(session.loop.record.memory, session.since):
             if event[2:5] == ("turned", -1, "reloaded"):
-                raise Renumbered
+                raise Reloaded
             if event[2:] == ("turned", -1, "not following", os.getpid()):
                 raise Refused("sixteen clients follow already; end one of them first")
         for place, index in places.items():
@@ -115,47 +116,47 @@ def follow_logs(
 
 
 def piece(session: Session, index: int, text: str) -> None:
-    if text and index >= 0:
-        session.say({"name": session.loop.plan.processes[index].name, "data": text})
+    if text and index in session.group.by_id:
+        session.say({"name": session.loop.declared(index).name, "data": text})
 
 
 def wait(session: Session, request: dict[str, Any]) -> None:
     """Until a process is started, ready or has ended: "reached", or not within the time."""
-    index, until = session.member(request["name"]), request["until"]
+    member, until = session.member(request["name"]), request["until"]
     if until not in ("started", "ready", "exited"):
         raise Refused(f"wait until started, ready or exited, not {until}")
     timeout = min(request.get("timeout", FOLLOWING), FOLLOWING)
     session.go_on(timeout)
-    session.say({"ok": True, "reached": reached(session, index, until, timeout)})
+    session.say({"ok": True, "reached": reached(session, member, until, timeout)})
 
 
-def reached(session: Session, index: int, until: str, timeout: float) -> bool:
-    member = session.group.members[index]
-    now = {"started": member.started, "ready": words.ready(session.group, index), "exited": not member.alive}[until]
+def reached(session: Session, member: Process, until: str, timeout: float) -> bool:
+    place, index = member.place, member.id
+    now = {"started": member.started, "ready": words.ready(session.group, place), "exited": not member.alive}[until]
     if now and (until != "exited" or member.last is not None):
         return True
-    if (member.role == INIT and member.passed) or (until != "exited" and words.completed(session.group, index)):
+    if (member.role == INIT and member.passed) or (until != "exited" and words.completed(session.group, place)):
         return True
     for event in session.following(session.since, timeout):
         kind, rest = event[2], event[3:]
         if kind == "turned" and rest == (index, until):
             return True
         over = kind in ("exited", "failed") and rest[0] == index and (until == "exited" or member.role == INIT)
-        if over and (kind == "failed" or not may_be_followed(session, index, event[0])):
+        if over and (kind == "failed" or not may_be_followed(session, member, event[0])):
             return True
         if kind == "turned" and rest == (-1, "stop") and until != "exited":
             raise Refused("the group stops")
     return False
 
 
-def may_be_followed(session: Session, index: int, since: int) -> bool:
+def may_be_followed(session: Session, member: Process, since: int) -> bool:
     """After the end of one with a pid_file: has another process taken its place?"""
-    if session.group.members[index].care.pid_file is None:
+    if member.policy.pid_file is None:
         return False
     for event in session.following(since, 2 * session.loop.plan.window):
-        if event[2:4] == ("followed", index):
+        if event[2:4] == ("followed", member.id):
             return True
-        if event[2:5] == ("ended", index, "follow"):
+        if event[2:5] == ("ended", member.id, "follow"):
             return False
     return False
 
@@ -163,7 +164,7 @@ def may_be_followed(session: Session, index: int, since: int) -> bool:
 def snapshot(loop: GroupLoop) -> dict[str, Any]:
     """The group's state in the kubelet's words (S94-S100)."""
     group, now = loop.group, time.monotonic()
-    names = [process.name for process in loop.plan.processes]
+    names = loop.names
     control = loop.control
     sessions = len(control.sessions) + len(control.followers) if control is not None else 0
     processes = []
@@ -171,19 +172,19 @@ def snapshot(loop: GroupLoop) -> dict[str, Any]:
         state, rest = words.state(group, index)
         last = words.last_state(group, index)
         processes.append({
-            "name": loop.plan.processes[index].name, "role": ROLES[member.role], "state": state,
-            "reason": rest[0] if state != "running" else None, "pid": loop.pids.get(index),
+            "name": member.declared.name, "role": ROLES[member.role], "state": state,
+            "reason": rest[0] if state != "running" else None, "pid": loop.pids.get(member.id),
             "exit_code": rest[1] if state == "terminated" else None,
             "signal": signal_name(rest[2]) if state == "terminated" and rest[2] else None,
             "started": member.started, "ready": words.ready(group, index), "restarts": member.restarts,
-            "parked": member.parked, "for": round(now - member.born, 3) if member.alive else None,
+            "parked": member.parked, "for": round(now - member.started_at, 3) if member.alive else None,
             "last": None if last is None else {"reason": last[1][0], "exit_code": last[1][1]},
         })  # fmt: skip
     return {
         "group": loop.plan.name, "phase": words.phase(group), "lived": round(now - loop.began, 3), "pid": os.getppid(),
-        "exits": [[names[member], code, count] for (member, code), count in sorted(loop.tally.exits.items())],
+        "exits": [[names[member][0], code, count] for (member, code), count in sorted(loop.tally.exits.items())],
         "probes": [
-            [names[member], what, answer, count, round(took, 6)]
+            [names[member][0], what, answer, count, round(took, 6)]
             for (member, what, answer), (count, took) in sorted(loop.tally.probes.items())
         ],
         "processes": processes, "orphans": loop.orphans, "sessions": sessions,

@@ -1,8 +1,7 @@
-"""One session of the control line: a request, its answer, and a deadline. Runs in a child that PID 1 has forked.
+"""One session of the control line: its connection, and what it knows of the group.
 
 It holds a snapshot of all that PID 1 knew at the fork, and the record's memory, which goes on. One request is one line
-of JSON; each answer is one, too, and the last has "ok". Root and pidone's own user may ask for everything; others look,
-or steer, where the file says so.
+of JSON; each answer is one, too, and the last has "ok".
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from pidone.group.process import Process
     from pidone.supervisor.loop import GroupLoop
 
-from pidone.control.protocol import FOLLOW
-from pidone.init import trouble
+from pidone.control.protocol import EXEC, FOLLOW, SESSIONS
 from pidone.report import replay
 
 #: Seconds to send the request in; to be answered in; that following may take.
@@ -40,27 +39,12 @@ class Refused(Exception):
     """str(): why there is no answer."""
 
 
-class Renumbered(Exception):
-    """The file has been read again: the numbers of members in the record are others' from here on."""
+class Reloaded(Exception):
+    """The file has been read again: there may be processes that this session does not know."""
 
 
 class Gone(Exception):
     """The client has hung up."""
-
-
-def run(loop: GroupLoop, fd: int) -> None:
-    """Until the answer is given, the client has hung up, or the time is over: then SIGALRM ends this process."""
-    signal.alarm(ASKING + ANSWERING)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    session = Session(loop, socket.socket(fileno=fd))
-    try:
-        session.answer(session.request())
-    except Renumbered:
-        session.say({"ok": True, "again": True})
-    except Refused as refused:
-        session.say({"ok": False, "error": str(refused)})
-    except (Gone, OSError):
-        pass
 
 
 class Session:
@@ -81,9 +65,6 @@ class Session:
 
     def request(self) -> dict[str, Any]:
         """Raises Refused, and Gone where none comes."""
-        from pidone.helpers.control import access
-
-        access.check(self, access.LOOK)  # who may not even look is not listened to
         data, end = b"", time.monotonic() + ASKING
         while b"\n" not in data:
             if len(data) >= MOST:
@@ -108,10 +89,10 @@ class Session:
 
     def send(self, verb: int, index: int, number: int) -> tuple[int, ...]:
         """A command to PID 1, as it will note it."""
-        words = (verb, index, number, *self.peer, self.loop.generation)
+        words = (verb, index, number, *self.peer)
         assert self.loop.control is not None
         os.write(self.loop.control.writing, b"".join(word.to_bytes(4, "big") for word in words))
-        return words[:5]
+        return words
 
     def go_on(self, seconds: float) -> None:
         """It will take a while: it is no longer one of those that keep others waiting."""
@@ -127,31 +108,23 @@ class Session:
         line.register(self.connection, 0)  # POLLHUP comes unasked
         return bool(line.poll(0))
 
-    def answer(self, request: dict[str, Any]) -> None:
-        signal.alarm(ANSWERING)
-        from pidone.helpers.control import access, commands, fields
-        from pidone.helpers.control import queries as looks
-
-        verb = {**looks.ANSWERS, **commands.ANSWERS}.get(request["do"])
-        if verb is None:
-            raise Refused(f"there is no '{request['do'][:40]}' here")
-        if request["do"] not in looks.ANSWERS:
-            access.check(self, access.STEER)
-        try:
-            verb(self, fields.read(request))
-        except fields.Wrong as wrong:
-            raise Refused(str(wrong)) from None
-        except (Refused, Renumbered, Gone, OSError):
-            raise
-        except Exception as error:
-            raise Refused(f"internal error: {trouble.place(error)}") from None
+    def command(self, verb: int, id: int = 0, number: int = 0) -> None:
+        """Send it to PID 1, and wait until that has noted it. Raises Refused."""
+        words = self.send(verb, id, number)
+        for event in self.following(self.since, 5.0):
+            if verb == EXEC and event[2:] == ("turned", -1, "not beside", number):
+                raise Refused(f"{SESSIONS} commands run beside processes already; end one of them first")
+            if event[2] == "command" and event[3:] == words:
+                self.since = event[0]
+                return
+        raise Refused("pidone has not taken the command; the file may have been read again meanwhile")
 
     # -- names
 
-    def member(self, name: Any) -> int:
-        names = [process.name for process in self.loop.plan.processes]
+    def member(self, name: Any) -> Process:
+        names = [member.declared.name for member in self.group.members]
         if name in names:
-            return names.index(name)
+            return self.group.members[names.index(name)]
         import difflib
 
         close = difflib.get_close_matches(str(name), names, 1)
@@ -170,7 +143,7 @@ class Session:
                     yield event
                     since = event[0]
                     if event[2:5] == ("turned", -1, "reloaded"):
-                        raise Renumbered
+                        raise Reloaded
                     if event[2:] == ("turned", -1, "not following", os.getpid()):
                         raise Refused("sixteen clients follow already; end one of them first")
             if self.gone():

@@ -1,0 +1,59 @@
+"""What the end of one process leads to: its message is read, what it left behind is ended, and it may start again.
+
+Theory. What is to be started again waits for its back-off, counted from its end (S60), and until its leftovers are gone
+and its message is read; then it reports RESTART_DUE, for it may have to wait for others.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.group.process import Process
+
+from pidone.group import restart
+from pidone.group.states import CLEARED, RESTART_DUE, WAITING
+from pidone.init.events import SAY
+
+
+def restart_later(process: "Process", now: float) -> None:
+    """Start it once more when its back-off is over."""
+    process.level = restart.level_after(process.policy, process.level, now - process.started_at)
+    wait = restart.delay(process.policy, process.level)
+    process.level += 1
+    process.again = True
+    if wait:
+        process.state = WAITING  # S65, S70
+        process.reason = "PostStartHookError" if process.ending == "post_start" else "CrashLoopBackOff"
+    process.set_timer("restart", now + wait)
+
+
+def restart_now(process: "Process", now: float) -> None:
+    """Its back-off begins anew."""
+    process.level = 0
+    process.again = True
+    process.set_timer("restart", now)
+
+
+def clear(process: "Process", now: float) -> None:
+    """End what it left behind, unless the file keeps it (S86)."""
+    if not process.policy.leftovers:
+        process.run_helper("leftovers")
+        process.set_timer("leftovers", now + 2 * process.host.minimum_grace)
+
+
+def cleared(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
+    process.host.report(process, now, CLEARED)
+
+
+def messaged(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
+    if text:
+        process.host.do(SAY, "message", process.id, text)
+    process.host.report(process, now, CLEARED)
+
+
+def waits_to_restart(process: "Process") -> bool:
+    """Is it to be started again, with nothing due that would do it?"""
+    return process.again and not process.alive and "restart" not in process.timers
+
+
+def restart_due(process: "Process", now: float, what: str = "restart") -> None:
+    if "leftovers" not in process.helpers and "message" not in process.helpers:
+        process.host.report(process, now, RESTART_DUE)

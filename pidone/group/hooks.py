@@ -1,0 +1,62 @@
+"""A process's hooks: post_start when it runs, pre_stop before its stop signal. Each is a helper, or a `sleep`.
+
+Theory. Until post_start has ended the process counts as not running (S69), and its probes have not begun; where it
+fails the process is ended. A pre_stop runs whenever pidone ends the process (S71), has all of the grace (S80), and
+whatever comes of it the stop goes on (S72).
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.group.process import Process
+
+from pidone.group import probe
+from pidone.group.states import RUNNING
+from pidone.init.events import NO, SAY, YES
+from pidone.init.plan import INIT
+
+
+def begin(process: "Process", now: float) -> None:
+    """It runs: its post_start, and then its probes."""
+    if process.ending is not None or process.role == INIT:
+        return
+    hook = process.policy.post_start
+    if hook is None:
+        probe.begin(process, now)
+    elif hook[0] == "sleep":
+        process.set_timer("post_start", now + hook[1])
+    else:
+        process.run_helper("post_start")  # without a time of its own (S69)
+
+
+def post_started(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
+    if verdict == YES:
+        probe.begin(process, now)
+        return
+    process.host.do(SAY, "hook failed", process.id, what, text)
+    process.stop(now, what, process.own_grace)
+
+
+def prepare(process: "Process", now: float, grace: float) -> None:
+    """Begin its pre_stop, which has all of the grace (S80) and none where there is none (S82)."""
+    hook = process.policy.pre_stop
+    if hook is None or grace <= 0 or process.state != RUNNING or process.kill_at is None:
+        return
+    if hook[0] == "sleep":
+        process.set_timer("pre_stop", min(process.kill_at, now + hook[1]))
+    else:
+        process.set_timer("pre_stop", process.kill_at)
+        process.run_helper("pre_stop")
+
+
+def pre_stopped(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
+    if verdict != YES:
+        process.host.do(SAY, "hook failed", process.id, what, text)
+    process.prepared(now)
+
+
+def due(process: "Process", now: float, what: str) -> None:
+    """The end of a `sleep`, or of the grace."""
+    late = what in process.helpers
+    process.cancel(what, late)
+    answered = post_started if what == "post_start" else pre_stopped
+    answered(process, now, what, NO if late else YES, "it did not end within the grace")

@@ -1,0 +1,66 @@
+"""A restart of all, by a process's rule (S67): everything is killed, and begins anew at the head of the list."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.group.group import Group
+    from pidone.group.process import Process
+
+from pidone.group import ending, reload, restart
+from pidone.group.order import Order
+from pidone.group.policy import PROBES
+from pidone.group.states import RENEWED, TERMINATED, WAITING
+from pidone.init.events import KILL, SAY, SIGKILL
+from pidone.init.machine import RESTART, START
+
+
+def begin(group: "Group", now: float, process: "Process") -> None:
+    """Kill all, in no order, without grace or pre_stop; then begin from the list's head. process: whose rule it is."""
+    group.do(SAY, "restart all", process.id, *(process.last or ()))
+    if group.coming is not None:
+        reload.call_off(group)
+    group.phase = RESTART
+    group.held = []
+    ran = now - process.started_at
+    group.restarts_of_all = restart.level_after(process.policy, group.restarts_of_all, ran)
+    for member in group.members:
+        kill(member, now)
+    go_on(group, now)
+
+
+def kill(process: "Process", now: float) -> None:
+    process.again = process.parked = False
+    for what in (*PROBES, "post_start", "pre_stop", "leftovers", "kill", "restart"):
+        process.cancel(what)
+    if process.alive:
+        process.ending = RENEWED  # a daemon that is still looked for is killed when it is found
+        process.kill()
+    elif process.last is not None:
+        ending.clear(process, now)
+
+
+def found_late(group: "Group", now: float, process: "Process") -> None:
+    """A daemon has come up after all."""
+    group.do(KILL, process.id, SIGKILL, True)
+
+
+def go_on(group: "Group", now: float, process: "Process | None" = None, code: int = 0) -> None:
+    """Once all are gone, and what they left: start anew, after a back-off of the group's own."""
+    for member in group.members:
+        if member.state == TERMINATED and member.ending == RENEWED and "leftovers" not in member.helpers:
+            member.ending = None
+            ending.clear(member, now)
+    if any(member.alive or "leftovers" in member.helpers for member in group.members):
+        return
+    group.timers["restart all"] = now + restart.delay(group.the_primary.policy, group.restarts_of_all)
+
+
+def begin_anew(group: "Group", now: float) -> None:
+    group.restarts_of_all += 1
+    group.phase = START
+    if group.plan.bounds[0] is not None:
+        group.timers["start timeout"] = now + group.plan.bounds[0]
+    for member in group.members:
+        member.restarts += member.last is not None
+        member.state, member.passed, member.reason = WAITING, False, ""
+    group.order = Order(group.members)
+    group.advance(now)

@@ -1,0 +1,114 @@
+"""The group's own helpers: the listener of sd_notify, the pump of the output, the server of metrics.
+
+Theory. Each is a child that PID 1 may lose, and is forked again when it has ended. Until the listener is up nobody is
+started, and while it is down nobody is late with a word.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from pidone.group.group import Group
+
+from pidone.group import probe
+from pidone.init.events import ASIDE, DROP, GROUP, LISTENING, NO, SAY, UNKNOWN, YES
+from pidone.init.machine import KILLED, START, STOP, SWEPT
+from pidone.init.plan import CANNOT
+
+#: Seconds from the end of the listener, or the pump, until another one is forked.
+LISTEN_AGAIN = 0.1
+
+#: The same of the server of metrics.
+MEASURE_AGAIN = 5.0
+
+
+def begin(group: "Group", now: float) -> None:
+    if any(member.policy.log is not None for member in group.members):
+        pump(group, now)
+    if group.plan.metrics is not None:
+        measure(group, now)
+    if not group.heard:
+        listen(group, now)
+
+
+def listen(group: "Group", now: float) -> None:
+    group.do(ASIDE, GROUP, "notify")
+
+
+def listen_anew(group: "Group", now: float, listened: bool) -> None:
+    """Another listener, for there are other sockets; until it is there nobody is late with a word, or started."""
+    if listened:
+        group.do(DROP, GROUP, "notify")
+    group.timers.pop("notify", None)
+    group.host.deaf = group.holding = True
+    listen(group, now)
+
+
+def noted(group: "Group", now: float, what: int) -> None:
+    if what != LISTENING:
+        return
+    group.host.deaf = False
+    for member in group.members:
+        probe.hear_again(member, now)
+    if group.holding:
+        group.holding = False
+        group.advance(now)
+    if not group.heard:
+        group.heard = True
+        if group.phase == START:
+            group.advance(now)
+
+
+def listener_ended(group: "Group", now: float, verdict: int, text: str) -> None:
+    if group.phase >= STOP:
+        return
+    if not group.host.deaf:
+        group.do(SAY, "listener", text, group.heard)
+    if group.heard:
+        group.host.deaf = True
+        group.timers["notify"] = now + LISTEN_AGAIN
+    else:
+        group.stop(now, CANNOT)
+
+
+def pump(group: "Group", now: float) -> None:
+    """Never two: they would read the same pipes."""
+    group.timers.pop("pump", None)
+    if not group.pumping:
+        group.pumping = True
+        group.do(ASIDE, GROUP, "pump")
+
+
+def pump_ended(group: "Group", now: float, verdict: int, text: str) -> None:
+    """Well when nobody is left who could write; any other is replaced (nothing is lost)."""
+    group.pumping = False
+    if verdict == YES:
+        return
+    if verdict == NO:  # it has handed over, for there are others to be carried
+        pump(group, now)
+        return
+    if group.phase != KILLED:  # then it was our own SIGKILL
+        group.do(SAY, "pump", text)
+    if group.phase < SWEPT:
+        group.timers["pump"] = now + LISTEN_AGAIN
+    else:
+        pump(group, now)
+
+
+def measure(group: "Group", now: float) -> None:
+    group.do(ASIDE, GROUP, "metrics")
+
+
+def metrics_ended(group: "Group", now: float, verdict: int, text: str) -> None:
+    if group.phase < STOP:
+        group.do(SAY, "metrics", text, verdict == UNKNOWN)
+        if verdict == UNKNOWN:
+            group.timers["metrics"] = now + MEASURE_AGAIN
+
+
+#: {helper of the group's own: what its end leads to}
+ENDED: "dict[str, Callable[[Group, float, int, str], None]]" = {
+    "notify": listener_ended,
+    "pump": pump_ended,
+    "metrics": metrics_ended,
+}

@@ -1,0 +1,57 @@
+"""What a session does, in a child that PID 1 has forked: who asks, what for, the answer, and a deadline.
+
+Root and pidone's own user may ask for everything; others look, or steer, where the file says so.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pidone.supervisor.loop import GroupLoop
+
+from pidone.helpers.control import access
+from pidone.helpers.control.session import ANSWERING, ASKING, Gone, Refused, Reloaded, Session
+from pidone.init import trouble
+
+
+def run(loop: GroupLoop, fd: int, _: int = -1) -> tuple[int, str]:
+    """Until the answer is given, the client has hung up, or the time is over: then SIGALRM ends this process."""
+    signal.alarm(ASKING + ANSWERING)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    session = Session(loop, socket.socket(fileno=fd))
+    try:
+        access.check(session, access.LOOK)  # who may not even look is not listened to
+        answer(session, session.request())
+    except Reloaded:
+        session.say({"ok": True, "again": True})
+    except Refused as refused:
+        session.say({"ok": False, "error": str(refused)})
+    except (Gone, OSError):
+        pass
+    return 0, ""
+
+
+def answer(session: Session, request: dict[str, Any]) -> None:
+    """Raises what `run` takes."""
+    signal.alarm(ANSWERING)
+    from pidone.helpers.control import commands, exec_session, fields, queries
+
+    verbs = {**queries.ANSWERS, **commands.ANSWERS, "exec": exec_session.run}
+    verb = verbs.get(request["do"])
+    if verb is None:
+        raise Refused(f"there is no '{request['do'][:40]}' here")
+    if request["do"] not in queries.ANSWERS:
+        access.check(session, access.STEER)
+    try:
+        verb(session, fields.read(request))
+    except fields.Wrong as wrong:
+        raise Refused(str(wrong)) from None
+    except (Refused, Reloaded, Gone, OSError):
+        raise
+    except Exception as error:
+        raise Refused(f"internal error: {trouble.place(error)}") from None

@@ -1,0 +1,15 @@
+"""What /proc says of a process (proc(5)), as far as PID 1 itself asks."""
+
+from pidone.init.inherited import read_file
+
+
+def stat(pid: int) -> "tuple[str, list[bytes]]":
+    """Of a process or zombie the kernel's name, and the fields from the third on: state, parent, group, session ...
+
+    (proc(5), stat.) Empty where it is gone, or no /proc is there.
+    """
+    try:
+        before, _, after = read_file("/proc/%d/stat" % pid).rpartition(b")")
+    except OSError:
+        return "", []
+    return before.partition(b"(")[2].decode("utf-8", "backslashreplace"), after.split()

@@ -1,0 +1,28 @@
+"""PID 1's last work, where its end is worth a report: a child makes it, and has a moment for that."""
+
+import _signal
+import posix
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pidone.init.loop import Loop
+
+from pidone.init.fork import fork_into
+from pidone.init.plan import REPORT, stop_bound
+
+#: Seconds that a report may take; in a stop that has used up its time it has REPORT.
+PATIENCE = 2.0
+
+
+def make_report(loop: "Loop", code: int, troubled: bool) -> None:
+    try:
+        pid, _ = fork_into("pidone.helpers.reporter:run", (loop, code, troubled), loop.inherited, None)
+    except OSError:
+        return
+    now = monotonic()
+    end, began = now + PATIENCE, loop.group.began
+    if began is not None:  # within the bound of a stop (E55)
+        end = max(now + REPORT, min(end, began + stop_bound(loop.plan.grace, loop.plan.window)))
+    while posix.waitpid(pid, posix.WNOHANG)[0] == 0 and monotonic() < end:
+        _signal.sigtimedwait((_signal.SIGCHLD,), max(0.0, end - monotonic()))

@@ -1,0 +1,75 @@
+"""docs/architecture.md shows the automaton as the code has it: `python -m tests.pure.test_architecture` writes it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from pidone.group import group, process, states
+from pidone.init import events, machine
+from tests.pid1 import ROOT
+
+PAGE = ROOT / "docs" / "architecture.md"
+PHASES = ("START", "RUN", "RESTART", "STOP", "SWEPT", "KILLED")
+EVENTS = (
+    "BEGIN", "EXECED", "FAILED", "EXITED", "STOPPED", "SIGNAL", "DEADLINE", "ALONE", "ENDED", "NOTED", "COMMAND",
+    "RELOAD", "RESOLVED",
+)  # fmt: skip
+KINDS = {getattr(events, name): name for name in EVENTS}
+
+
+def shown(function: Any) -> str:
+    """stop.begin, Group.advance, process.look_up_over."""
+    if function is None:
+        return "-"
+    name = function.__qualname__
+    if "<locals>" in name:  # one of a family, such as to_process(EXECED)
+        return f"`{name.split('.')[0]}`"
+    return f"`{name if '.' in name else function.__module__.rpartition('.')[2] + '.' + name}`"
+
+
+def rows(table: dict[Any, Any], columns: list[Any]) -> list[list[str]]:
+    return [[str(key), *(shown(found.get(column)) for column in columns)] for key, found in table.items()]
+
+
+def tables() -> dict[str, list[list[str]]]:
+    by_event: dict[str, dict[int, Any]] = {}
+    for state, reactions in process.EVENTS.items():
+        for event, reaction in reactions.items():
+            by_event.setdefault(KINDS[event], {})[state] = reaction
+    return {
+        "EVENTS": [["event", *states.STATES], *rows(by_event, list(range(len(states.STATES))))],
+        "DUE": [["timer", "leads to"], *([what, shown(found)] for what, found in process.DUE.items())],
+        "ANSWERS": [["helper", "leads to"], *([what, shown(found)] for what, found in process.ANSWERS.items())],
+        "OUTCOMES": [["outcome", *PHASES], *rows(group.OUTCOMES, [getattr(machine, name) for name in PHASES])],
+        "HANDLERS": [["event", "leads to"], *([KINDS[kind], shown(one)] for kind, one in group.HANDLERS.items())],
+        "GROUP_DUE": [["timer", "leads to"], *([what, shown(found)] for what, found in group.DUE.items())],
+    }
+
+
+def drawn(table: list[list[str]]) -> str:
+    head, *rest = [f"| {' | '.join(row)} |" for row in table]
+    return "\n".join([head, "|---" * len(table[0]) + "|", *rest])
+
+
+@pytest.mark.parametrize("name", tables())
+def test_the_page_shows_the_automaton_as_it_is(name: str) -> None:
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", PAGE.read_text(), re.S)
+    assert found and found[1] == drawn(tables()[name]), "run python -m tests.pure.test_architecture"
+
+
+def test_every_outcome_and_every_event_has_a_row() -> None:
+    assert set(group.OUTCOMES) == set(states.OUTCOMES)
+    assert set(group.HANDLERS) == set(KINDS) == set(range(len(KINDS)))
+    assert set(process.EVENTS) == set(range(len(states.STATES)))
+    assert set(process.ANSWERS) <= set(process.DUE), "a helper that nothing would end"
+
+
+if __name__ == "__main__":
+    text = PAGE.read_text()
+    for name, table in tables().items():
+        before, mark, rest = text.partition(f"<!-- {name} -->\n")
+        text = before + mark + drawn(table) + rest[rest.index("\n<!-- end -->") :]
+    PAGE.write_text(text)
