@@ -23,7 +23,7 @@ from pidone.cli.tell import tell
 PACKAGE = Path(__file__).resolve().parent.parent
 
 #: What a PID 1 of one command loads, each after what it imports. The rest of the room is imported when wanted.
-ROOM = ("", "init", *(f"init.{name}" for name in (
+ROOM = ("", "kernel", "init", *(f"init.{name}" for name in (
     "signals", "plan", "inherited", "proc", "events", "machine", "single", "reap", "spawn", "trouble", "notes", "loop",
     "arguments", "main",
 )))  # fmt: skip

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pidone.init.machine import Machine
     from pidone.init.plan import Process
 
+from pidone import kernel
 from pidone.compat.asked import scan
 from pidone.compat.table import OWN_GROUP, OWN_SESSION, SIGSTOP
 from pidone.init import spawn
@@ -89,7 +90,7 @@ class Exec:
     def __init__(self, process: "Process", inherited: "Inherited", guise: "Guise") -> None:
         self.process, self.inherited, self.guise = process, inherited, guise
 
-    def in_parent(self) -> None:
+    def in_parent(self, kernel: "Any") -> None:
         pass
 
     def in_child(self, answer: int) -> "NoReturn":
@@ -140,7 +141,7 @@ class GuisedLoop(Loop):
         self, machine: "Machine", inherited: "Inherited", stand: Stand, wanted: "Arguments", guise: "Guise",
         asked: "Asked",
     ) -> None:  # fmt: skip
-        Loop.__init__(self, machine, inherited, stand, wanted)  # type: ignore[arg-type]
+        Loop.__init__(self, machine, inherited, stand, wanted, kernel)  # type: ignore[arg-type]
         self.reaped, self.guise = asked.reaped, guise
 
     def reap_storm(self) -> bool:

@@ -3,9 +3,9 @@
 import errno
 import posix
 
-from pidone.init.inherited import read_file
 from pidone.init.plan import CANNOT, NOT_FOUND
 from pidone.init.signals import show
+from pidone.kernel import read_file
 
 
 def explain(program: bytes, paths: "list[bytes]", refused: "tuple[bytes, OSError] | None") -> "tuple[int, str]":

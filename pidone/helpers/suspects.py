@@ -7,8 +7,8 @@ import posix
 
 from pidone.helpers import proc
 from pidone.init.events import YES
-from pidone.init.inherited import read_file
 from pidone.init.signals import show
+from pidone.kernel import read_file
 
 CAP_KILL = 1 << 5  # linux/capability.h
 

@@ -16,8 +16,8 @@ from pidone.init.spawn import fork_with_pipe
 
 
 def fork_into(
-    target: str, arguments: "tuple[Any, ...]", inherited: "Inherited", mask: "Mask" = (), awaited: bool = False,
-    answers: bool = True,
+    kernel: "Any", target: str, arguments: "tuple[Any, ...]", inherited: "Inherited",
+    mask: "Mask" = (), awaited: bool = False, answers: bool = True,
 ) -> "tuple[int, int]":  # fmt: skip
     """Fork a child that PID 1 may lose, and have it run "module:function", with the arguments and its answer's pipe.
 
@@ -26,7 +26,7 @@ def fork_into(
     pipe; what it raises is told there, too. Its imports cost PID 1 nothing. answers: is there a pipe at all? Returns
     (pid, descriptor of the answer or -1). Raises OSError where there is no pipe or no fork.
     """
-    pid, reading, writing = fork_with_pipe(awaited) if answers else (posix.fork(), -1, -1)
+    pid, reading, writing = fork_with_pipe(awaited, kernel) if answers else (kernel.fork(), -1, -1)
     if pid == 0:
         code, text = UNKNOWN, ""
         try:
@@ -43,5 +43,5 @@ def fork_into(
         finally:
             posix._exit(code)
     if writing >= 0:
-        posix.close(writing)
+        kernel.close(writing)
     return pid, reading

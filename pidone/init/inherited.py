@@ -10,6 +10,7 @@ import _signal
 import posix
 
 from pidone.init import signals
+from pidone.kernel import read_file
 
 #: CPython ignores these at start (Python/pylifecycle.c), and whatever the caller had set is gone by then.
 IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
@@ -100,15 +101,3 @@ def leave_working_directory() -> "bytes | None":
         return None
     finally:
         posix.close(there)
-
-
-def read_file(path: str) -> bytes:
-    """All of a /proc or cgroup file. Raises OSError."""
-    fd = posix.open(path, posix.O_RDONLY)
-    try:
-        parts = []
-        while part := posix.read(fd, 65536):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        posix.close(fd)

@@ -8,7 +8,6 @@ descriptor that is ready says so with SIGIO. Without a deadline there is no time
 import _signal
 import posix
 from errno import EMFILE
-from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Loop:
 
     __slots__ = (
         "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "record",
-        "looked", "orphans", "report", "unread", "troubles", "buried", "dropped",
+        "looked", "orphans", "report", "unread", "troubles", "buried", "dropped", "kernel",
     )  # fmt: skip
 
     CALLS: "dict[int, Callable[..., None]]"
@@ -56,8 +55,10 @@ class Loop:
     AWAITS = False
 
     def __init__(
-        self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
-    ) -> None:
+        self, machine: "Machine", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments",
+        kernel: "Any",
+    ) -> None:  # fmt: skip
+        self.kernel = kernel
         self.group = machine
         self.plan: "Plan" = machine.plan
         self.inherited = inherited
@@ -65,10 +66,10 @@ class Loop:
         self.verbose, self.report = wanted.verbose, wanted.report
         self.pids: "dict[int, int]" = {}  # member -> pid
         self.members: "dict[int, int]" = {}  # pid -> member
-        self.answers = Answers()
+        self.answers = Answers(kernel)
         self.queue: "list[Event]" = []
-        self.began = self.looked = monotonic()
-        self.record: "Any" = Notes(self.began)
+        self.began = self.looked = kernel.monotonic()
+        self.record: "Any" = Notes(self.began, kernel)
         self.orphans, self.unread, self.buried = 0, False, 0
         self.troubles: "list[float]" = []
         self.dropped: "set[int]" = set()
@@ -94,12 +95,13 @@ class Loop:
         """Sleep until something happens, or for at most `timeout` seconds."""
         deadline = self.group.deadline
         if deadline is not None and timeout is None:
-            timeout = max(0.0, min(deadline - monotonic(), 3600.0))  # a longer one overflows in time; early is harmless
+            # a longer one overflows in time, and early is harmless
+            timeout = max(0.0, min(deadline - self.kernel.monotonic(), 3600.0))
         if timeout is None:
-            info: "_signal.struct_siginfo | None" = _signal.sigwaitinfo(signals.ALL)
+            info: "_signal.struct_siginfo | None" = self.kernel.sigwaitinfo(signals.ALL)
         else:
-            info = _signal.sigtimedwait(signals.ALL, timeout)
-            if deadline is not None and monotonic() >= deadline:  # a flood of signals must not put it off
+            info = self.kernel.sigtimedwait(signals.ALL, timeout)
+            if deadline is not None and self.kernel.monotonic() >= deadline:  # a flood of signals must not put it off
                 self.feed((DEADLINE,))
         if info is None:
             if self.unread:
@@ -109,13 +111,13 @@ class Loop:
         self.hear()
         # The kernel sends some in our own name: SIGPIPE for a line nobody reads, SIGXFSZ, and SIGHUP and SIGCONT for a
         # terminal that was handed over (E25). We send ourselves none.
-        ours = info.si_pid == posix.getpid() or (by_kernel and number in (SIGCHLD, SIGIO))
+        ours = info.si_pid == self.kernel.getpid() or (by_kernel and number in (SIGCHLD, SIGIO))
         ours = ours or (number == SIGCONT and self.terminal is not None and self.terminal.resume())
         if number in ASKING or number in self.plan.stop_signals:
             self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
         if not ours:
             if self.record.spare(SIGNALS):
-                name = proc.stat(info.si_pid)[0] if info.si_pid else ""
+                name = proc.stat(info.si_pid, self.kernel)[0] if info.si_pid else ""
                 vital = number in self.plan.stop_signals and self.group.phase < STOP
                 self.note("signal", number, info.si_pid, info.si_uid, name, vital=vital)
             self.feed((SIGNAL, number))
@@ -128,15 +130,15 @@ class Loop:
         """
         for _ in range(BATCH):
             try:
-                info = reap.look()
+                info = reap.look(self.kernel)
             except ChildProcessError:
                 self.feed((ALONE, others(self)))
                 return False
             if info is None:
-                self.looked = monotonic()
+                self.looked = self.kernel.monotonic()
                 return False
             pid = info.si_pid
-            what, code, number = reap.meaning(info)
+            what, code, number = reap.meaning(self.kernel, info)
             noted = pid in self.members or what == reap.STOP or pid in self.helpers() or self.record.spare(ORPHANS)
             self.one_ended(pid, noted, what, code, number)
             if not (noted or self.verbose) and self.reap_storm():
@@ -145,7 +147,7 @@ class Loop:
 
     def reap_storm(self) -> bool:
         """Reap orphans that are too many to be noted, and whoever else is among them. True: now look at the signals."""
-        done, killed, pid, status = reap.storm({0, *self.members, *self.helpers()}, STORM)
+        done, killed, pid, status = reap.storm(self.kernel, {0, *self.members, *self.helpers()}, STORM)
         self.orphans += done
         self.record.missed[ORPHANS] += done
         if killed:
@@ -196,7 +198,7 @@ class Loop:
             self.member_ended(member, pid, code, number, what == reap.CORE)
         else:
             self.undeclared(pid, code, number, what == reap.CORE, noted)
-            reap.bury(pid)
+            reap.bury(self.kernel, pid)
 
     def helpers(self) -> "set[int]":
         """Children that are neither of the group nor orphans."""
@@ -207,7 +209,7 @@ class Loop:
         self.feed(self.ending(member, pid, code, number, core))
         if pid in self.members:
             self.forget(pid)
-        size = reap.bury(pid, number == SIGKILL)
+        size = reap.bury(self.kernel, pid, number == SIGKILL)
         if size:
             self.note("sized", member, pid, size)
 
@@ -221,9 +223,10 @@ class Loop:
             return self.dropped.discard(pid)
         self.orphans += 1
         if noted:
-            name, fields = proc.stat(pid)
+            name, fields = proc.stat(pid, self.kernel)
             whose = self.members.get(int(fields[3]), -1) if fields else -1
-            self.note("reaped", pid, name, whose, code, number, core, int((monotonic() - self.looked) * 1e6))
+            waited = int((self.kernel.monotonic() - self.looked) * 1e6)
+            self.note("reaped", pid, name, whose, code, number, core, waited)
         if self.verbose:
             self.talk("trace", ("reaped", pid, code, number))
 
@@ -280,7 +283,7 @@ class Loop:
             if self.verbose:
                 self.talk("trace", ("event", *event))
             try:
-                actions = self.group.take(event, monotonic())
+                actions = self.group.take(event, self.kernel.monotonic())
             except Exception as error:  # what decides cannot be trusted any more
                 trouble.emergency(self, trouble.place(error))
             for action in actions:
@@ -300,7 +303,7 @@ class Loop:
                 self.terminal.before_fork()
             extras = self.extras(member)
             awaited = self.AWAITS or self.verbose
-            pid, answer = spawns.spawn(process, self.inherited, self.terminal, awaited, extras)
+            pid, answer = spawns.spawn(process, self.inherited, self.terminal, awaited, extras, self.kernel)
         except (OSError, ImportError) as error:  # fcntl may be a file, and descriptors may have run out
             text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
             self.note("failed", member, CANNOT, text)
@@ -308,7 +311,7 @@ class Loop:
             return
         finally:
             if extras is not None:
-                extras.in_parent()
+                extras.in_parent(self.kernel)
         self.note("forked", member, pid)
         self.pids[member] = pid
         self.members[pid] = member
@@ -325,7 +328,7 @@ class Loop:
         if pid is not None and pid != self.buried:
             if number == SIGKILL or self.record.spare(SENT):
                 self.note("sent", member, pid, number, whole)
-            signal(pid, number, whole)
+            signal(self.kernel, pid, number, whole)
 
     # -- the record
 
@@ -339,46 +342,41 @@ class Loop:
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""
         try:
-            from pidone.init import words
-
-            getattr(words, kind)(self, self.pids, details)
+            getattr(self.kernel.load("pidone.init.words"), kind)(self, self.pids, details)
         except Exception:
             pass
 
     def exit(self, code: int, troubled: bool) -> "NoReturn":
         self.note("exit", code)
         if troubled or self.report is not None:
-            from pidone.init.report import make_report
-
-            make_report(self, code, troubled)
+            self.kernel.load("pidone.init.report").make_report(self, code, troubled)
         if self.terminal is not None:
             self.terminal.give_back()
-        posix._exit(code)
+        leave: "Callable[[int], NoReturn]" = self.kernel._exit
+        leave(code)
 
 
 def others(loop: Loop) -> int:
     """How many run in this PID namespace that are no children of ours, where a stop asks for them."""
     if not loop.group.asks_for_others():
         return 0
-    from pidone.init import others
-
-    return len(others.survivors())
+    return len(loop.kernel.load("pidone.init.others").survivors())
 
 
-def signal(pid: int, number: int, whole: bool) -> None:
+def signal(kernel: "Any", pid: int, number: int, whole: bool) -> None:
     """To a child that has not been reaped, or to its process group."""
     try:
         try:
-            (posix.killpg if whole else posix.kill)(pid, number)
+            (kernel.killpg if whole else kernel.kill)(pid, number)
         except ProcessLookupError:
-            posix.kill(pid, number)  # forked, but not yet the leader of its group
+            kernel.kill(pid, number)  # forked, but not yet the leader of its group
     except OSError:
         pass  # a process of another user, and pidone is not root
 
 
 def sweep(loop: Loop, number: int) -> None:
     loop.note("swept", number)
-    reap.sweep(number)
+    reap.sweep(loop.kernel, number)
 
 
 def suspend(loop: Loop) -> None:

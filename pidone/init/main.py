@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pidone.init.plan import Plan
     from pidone.init.terminal import Terminal
 
+from pidone import kernel
 from pidone.init import arguments, plan
 from pidone.init.inherited import Inherited
 from pidone.init.loop import Loop
@@ -54,11 +55,11 @@ def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Lo
     """The machine that fits, and the loop that carries out what it wants."""
     terminal = find_terminal()
     if wanted.config is None:
-        return Loop(Single(group, terminal is not None), inherited, terminal, wanted)
+        return Loop(Single(group, terminal is not None), inherited, terminal, wanted, kernel)
     from pidone.group.group import Group
     from pidone.supervisor.loop import GroupLoop
 
-    return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted)
+    return GroupLoop(Group(group, terminal is not None), inherited, terminal, wanted, kernel)
 
 
 def make_plan(wanted: "Arguments", inherited: "Inherited") -> "tuple[Plan, list[int]]":
@@ -70,7 +71,7 @@ def make_plan(wanted: "Arguments", inherited: "Inherited") -> "tuple[Plan, list[
         from pidone.supervisor import planner
 
         try:
-            made, code, early = planner.ask(wanted.config, wanted.command, inherited, wanted.rewrites)
+            made, code, early = planner.ask(kernel, wanted.config, wanted.command, inherited, wanted.rewrites)
         except (OSError, ImportError) as error:
             why = getattr(error, "strerror", None) or str(error)
             fail("cannot read %s: %s" % (show(wanted.config), why[:1].lower() + why[1:]), plan.CANNOT)

@@ -4,8 +4,6 @@ What can come in thousands is noted one by one until the first are full, and the
 counted (E47). The record of a group is shared memory with the same two functions (supervisor/record.py).
 """
 
-from time import monotonic
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -26,9 +24,10 @@ class Notes:
     spared: when the latest was that could have been. orphans: noted, or asked for.
     """
 
-    __slots__ = ("began", "missed", "notes", "number", "orphans", "spared")
+    __slots__ = ("began", "missed", "monotonic", "notes", "number", "orphans", "spared")
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, began: float, kernel: "Any") -> None:
+        self.monotonic = kernel.monotonic
         self.began = self.spared = began
         self.notes: "list[tuple[Any, ...]]" = []
         self.number = self.orphans = 0
@@ -36,7 +35,7 @@ class Notes:
 
     def note(self, kind: str, *fields: "Any", vital: bool = False) -> None:
         """vital: as of supervisor/record.py; here all are."""
-        self.notes.append((self.number, int((monotonic() - self.began) * 1e6), kind, *fields))
+        self.notes.append((self.number, int((self.monotonic() - self.began) * 1e6), kind, *fields))
         self.number += 1
         if len(self.notes) > MOST_KEPT:
             del self.notes[MOST_NOTED]
@@ -44,7 +43,7 @@ class Notes:
     def spare(self, what: int) -> bool:
         """Is one more of what may come in thousands to be noted? If not, it is counted."""
         self.orphans += what == ORPHANS
-        now = monotonic()
+        now = self.monotonic()
         many = len(self.notes) >= MOST_NOTED or (what == ORPHANS and self.orphans > MOST_ORPHANS)
         if many and now - self.spared < PAUSE:
             self.missed[what] += 1

@@ -6,8 +6,8 @@ PID 1 comes here only to name somebody in a line for people; where it is not PID
 import _signal
 import posix
 
-from pidone.init.inherited import read_file
 from pidone.init.proc import stat
+from pidone.kernel import read_file
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h, since 3.4
 

@@ -2,50 +2,55 @@
 
 import posix
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 EXIT, STOP, CORE = range(3)
 _LOOK = posix.WEXITED | posix.WSTOPPED | posix.WNOHANG | posix.WNOWAIT
 
 
-def look() -> "posix.waitid_result | None":
+def look(kernel: "Any") -> "posix.waitid_result | None":
     """The next child that has ended or been stopped, left as it is; None where there is none now.
 
     Raises ChildProcessError where there is no child at all. An ended child stays a zombie until `bury`, so that its
     number, and its process group's, cannot have become a stranger's (E18).
     """
-    return posix.waitid(posix.P_ALL, 0, _LOOK)
+    found: "posix.waitid_result | None" = kernel.waitid(posix.P_ALL, 0, _LOOK)
+    return found
 
 
-def meaning(info: "posix.waitid_result") -> "tuple[int, int, int]":
+def meaning(kernel: "Any", info: "posix.waitid_result") -> "tuple[int, int, int]":
     """(EXIT, CORE or STOP, code, signal). CORE is an end with a core dump. A stop is taken."""
     if info.si_code == posix.CLD_EXITED:
         return EXIT, info.si_status, 0
     if info.si_code in (posix.CLD_KILLED, posix.CLD_DUMPED):
         return CORE if info.si_code == posix.CLD_DUMPED else EXIT, 0, info.si_status
     try:
-        posix.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)  # a stop is not an exit (E19)
+        kernel.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)  # a stop is not an exit (E19)
     except ChildProcessError:
         pass  # it has been continued, and has ended, in between
     return STOP, 0, info.si_status
 
 
-def bury(pid: int, measured: bool = False) -> int:
+def bury(kernel: "Any", pid: int, measured: bool = False) -> int:
     """measured: also return the most memory it has had, in kB; 0 where nobody knows (getrusage(2))."""
     if not measured:
-        posix.waitpid(pid, 0)
+        kernel.waitpid(pid, 0)
         return 0
     try:
-        return posix.wait4(pid, 0)[2].ru_maxrss
+        return int(kernel.wait4(pid, 0)[2].ru_maxrss)
     except ImportError:
         return 0  # the module of its type is not there, or no descriptor for it; reaped it is
 
 
-def storm(known: "set[int]", most: int) -> "tuple[int, int, int, int]":
+def storm(kernel: "Any", known: "set[int]", most: int) -> "tuple[int, int, int, int]":
     """Reap at most `most` orphans, in one system call each, until one of `known` (0 among them: nobody) is reaped.
 
     Returns (how many orphans; of them killed; who of `known` was the last, else 0; its status). A loop of a few byte
     codes: whatever is done here is done for each of ten thousand, and the call itself takes three microseconds.
     """
-    wait, killed, done = posix.waitpid, 0, 0
+    wait, killed, done = kernel.waitpid, 0, 0
     try:
         for done in range(most):
             pid, status = wait(-1, 1)  # WNOHANG
@@ -57,14 +62,12 @@ def storm(known: "set[int]", most: int) -> "tuple[int, int, int, int]":
     return most, killed, 0, 0
 
 
-def sweep(number: int) -> None:
+def sweep(kernel: "Any", number: int) -> None:
     """Send a signal to everything below us. For PID 1 that is one call (kill(2): -1 spares the caller)."""
-    if posix.getpid() == 1:
+    if kernel.getpid() == 1:
         try:
-            posix.kill(-1, number)
+            kernel.kill(-1, number)
         except OSError:
             pass  # nobody is left
     else:
-        from pidone.init import others
-
-        others.sweep(number)
+        kernel.load("pidone.init.others").sweep(number)

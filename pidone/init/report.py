@@ -2,7 +2,6 @@
 
 import _signal
 import posix
-from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +16,13 @@ PATIENCE = 2.0
 
 def make_report(loop: "Loop", code: int, troubled: bool) -> None:
     try:
-        pid, _ = fork_into("pidone.helpers.reporter:run", (loop, code, troubled), loop.inherited, None)
+        pid, _ = fork_into(loop.kernel, "pidone.helpers.reporter:run", (loop, code, troubled), loop.inherited, None)
     except OSError:
         return
+    monotonic = loop.kernel.monotonic
     now = monotonic()
     end, began = now + PATIENCE, loop.group.began
     if began is not None:  # within the bound of a stop (E55)
         end = max(now + REPORT, min(end, began + stop_bound(loop.plan.grace, loop.plan.window)))
-    while posix.waitpid(pid, posix.WNOHANG)[0] == 0 and monotonic() < end:
-        _signal.sigtimedwait((_signal.SIGCHLD,), max(0.0, end - monotonic()))
+    while loop.kernel.waitpid(pid, posix.WNOHANG)[0] == 0 and monotonic() < end:
+        loop.kernel.sigtimedwait((_signal.SIGCHLD,), max(0.0, end - monotonic()))

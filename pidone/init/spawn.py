@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pidone.init.plan import Process
     from pidone.init.terminal import Terminal
 
+from pidone import kernel as posix_kernel
 from pidone.init.plan import CANNOT, NOT_FOUND, PRIMARY
 from pidone.init.signals import show
 
@@ -26,35 +27,35 @@ MISSING = (errno.ENOENT, errno.ENOTDIR)
 EXEC_IS_NEXT = b"\xff"
 
 
-def answer_pipe(awaited: bool) -> "tuple[int, int]":
+def answer_pipe(awaited: bool, kernel: "Any" = posix_kernel) -> "tuple[int, int]":
     """A close-on-exec pipe; an awaited one sends PID 1 a SIGIO when there is something, or the end, to be read."""
     if awaited:
-        import fcntl  # a shared object on some builds: a third of what pidone adds to the start of a single command
-    reading, writing = posix.pipe2(posix.O_CLOEXEC)
-    posix.set_blocking(reading, False)
+        kernel.load("fcntl")  # first: where a descriptor for it cannot be had, there must be no pipe
+    reading, writing = kernel.pipe2(posix.O_CLOEXEC)
+    kernel.set_blocking(reading, False)
     if awaited:
-        fcntl.fcntl(reading, fcntl.F_SETOWN, posix.getpid())
-        fcntl.fcntl(reading, fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
+        kernel.notify(reading)
     return reading, writing
 
 
-def fork_with_pipe(awaited: bool) -> "tuple[int, int, int]":
+def fork_with_pipe(awaited: bool, kernel: "Any" = posix_kernel) -> "tuple[int, int, int]":
     """(pid, reading end, writing end) of an answer pipe; pid 0 in the child. Raises OSError, and leaves no pipe."""
-    reading, writing = answer_pipe(awaited)
+    reading, writing = answer_pipe(awaited, kernel)
     try:
-        return posix.fork(), reading, writing
+        return kernel.fork(), reading, writing
     except OSError:
-        posix.close(reading)
-        posix.close(writing)
+        kernel.close(reading)
+        kernel.close(writing)
         raise
 
 
 class Answers:
     """The pipes of children between fork and exec. pipes: {descriptor: (pid, what it has said so far)}."""
 
-    __slots__ = ("pipes",)
+    __slots__ = ("kernel", "pipes")
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: "Any") -> None:
+        self.kernel = kernel
         self.pipes: "dict[int, tuple[int, bytes]]" = {}
 
     def read(self) -> "Iterator[tuple[int, bool, bytes]]":
@@ -67,7 +68,7 @@ class Answers:
                 continue
             ended = False
             try:
-                while part := posix.read(fd, 4096):
+                while part := self.kernel.read(fd, 4096):
                     answer += part
                 ended = True
             except BlockingIOError:
@@ -84,7 +85,7 @@ class Answers:
 
     def close(self, fd: int) -> None:
         del self.pipes[fd]
-        posix.close(fd)
+        self.kernel.close(fd)
 
     def forget(self, pid: int) -> None:
         for fd in [fd for fd, (whose, _) in self.pipes.items() if whose == pid]:
@@ -92,13 +93,13 @@ class Answers:
 
 
 def spawn(
-    process: "Process", inherited: "Inherited", terminal: "Terminal | None", awaited: bool, extras: "Any" = None
+    process: "Process", inherited: "Inherited", terminal: "Terminal | None", awaited: bool, extras: "Any", kernel: "Any"
 ) -> "tuple[int, int]":
     """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
-    pid, reading, writing = fork_with_pipe(awaited)
+    pid, reading, writing = fork_with_pipe(awaited, kernel)
     if pid == 0:
         become(process, inherited, terminal if process.role == PRIMARY else None, writing, extras)
-    posix.close(writing)
+    kernel.close(writing)
     return pid, reading
 
 

@@ -8,11 +8,10 @@ within a second will go on raising: then everything is stopped in order, by pids
 
 import _signal
 import posix
-from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any, Callable, NoReturn
 
     from pidone.init.loop import Loop
 
@@ -37,7 +36,7 @@ def place(error: BaseException) -> str:
 
 def seen(loop: "Loop", error: Exception) -> None:
     """Say and note it, and go on; or stop everything, where it is one too many."""
-    now = monotonic()
+    now = loop.kernel.monotonic()
     loop.troubles = [at for at in loop.troubles if now - at < SPAN] + [now]
     text = place(error)
     loop.talk("tell", ("internal error", text))
@@ -58,13 +57,13 @@ def repair(loop: "Loop", action: "tuple[Any, ...]", error: Exception) -> None:
     elif kind == events.ASIDE:
         loop.queue.append((events.ENDED, action[1], action[2], UNKNOWN, "internal error: %s" % place(error)))
     elif kind == events.KILL and loop.pids.get(action[1]) not in (None, loop.buried):
-        send(loop.pids[action[1]], action[2])
+        send(loop.kernel, loop.pids[action[1]], action[2])
     elif kind == events.SWEEP:
-        reap.sweep(action[1])
+        reap.sweep(loop.kernel, action[1])
     elif kind == events.TAKE_OVER:
         emergency(loop, place(error))  # half of what is kept is another plan's
     elif kind == events.EXIT:
-        posix._exit(action[1])
+        loop.kernel._exit(action[1])
 
 
 def emergency(loop: "Loop", text: str) -> "NoReturn":
@@ -76,47 +75,47 @@ def emergency(loop: "Loop", text: str) -> "NoReturn":
     except Exception:
         pass
     gone = {loop.buried}  # pids that are reaped, and may be others' by now
-    end = monotonic() + loop.plan.grace
+    kernel = loop.kernel
+    leave: "Callable[[int], NoReturn]" = kernel._exit
+    end = kernel.monotonic() + loop.plan.grace
     for member in sorted(loop.pids, reverse=True):
         pid = loop.pids[member]
         if pid not in gone:
-            send(pid, SIGTERM)
-            send(pid, SIGCONT)
-            await_end(gone, end, pid)
+            send(kernel, pid, SIGTERM)
+            send(kernel, pid, SIGCONT)
+            await_end(kernel, gone, end, pid)
     try:
         loop.CALLS[events.SWEEP](loop, SIGTERM)
     except Exception:
-        reap.sweep(SIGTERM)
-    reap.sweep(SIGCONT)
-    await_end(gone, max(end, monotonic() + loop.plan.window))
-    reap.sweep(SIGKILL)
-    await_end(gone, monotonic() + LAST_RESORT)
+        reap.sweep(loop.kernel, SIGTERM)
+    reap.sweep(loop.kernel, SIGCONT)
+    await_end(kernel, gone, max(end, kernel.monotonic() + loop.plan.window))
+    reap.sweep(loop.kernel, SIGKILL)
+    await_end(kernel, gone, kernel.monotonic() + LAST_RESORT)
     try:
         loop.note("exit", BROKEN)
-        from pidone.init.report import make_report
-
-        make_report(loop, BROKEN, True)
+        kernel.load("pidone.init.report").make_report(loop, BROKEN, True)
     finally:
-        posix._exit(BROKEN)
+        leave(BROKEN)
 
 
-def send(pid: int, number: int) -> None:
+def send(kernel: "Any", pid: int, number: int) -> None:
     try:
-        posix.kill(pid, number)
+        kernel.kill(pid, number)
     except OSError:
         pass  # it is gone, or another user's
 
 
-def await_end(gone: "set[int]", end: float, pid: int = 0) -> None:
+def await_end(kernel: "Any", gone: "set[int]", end: float, pid: int = 0) -> None:
     """Reap until this child has ended, or all have, or the time is over. gone: pids that have been reaped."""
     while not pid or pid not in gone:
         try:
-            ended = posix.waitpid(-1, posix.WNOHANG)[0]
+            ended = kernel.waitpid(-1, posix.WNOHANG)[0]
         except ChildProcessError:
             return
         if ended:
             gone.add(ended)
-        elif monotonic() >= end:
+        elif kernel.monotonic() >= end:
             return
         else:
-            _signal.sigtimedwait((_signal.SIGCHLD,), max(0.0, end - monotonic()))
+            kernel.sigtimedwait((_signal.SIGCHLD,), max(0.0, end - kernel.monotonic()))

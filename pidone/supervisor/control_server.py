@@ -11,8 +11,11 @@ from errno import EADDRINUSE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pidone.supervisor.loop import GroupLoop
 
+from pidone import kernel as posix_kernel
 from pidone import paths
 from pidone.control.protocol import COMMAND_SIZE, EXEC, FOLLOW, OF_ALL, RELOAD, SESSIONS, STOP_ALL, places
 from pidone.init import proc
@@ -45,19 +48,20 @@ class Control:
     directory, its name there).
     """
 
-    __slots__ = ("socket", "path", "place", "sessions", "followers", "guests", "reading", "writing")
+    __slots__ = ("kernel", "socket", "path", "place", "sessions", "followers", "guests", "reading", "writing")
 
-    def __init__(self, path: bytes, shared: bool) -> None:
+    def __init__(self, path: bytes, shared: bool, kernel: "Any" = posix_kernel) -> None:
         """shared: others than root and pidone's own user may connect; the session asks who may what.
 
         Raises OSError; FileExistsError where another pidone answers at this path.
         """
+        self.kernel = kernel
         self.socket, self.place = listen(path, shared)
         self.path = path
         self.sessions: "set[int]" = set()
         self.followers: "set[int]" = set()
         self.guests: "dict[int, int]" = {}
-        self.reading, self.writing = answer_pipe(awaited=True)
+        self.reading, self.writing = answer_pipe(True, kernel)
 
     def look(self, loop: "GroupLoop") -> bool:
         """Fork a session for each that waits. True if there may be more."""
@@ -69,11 +73,13 @@ class Control:
             except OSError:
                 return False
             try:
-                pid, _ = fork_into("pidone.helpers.control.answer:run", (loop, fd), loop.inherited, answers=False)
+                pid, _ = fork_into(
+                    loop.kernel, "pidone.helpers.control.answer:run", (loop, fd), loop.inherited, answers=False
+                )
             except OSError as error:
-                refuse(fd, error)
+                refuse(loop.kernel, fd, error)
                 return False
-            posix.close(fd)
+            loop.kernel.close(fd)
             self.sessions.add(pid)
         return True
 
@@ -91,7 +97,7 @@ class Control:
     def commands(self) -> "tuple[list[tuple[int, ...]], bool]":
         """(what the sessions command: (verb, process, number, pid, uid); may there be more?)."""
         try:
-            data = posix.read(self.reading, COMMANDS * COMMAND_SIZE)
+            data = self.kernel.read(self.reading, COMMANDS * COMMAND_SIZE)
         except BlockingIOError:
             return [], False
         found = [
@@ -103,18 +109,18 @@ class Control:
     def close(self) -> None:
         """At the end: nobody is to find a socket that does not answer. Whoever has moved its directory has moved it."""
         try:
-            posix.unlink(self.place[1], dir_fd=self.place[0])
+            self.kernel.unlink(self.place[1], dir_fd=self.place[0])
         except OSError:
             pass
 
 
-def refuse(fd: int, error: OSError) -> None:
+def refuse(kernel: "Any", fd: int, error: OSError) -> None:
     """Say why nobody answers. The socket's buffer is empty: this does not wait."""
     try:
-        posix.write(fd, CANNOT_FORK % posix.strerror(error.errno or 0).lower().encode())
+        kernel.write(fd, CANNOT_FORK % posix.strerror(error.errno or 0).lower().encode())
     except OSError:
         pass
-    posix.close(fd)
+    kernel.close(fd)
 
 
 def commanded(loop: "GroupLoop", control: Control, verb: int, member: int, number: int, pid: int, uid: int) -> None:
@@ -156,7 +162,7 @@ def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
         return True
     member = control.guests.pop(pid, None)
     if member is not None:
-        loop.note("parted", member, pid, code, number, proc.stat(pid)[0])
+        loop.note("parted", member, pid, code, number, proc.stat(pid, loop.kernel)[0])
     return member is not None
 
 
@@ -226,14 +232,14 @@ def answers(path: bytes) -> bool:
     raise FileExistsError(EADDRINUSE, "another pidone answers there")
 
 
-def open_at(path: "bytes | None", uid: int, shared: bool) -> "tuple[Control | None, str]":
+def open_at(kernel: "Any", path: "bytes | None", uid: int, shared: bool) -> "tuple[Control | None, str]":
     """path: where the file says, or None for the first place that can be had. shared: as of Control.
 
     (control line or None, what is wrong).
     """
     if path is not None:
         try:
-            return Control(path, shared), ""
+            return Control(path, shared, kernel), ""
         except OSError as error:
             return None, "no control line: %s: %s" % (show(path), paths.words(error))
     for place in places(uid, posix.environ.get(b"XDG_RUNTIME_DIR")):
@@ -241,7 +247,7 @@ def open_at(path: "bytes | None", uid: int, shared: bool) -> "tuple[Control | No
             make_directory(place.rpartition(b"/")[0], shared)
             if not paths.is_own(place, uid):
                 continue
-            return Control(place, shared), ""
+            return Control(place, shared, kernel), ""
         except FileExistsError:
             text = 'no control line: another pidone answers at %s; control = "/path" of [group] names another'
             return None, text % show(place)

@@ -2,7 +2,11 @@
 long an ended child may have waited for PID 1.
 """
 
-from time import monotonic
+from pidone import kernel as posix_kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Exit codes of one process that are told apart; the rest count as one.
 MOST_CODES = 64
@@ -15,9 +19,10 @@ class Tally:
     that wait may have begun; None while PID 1 sleeps.
     """
 
-    __slots__ = ("exits", "probes", "started", "longest", "since")
+    __slots__ = ("exits", "probes", "started", "longest", "monotonic", "since")
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: "Any" = posix_kernel) -> None:
+        self.monotonic = kernel.monotonic
         self.exits: "dict[tuple[int, int], int]" = {}
         self.probes: "dict[tuple[int, str, str], list[float]]" = {}
         self.started: "dict[int, float]" = {}
@@ -26,11 +31,11 @@ class Tally:
 
     def woken(self) -> None:
         if self.since is None:
-            self.since = monotonic()
+            self.since = self.monotonic()
 
     def looked(self, more: bool) -> None:
         """A look at ended children is over. more: others may be waiting."""
-        now = monotonic()
+        now = self.monotonic()
         if self.since is not None and now - self.since > self.longest:
             self.longest = now - self.since
         self.since = now if more else None
@@ -45,7 +50,7 @@ class Tally:
         self.probes = {key: value for key, value in self.probes.items() if key[0] != member}
 
     def asked(self, pid: int) -> None:
-        self.started[pid] = monotonic()
+        self.started[pid] = self.monotonic()
 
     def answered(self, pid: int, member: int, what: str, answer: "str | None") -> None:
         """answer: None where there is none, for its process has ended or is being ended."""
@@ -53,4 +58,4 @@ class Tally:
         if began is not None and answer is not None:
             counted = self.probes.setdefault((member, what, answer), [0, 0.0])
             counted[0] += 1
-            counted[1] += monotonic() - began
+            counted[1] += self.monotonic() - began

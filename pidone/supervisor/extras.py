@@ -5,7 +5,7 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 from pidone.init.plan import CANNOT
 from pidone.init.signals import ALL, show
@@ -35,9 +35,9 @@ class Extras:
         self.placed.append((fd, number))
         self.passing.append(fd)
 
-    def in_parent(self) -> None:
+    def in_parent(self, kernel: "Any") -> None:
         for fd in self.passing:
-            posix.close(fd)
+            kernel.close(fd)
 
     def in_child(self, answer: int) -> int:
         """As the process's own user: what it could not do itself is not done for it.

@@ -10,7 +10,6 @@ with /dev/null for input, and an output of which the last line is told where it 
 
 import posix
 from errno import EMFILE
-from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def run(loop: "GroupLoop", member: int, what: str) -> None:
         else:
             target, mask = "pidone.helpers.table:run", ALL if what in LASTING else ()
             arguments = (handler, argument)
-        pid, fd = fork_into(target, arguments, loop.inherited, mask, awaited=what == "notify")
+        pid, fd = fork_into(loop.kernel, target, arguments, loop.inherited, mask, awaited=what == "notify")
     except (OSError, ImportError) as error:
         text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
         loop.queue.append((HELPER_ENDED, member, what, UNKNOWN, text))
@@ -99,10 +98,10 @@ def cancel(loop: "GroupLoop", member: int, what: str, late: bool = False) -> Non
     if what in PROBES:
         loop.tally.answered(pid, member, what, "timeout" if late else None)
     if fd >= 0:
-        posix.close(fd)
-    signal(pid, SIGKILL, True)
+        loop.kernel.close(fd)
+    signal(loop.kernel, pid, SIGKILL, True)
     loop.dropped.add(pid)
-    loop.asides.cancelled_at = monotonic()
+    loop.asides.cancelled_at = loop.kernel.monotonic()
 
 
 def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
@@ -111,23 +110,23 @@ def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
     if found is None:
         return False
     member, what, fd = found
-    text, verdict = read_end(fd), UNKNOWN if number else min(code, UNKNOWN)
+    text, verdict = read_end(loop.kernel, fd), UNKNOWN if number else min(code, UNKNOWN)
     if number:
         text = "it was killed by %s" % signal_name(number)
     ENDED[what](loop, member, what, verdict, text, pid)
     return True
 
 
-def read_end(fd: int) -> str:
+def read_end(kernel: "Any", fd: int) -> str:
     """What a child that has ended left in its pipe: at most what fits into one write."""
     if fd < 0:
         return ""
     try:
-        return posix.read(fd, 4096).decode("utf-8", "replace")
+        return str(kernel.read(fd, 4096), "utf-8", "replace")
     except BlockingIOError:
         return ""  # a child of its own holds the other end
     finally:
-        posix.close(fd)
+        kernel.close(fd)
 
 
 # -- what each runs with: (handler, argument)
@@ -150,12 +149,12 @@ def for_metrics(loop: "GroupLoop", member: int, what: str) -> "Arguments":
 
 def for_suspects(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     user = loop.declared(member).user
-    return what, (loop.pids.get(member, 0), user[0] if user else posix.getuid(), list(loop.asides.running))
+    return what, (loop.pids.get(member, 0), user[0] if user else loop.kernel.getuid(), list(loop.asides.running))
 
 
 def for_follow(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     process, window = loop.group.by_id[member], loop.plan.window
-    age = monotonic() - process.started_at
+    age = loop.kernel.monotonic() - process.started_at
     if process.policy.daemonizes and not process.followed:
         return what, (process.policy.pid_file, age, 4 * window, None)
     guests = loop.control.guests if loop.control is not None else ()
@@ -237,7 +236,7 @@ def follow_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: 
 def stand_for(loop: "GroupLoop", member: int, helper: int, pid: int, session: int) -> "tuple[int, str]":
     """From now on this orphan stands for the member, if it is ours and still there (WNOWAIT: or a zombie)."""
     try:
-        posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
+        loop.kernel.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
     except ChildProcessError:
         return NO, "process %d of its pid_file has ended, or is no child of pidone" % pid
     if pid in loop.members or pid in loop.helpers() or pid == helper:

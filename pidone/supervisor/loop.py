@@ -8,7 +8,6 @@ socket and who answers; `record`; `tally`, counts for those who measure.
 import marshal
 import posix
 import sys
-from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,17 +53,17 @@ class GroupLoop(Loop):
     AWAITS = True
 
     def __init__(
-        self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments"
+        self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments", kernel: "Any"
     ) -> None:
-        Loop.__init__(self, group, inherited, terminal, wanted)
+        Loop.__init__(self, group, inherited, terminal, wanted, kernel)
         self.wanted = wanted
-        self.record = Record(self.began)
+        self.record = Record(self.began, kernel)
         self.asides = Helpers(self.began)
-        self.notifications = Notifications()
-        self.memory_kills = MemoryKills(self.plan.oom, self.began, self.note)
+        self.notifications = Notifications(kernel)
+        self.memory_kills = MemoryKills(kernel, self.plan.oom, self.began, self.note)
         self.output: "Output | None" = None
         self.control: "Control | None" = None
-        self.tally = Tally()
+        self.tally = Tally(kernel)
         self.former: "dict[int, int]" = {}
         self.left: "dict[int, int]" = {}
         self.stamps: "dict[int, dict[bytes, Any]]" = {}
@@ -74,13 +73,13 @@ class GroupLoop(Loop):
 
     def run(self, early: "list[int]") -> "NoReturn":
         try:
-            self.output = output.of_group(self.group)
+            self.output = output.of_group(self.group, self.kernel)
         except OSError as error:
             self.talk("tell", ("line", "no pipes for the output: %s" % posix.strerror(error.errno or 0).lower()))
-            posix._exit(CANNOT)
+            self.kernel._exit(CANNOT)
         if self.plan.control != b"":
             shared = any(self.plan.access)
-            self.control, wrong = control_server.open_at(self.plan.control, posix.getuid(), shared)
+            self.control, wrong = control_server.open_at(self.kernel, self.plan.control, self.kernel.getuid(), shared)
             if wrong:
                 self.talk("tell", ("line", wrong))
         Loop.run(self, early)
@@ -111,7 +110,7 @@ class GroupLoop(Loop):
         self.read_answers()
         self.unread = self.notifications.hear(self)
         if self.planning is not None:
-            planner.read(*self.planning)
+            planner.read(self.kernel, *self.planning)
         if self.control is not None:
             more = self.control.hear(self)
             self.unread = self.control.look(self) or more or self.unread
@@ -121,7 +120,7 @@ class GroupLoop(Loop):
         return {*self.asides.running, *self.dropped, *clients}
 
     def orphans_killed(self, number: int) -> None:
-        if monotonic() - self.asides.cancelled_at < RECENT:
+        if self.kernel.monotonic() - self.asides.cancelled_at < RECENT:
             return  # what a probe had started, perhaps
         try:
             self.memory_kills.orphans_killed(number)
@@ -151,7 +150,7 @@ class GroupLoop(Loop):
         if number != SIGKILL or SIGKILL in sent or not self.memory_kills.may_be_old():
             Loop.member_ended(self, member, pid, code, number, core)
             return
-        size = reap.bury(pid, True)
+        size = reap.bury(self.kernel, pid, True)
         self.buried_already(member, pid, code, number, core, is_large(size * 1024, self.plan.memory))
         self.note("sized", member, pid, size)
 
@@ -182,8 +181,7 @@ class GroupLoop(Loop):
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         try:
-            from pidone.supervisor import words
-
+            words = self.kernel.load("pidone.supervisor.words")
             getattr(words, kind)(self, {**self.left, **self.pids}, details)
         except Exception:
             pass  # as in Loop.talk
@@ -202,7 +200,7 @@ class GroupLoop(Loop):
         extras = Extras(policy.message)
         extras.launches = policy.daemonizes
         if process.declared.files:
-            process.declared.since = monotonic()
+            process.declared.since = self.kernel.monotonic()
         extras.pauses = 0 if process.declared.argv else process.declared.stop_signal
         if self.output is not None:
             extras.placed += self.output.placed(member)
@@ -215,7 +213,7 @@ class GroupLoop(Loop):
         if self.output is not None:
             self.output.close_writing()
         for pid in self.control.guests if self.control is not None else ():
-            signal(pid, SIGHUP, True)  # an interactive shell does not listen to SIGTERM
+            signal(self.kernel, pid, SIGHUP, True)  # an interactive shell does not listen to SIGTERM
         sweep(self, number)
 
     def exit(self, code: int, troubled: bool) -> "NoReturn":

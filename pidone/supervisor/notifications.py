@@ -1,9 +1,9 @@
 """Hears what processes say of themselves: by sd_notify, through the listener, or by a newline on a descriptor."""
 
-import posix
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pidone.supervisor.loop import GroupLoop
 
 from pidone.init.events import DEAD, GROUP, LISTENING, NOTED, READY, UNREADY
@@ -27,9 +27,10 @@ class Notifications:
     has spoken. early: what came for those of which the daemon is not known yet.
     """
 
-    __slots__ = ("early", "lines", "members", "strangers", "unheard")
+    __slots__ = ("early", "kernel", "lines", "members", "strangers", "unheard")
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: "Any") -> None:
+        self.kernel = kernel
         self.lines: "dict[int, int]" = {}
         self.unheard: "dict[int, int]" = {}
         self.members: "list[int]" = []
@@ -41,7 +42,7 @@ class Notifications:
 
     def line_for(self, member: int) -> int:
         """A process's own descriptor, where it writes a newline when it is ready (s6). Raises OSError."""
-        reading, given = answer_pipe(awaited=True)
+        reading, given = answer_pipe(True, self.kernel)
         self.lines[reading] = member
         self.unheard[reading] = 0
         return given
@@ -55,7 +56,7 @@ class Notifications:
     def close(self, fd: int) -> None:
         del self.lines[fd]
         self.unheard.pop(fd, None)
-        posix.close(fd)
+        self.kernel.close(fd)
 
     def hear(self, loop: "GroupLoop") -> bool:
         """One read of each: who writes for ever must not keep us from signals, the dead and the time. True for more."""
@@ -64,7 +65,7 @@ class Notifications:
             if self.lines.get(fd) != member:
                 continue  # an event has closed it, and may have given its number to another's
             try:
-                data = posix.read(fd, AT_ONCE)
+                data = self.kernel.read(fd, AT_ONCE)
             except BlockingIOError:
                 continue
             more = more or len(data) == AT_ONCE

@@ -1,15 +1,13 @@
 """Which processes the kernel has killed because memory ran out (S93): its cgroup counts them, and names none."""
 
-from time import monotonic
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Any, Callable
 
     from pidone.group.process import Process
 
+from pidone import kernel as posix_kernel
 from pidone.init.events import SIGKILL
-from pidone.init.inherited import read_file
 from pidone.init.plan import INIT
 
 #: The memory killer hardly chooses a process that has had less than this part of what the container may use; nor one
@@ -25,12 +23,12 @@ def is_large(size: int, limit: "int | None") -> bool:
     return size >= max(OWN, limit // SHARE if limit else LEAST)
 
 
-def count_kills(path: "bytes | None") -> int:
+def count_kills(path: "bytes | None", kernel: "Any" = posix_kernel) -> int:
     """The number of processes of our cgroup that the kernel has killed for want of memory; 0 where nobody counts."""
     if path is None:
         return 0
     try:
-        lines = read_file(path.decode("utf-8", "surrogateescape"))
+        lines: bytes = kernel.read_file(path.decode("utf-8", "surrogateescape"))
     except OSError:
         return 0
     for line in lines.split(b"\n"):
@@ -45,21 +43,22 @@ class MemoryKills:
     began. note: takes the count when it has risen.
     """
 
-    __slots__ = ("at_step", "claimed", "counted", "kills", "note", "path", "risen")
+    __slots__ = ("at_step", "claimed", "counted", "kernel", "kills", "note", "path", "risen")
 
-    def __init__(self, path: "bytes | None", now: float, note: "Callable[..., None]") -> None:
+    def __init__(self, kernel: "Any", path: "bytes | None", now: float, note: "Callable[..., None]") -> None:
+        self.kernel = kernel
         self.path = path
         self.note = note
-        self.kills = self.claimed = self.at_step = count_kills(path)
+        self.kills = self.claimed = self.at_step = count_kills(path, kernel)
         self.counted = self.risen = now
 
     def look(self) -> None:
         """Now and then."""
-        if self.path is not None and monotonic() - self.counted >= COUNT_AGAIN:
+        if self.path is not None and self.kernel.monotonic() - self.counted >= COUNT_AGAIN:
             self.recount()
 
     def recount(self) -> int:
-        now, before, self.kills = monotonic(), self.kills, count_kills(self.path)
+        now, before, self.kills = self.kernel.monotonic(), self.kills, count_kills(self.path, self.kernel)
         if self.kills > before:
             self.risen = self.counted  # it was not there then
             self.note("oom", self.kills)
@@ -73,7 +72,7 @@ class MemoryKills:
 
     def may_be_old(self) -> bool:
         """Is the kill that nobody has claimed one of some time ago? Then a victim's size decides (E56)."""
-        return self.recount() > self.claimed and monotonic() - self.risen > RECENT
+        return self.recount() > self.claimed and self.kernel.monotonic() - self.risen > RECENT
 
     def is_victim(self, process: "Process", number: int, large: bool) -> bool:
         """SIGKILL that we did not send, while the count rose; an init step's whoever was killed (S4)."""

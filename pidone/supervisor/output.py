@@ -11,10 +11,10 @@ when they came: MARKS of them, so that the lines of several processes can be put
 """
 
 import posix
-from mmap import mmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mmap import mmap
     from typing import Any
 
     from pidone.group.group import Group
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     #: (member, 0 or 1): its stdout, and what is not told apart from it; or its stderr.
     Stream = tuple[int, int]
 
+from pidone import kernel as posix_kernel
 from pidone.init.events import ENDED, GROUP, NO, SIGHUP
 from pidone.init.loop import signal
+
+#: poll(2)
+POLLIN, POLLHUP = 1, 16
 
 #: Bytes of each stream's tail: how many have come so far, and the last of them, in a ring; how many marks there have
 #: been, and the last of them: (nanoseconds of the monotonic clock, how many bytes had come then); how many of the last
@@ -52,13 +56,16 @@ class Output:
     still writes to, and {reading end: its place there}.
     """
 
-    __slots__ = ("pipes", "tails", "named", "retired", "given", "former")
+    __slots__ = ("kernel", "pipes", "tails", "named", "retired", "given", "former")
 
-    def __init__(self, members: "dict[int, tuple[str, Any]]", before: "Output | None" = None) -> None:
+    def __init__(
+        self, members: "dict[int, tuple[str, Any]]", before: "Output | None" = None, kernel: "Any" = posix_kernel
+    ) -> None:
         """members: {member: (name, LogSpec)}. before: what another plan takes over.
 
         Raises OSError, and has made nothing then.
         """
+        self.kernel = kernel
         self.given = False
         self.former: "tuple[mmap, dict[int, int]] | None" = None
         self.retired: "list[int]" = []
@@ -68,14 +75,14 @@ class Output:
         many = len(wanted) + (len(before.pipes) + len(before.retired) if before is not None else 0)
         made: "dict[Stream, tuple[int, int]]" = {}
         try:
-            self.tails = mmap(-1, max(1, many) * PLACE)
+            self.tails = kernel.map_memory(max(1, many) * PLACE)
             for stream in wanted:
                 if stream not in self.pipes:
-                    made[stream] = make_pipe()
+                    made[stream] = make_pipe(kernel)
         except OSError:
             for ends in made.values():
-                posix.close(ends[0])
-                posix.close(ends[1])
+                kernel.close(ends[0])
+                kernel.close(ends[1])
             raise
         kept = set(self.pipes)
         self.pipes = {stream: made.get(stream) or self.pipes[stream] for stream in wanted}
@@ -91,11 +98,11 @@ class Output:
         for stream, (reading, writing) in before.pipes.items():
             if stream not in kept:
                 if writing >= 0:
-                    posix.close(writing)
+                    self.kernel.close(writing)
                 gone.append(reading)
         for fd in gone:
-            if is_over(fd):
-                posix.close(fd)
+            if is_over(self.kernel, fd):
+                self.kernel.close(fd)
             else:
                 self.retired.append(fd)
                 self.named[fd] = before.named[fd]
@@ -141,7 +148,7 @@ class Output:
         """No process of ours is left: once what they have left behind is gone, too, the pipes have an end."""
         for stream, (reading, writing) in self.pipes.items():
             if writing >= 0:
-                posix.close(writing)
+                self.kernel.close(writing)
                 self.pipes[stream] = reading, -1
 
 
@@ -154,10 +161,10 @@ def logged(group: "Group") -> "dict[int, tuple[str, Any]]":
     }
 
 
-def of_group(group: "Group") -> "Output | None":
+def of_group(group: "Group", kernel: "Any") -> "Output | None":
     """None where nobody's output is carried. Raises OSError."""
     members = logged(group)
-    return Output(members) if members else None
+    return Output(members, None, kernel) if members else None
 
 
 def carry_others(loop: "GroupLoop") -> None:
@@ -168,41 +175,37 @@ def carry_others(loop: "GroupLoop") -> None:
     if before is not None and before.carries(members):
         return
     try:
-        loop.output = Output(members, before)
+        loop.output = Output(members, before, loop.kernel)
     except OSError as error:
         text = "no pipes for the output of what is new: %s; it goes to the container's own"
         loop.talk("tell", ("line", text % posix.strerror(error.errno or 0).lower()))
         if before is None:
             return
         kept = {member: log for member, log in members.items() if (member, OUT) in before.pipes}
-        loop.output = Output(kept, before)  # makes no pipe, and so it does not fail
+        loop.output = Output(kept, before, loop.kernel)  # makes no pipe, and so it does not fail
     pid = loop.asides.pids.get((GROUP, "pump"))
     if pid is not None:
-        signal(pid, SIGHUP, False)
+        signal(loop.kernel, pid, SIGHUP, False)
     else:
         loop.feed((ENDED, GROUP, "pump", NO, ""))  # there has been none
 
 
-def make_pipe() -> "tuple[int, int]":
+def make_pipe(kernel: "Any") -> "tuple[int, int]":
     """That any user may open as /dev/stdout: a pipe is its maker's, and nobody else's, by itself (E49).
 
     Whoever can come to it by /proc has it open already, or may look into who has (proc(5), ptrace(2)).
     """
-    reading, writing = posix.pipe2(posix.O_CLOEXEC)
+    reading, writing = kernel.pipe2(posix.O_CLOEXEC)
     try:
-        posix.fchmod(writing, 0o666)
+        kernel.fchmod(writing, 0o666)
     except OSError:
         pass  # a sandbox without it: as it was
     return reading, writing
 
 
-def is_over(fd: int) -> bool:
+def is_over(kernel: "Any", fd: int) -> bool:
     """Has a pipe been read to its end, and has nobody who could write?"""
-    import select
-
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return any(events & select.POLLHUP and not events & select.POLLIN for _, events in poll.poll(0))
+    return bool(kernel.poll_in(fd) & (POLLIN | POLLHUP) == POLLHUP)
 
 
 def tail(tails: "mmap", place: int) -> "tuple[int, bytes]":

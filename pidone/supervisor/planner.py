@@ -6,6 +6,8 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pidone.init.inherited import Inherited
     from pidone.init.plan import Plan
     from pidone.supervisor.loop import GroupLoop
@@ -23,33 +25,33 @@ STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
 
 
 def ask(
-    path: bytes, command: "list[bytes]", inherited: "Inherited", rewrites: "dict[int, int]"
+    kernel: "Any", path: bytes, command: "list[bytes]", inherited: "Inherited", rewrites: "dict[int, int]"
 ) -> "tuple[Plan | None, int, list[int]]":
     """(plan, exit code where there is none, signals that came meanwhile and wait for the group).
 
     A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
     Raises OSError where there is no fork, or the child did not live to say what is wrong.
     """
-    pid, reading = begin(path, command, inherited, inherited.cwd)
+    pid, reading = begin(kernel, path, command, inherited, inherited.cwd)
     data, early = [], []  # type: list[bytes], list[int]
     while True:
         try:
-            part = posix.read(reading, 65536)
+            part = kernel.read(reading, 65536)
             if not part:
                 break
             data.append(part)
             continue
         except BlockingIOError:
             pass
-        info = _signal.sigwaitinfo(signals.ALL)
+        info = kernel.sigwaitinfo(signals.ALL)
         number = rewrites.get(info.si_signo, info.si_signo)
         if number in STOPPING:
-            posix.kill(pid, _signal.SIGKILL)  # and no waiting for it: a file system that hangs may hold it
+            kernel.kill(pid, _signal.SIGKILL)  # and no waiting for it: a file system that hangs may hold it
             return None, 128 + number, []
         if info.si_code <= 0 or info.si_signo not in (_signal.SIGCHLD, _signal.SIGIO):  # those two are our own
             early.append(info.si_signo)
-    posix.close(reading)
-    status = posix.waitpid(pid, 0)[1]
+    kernel.close(reading)
+    status = kernel.waitpid(pid, 0)[1]
     if status:
         if posix.WIFSIGNALED(status):
             number = posix.WTERMSIG(status)
@@ -59,11 +61,11 @@ def ask(
 
 
 def begin(
-    path: bytes, command: "list[bytes]", inherited: "Inherited", cwd: "bytes | None", token: bytes = b""
+    kernel: "Any", path: bytes, command: "list[bytes]", inherited: "Inherited", cwd: "bytes | None", token: bytes = b""
 ) -> "tuple[int, int]":
     """Fork the child. (pid, pipe from which its plan comes). token: of the sockets for sd_notify that are there."""
     arguments = path, command, cwd, token.decode()
-    return fork_into("pidone.config.answer:for_pid_1", arguments, inherited, None, awaited=True)
+    return fork_into(kernel, "pidone.config.answer:for_pid_1", arguments, inherited, None, awaited=True)
 
 
 # -- the file is read again
@@ -77,7 +79,7 @@ def plan_again(loop: "GroupLoop", by: int) -> None:
         return
     token = loop.plan.notify[0][1].split(b"/")[1] if loop.plan.notify else b""
     try:
-        pid, fd = begin(wanted.config, wanted.command, loop.inherited, loop.inherited.cwd, token)
+        pid, fd = begin(loop.kernel, wanted.config, wanted.command, loop.inherited, loop.inherited.cwd, token)
     except (OSError, ImportError):
         loop.note("turned", GROUP, "not reloaded")
         return
@@ -85,9 +87,9 @@ def plan_again(loop: "GroupLoop", by: int) -> None:
     loop.asides.add(pid, GROUP, "plan", -1)
 
 
-def read(fd: int, parts: "list[bytes]") -> None:
+def read(kernel: "Any", fd: int, parts: "list[bytes]") -> None:
     try:
-        while part := posix.read(fd, 65536):
+        while part := kernel.read(fd, 65536):
             parts.append(part)
     except BlockingIOError:
         pass
@@ -98,8 +100,8 @@ def planned(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, 
     if loop.planning is None:
         return
     fd, parts = loop.planning
-    read(fd, parts)
-    posix.close(fd)
+    read(loop.kernel, fd, parts)
+    loop.kernel.close(fd)
     loop.planning = None
     try:
         plan = plans.unpack(b"".join(parts)) if verdict == YES else None

@@ -42,13 +42,12 @@ and in the CROWD:
 """
 
 import marshal
-from mmap import mmap
-from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+from pidone import kernel as posix_kernel
 from pidone.init.events import SIGKILL
 
 #: Kinds of the second ring, and lines for people, by their first word, that belong there.
@@ -83,10 +82,11 @@ class Record:
     missed: signals, orphans, sent signals and stops that were not noted one by one, since the last "missed".
     """
 
-    __slots__ = ("memory", "began", "number", "counts", "second", "left", "missed")
+    __slots__ = ("memory", "began", "number", "counts", "second", "left", "missed", "monotonic")
 
-    def __init__(self, began: float) -> None:
-        self.memory = mmap(-1, SIZE)  # anonymous, and shared over fork
+    def __init__(self, began: float, kernel: "Any" = posix_kernel) -> None:
+        self.memory = kernel.map_memory(SIZE)
+        self.monotonic = kernel.monotonic
         self.began = began
         self.number = 0
         self.counts = [0] * len(RINGS)
@@ -97,7 +97,7 @@ class Record:
     def note(self, kind: str, *fields: "Any", vital: bool = False) -> None:
         """vital: it belongs to the first ring, although its kind does not. One that is too long loses of its end."""
         ring = 0 if vital else ring_of(kind, fields)
-        at = int((monotonic() - self.began) * 1e6)
+        at = int((self.monotonic() - self.began) * 1e6)
         data = marshal.dumps((self.number, at, kind, *fields), 2)
         if len(data) > RINGS[ring][1]:
             ring = LONG
@@ -116,7 +116,7 @@ class Record:
 
     def spare(self, what: int) -> bool:
         """Is one more of what may come in thousands to be noted? If not, it is counted."""
-        now = monotonic()
+        now = self.monotonic()
         if now - self.second >= 1.0:
             self.second, self.left = now, list(MOST)
             self.flush()

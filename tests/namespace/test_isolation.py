@@ -180,6 +180,7 @@ def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(writ
         "pidone.supervisor",
         "pidone.control",
         "pidone.paths",
+        "pidone.kernel",
     }
     single, group = loaded("--", "true"), loaded("-c", file)
     assert {"pidone.init.loop", "pidone.init.spawn"} <= single <= group

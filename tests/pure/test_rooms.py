@@ -18,16 +18,17 @@ PACKAGE = ROOT / "pidone"
 
 #: room -> the rooms it may import from; a file at the top of the package is a room of its own.
 MAY = {
-    "init": set(),
+    "kernel": set(),
+    "init": {"kernel"},
     "paths": {"init"},
     "control": {"paths"},
     "group": {"control", "init"},
-    "supervisor": {"group", "control", "paths", "init"},
+    "supervisor": {"group", "control", "paths", "init", "kernel"},
     "config": {"group", "control", "paths", "init"},
     "report": {"config", "supervisor", "control", "init"},
-    "helpers": {"report", "config", "supervisor", "group", "control", "paths", "init"},
+    "helpers": {"report", "config", "supervisor", "group", "control", "paths", "init", "kernel"},
     "cli": {"report", "config", "group", "control", "paths", "init"},
-    "compat": {"cli", "init"},
+    "compat": {"cli", "init", "kernel"},
     "__main__": {"init"},
 }
 
@@ -117,7 +118,13 @@ def test_what_decides_imports_what_is_pure() -> None:
 
 def test_pid_1_s_rooms_import_the_allowed_builtins_only() -> None:
     only_elsewhere = {"ctypes", "resource", "__future__"}  # a subreaper that is not PID 1; a child that sets limits
-    for path in [*sources("init"), *sources("group"), *sources("supervisor"), PACKAGE / "paths.py"]:
+    for path in [
+        *sources("init"),
+        *sources("group"),
+        *sources("supervisor"),
+        PACKAGE / "paths.py",
+        PACKAGE / "kernel.py",
+    ]:
         for line, module, typing_only in imports(path):
             if not typing_only and module.split(".")[0] != "pidone":
                 assert module in {*ALLOWED, *only_elsewhere}, f"{path.name}:{line} imports {module}"
@@ -189,7 +196,13 @@ def test_a_class_is_no_heap_and_none_is_there_for_one_other() -> None:
 
 def test_no_clock_but_the_monotonic_one() -> None:  # E33
     """Suspend, NTP and an administrator step the others."""
-    for path in [*sources("init"), *sources("group"), *sources("supervisor"), PACKAGE / "paths.py"]:
+    for path in [
+        *sources("init"),
+        *sources("group"),
+        *sources("supervisor"),
+        PACKAGE / "paths.py",
+        PACKAGE / "kernel.py",
+    ]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module == "time":
                 assert [alias.name for alias in node.names] == ["monotonic"], f"{path.name}:{node.lineno}"

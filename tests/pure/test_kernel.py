@@ -1,0 +1,89 @@
+"""PID 1's loop asks the kernel that it was handed, and no other: a simulated one stands in its place."""
+
+from __future__ import annotations
+
+import ast
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pidone import kernel
+from pidone.init import arguments
+from pidone.init.loop import Loop
+from pidone.init.plan import single
+from pidone.init.single import Single
+from tests.pure.test_rooms import PACKAGE
+
+#: What PID 1 runs once its loop runs: what is a system call there goes by the kernel it was handed. Words for an errno
+#: and a status are no system calls.
+THROUGH_THE_KERNEL = {
+    "init/loop.py", "init/reap.py", "init/notes.py", "init/proc.py", "init/report.py", "init/trouble.py",
+    "supervisor/counters.py", "supervisor/helpers.py", "supervisor/loop.py", "supervisor/notifications.py",
+    "supervisor/oom.py", "supervisor/output.py", "supervisor/planner.py", "supervisor/record.py",
+}  # fmt: skip
+NO_CALLS = {"strerror", "WIFSIGNALED", "WTERMSIG", "WEXITSTATUS"}
+
+
+@pytest.mark.parametrize("path", sorted(THROUGH_THE_KERNEL))
+def test_the_loop_calls_no_builtin_of_the_kernel_by_itself(path: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+        assert not (isinstance(node, ast.ImportFrom) and node.module in ("time", "posix")), path
+        if isinstance(node, ast.Call):
+            module, _, name = ast.unparse(node.func).rpartition(".")
+            assert module not in ("posix", "_signal", "time") or name in NO_CALLS, f"{path}:{node.lineno} {name}"
+
+
+class Simulated:
+    """A kernel with one child, which is executed and ends with 3. asked: what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.answer = [b"\xff", b""]  # exec is next, and has worked
+        self.children = [SimpleNamespace(si_pid=5, si_code=1, si_status=3)]  # CLD_EXITED
+        self.woken = False
+
+    def __getattr__(self, name: str) -> Any:
+        assert hasattr(kernel, name), f"it asks for {name}"
+
+        def call(*arguments: Any) -> Any:
+            self.asked.append((name, *arguments))
+            return {"fork": 5, "pipe2": (10, 11), "monotonic": float(len(self.asked)), "getpid": 1}.get(name)
+
+        return call
+
+    def read(self, fd: int, size: int) -> bytes:
+        return self.answer.pop(0)
+
+    def waitid(self, *_: int) -> Any:
+        if not self.woken:
+            return None
+        if not self.children:
+            raise ChildProcessError
+        return self.children[0]
+
+    def waitpid(self, pid: int, options: int) -> tuple[int, int]:
+        self.asked.append(("waitpid", pid, options))
+        self.children.clear()
+        return pid, 3 << 8
+
+    def sigwaitinfo(self, signals: Any) -> Any:
+        self.asked.append(("sigwaitinfo",))
+        self.woken = True
+        return SimpleNamespace(si_signo=signal.SIGCHLD, si_code=1, si_pid=5, si_uid=0)
+
+    def _exit(self, code: int) -> None:
+        raise SystemExit(code)
+
+
+def test_the_real_loop_runs_on_a_simulated_kernel() -> None:
+    simulated = Simulated()
+    wanted = arguments.read(["--", "true"])
+    loop = Loop(Single(single(wanted.command)), None, None, wanted, simulated)  # type: ignore[arg-type]
+    with pytest.raises(SystemExit) as ended:
+        loop.run([])
+    assert ended.value.code == 3
+    calls = [asked for asked in simulated.asked if asked[0] not in ("monotonic", "getpid", "close", "set_blocking")]
+    assert [name for name, *_ in calls] == ["pipe2", "fork", "sigwaitinfo", "kill", "kill", "waitpid"]
+    assert calls[-3:-1] == [("kill", -1, signal.SIGTERM), ("kill", -1, signal.SIGCONT)]
