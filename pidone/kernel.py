@@ -9,8 +9,8 @@ an open(2) and some read(2), and fails with EMFILE, or for want of memory.
 # ruff: noqa: F401
 # isort: off
 from _signal import sigtimedwait, sigwaitinfo
-from posix import _exit, close, fchmod, fork, getpid, getuid, kill, killpg, open, pipe2, read, set_blocking
-from posix import unlink, wait4, waitid, waitpid, write
+from posix import _exit, close, fchmod, fork, getpid, getuid, kill, killpg, open, pipe2, read, set_blocking, unlink
+from posix import wait4, waitid, waitpid, write
 from time import monotonic
 # isort: on
 
@@ -27,9 +27,8 @@ def load(name: str) -> "ModuleType":
 
 def read_file(path: str) -> bytes:
     """All of a file. open(2), read(2). Raises OSError."""
-    fd = open(path, 0)  # O_RDONLY
+    fd, data = open(path, 0), b""  # O_RDONLY
     try:
-        data = b""
         while part := read(fd, 65536):
             data += part
         return data
@@ -58,4 +57,4 @@ def poll_in(fd: int) -> int:
 
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    return dict(poll.poll(0)).get(fd, 0)
+    return sum(events for _, events in poll.poll(0))

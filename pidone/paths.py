@@ -164,3 +164,28 @@ def words(error: OSError) -> str:
     """Why it does not work, in words: those of Unsafe name the component."""
     text = error.strerror or str(error)
     return text if isinstance(error, Unsafe) else text[:1].lower() + text[1:]
+
+
+def replace_file(path: bytes, data: bytes, mode: "int | None" = None) -> None:
+    """Whole or not at all: what is half written would only mislead, or be the last thing that an image runs.
+
+    For a path that its own user has named. Raises OSError.
+    """
+    head, slash, name = path.rpartition(b"/")
+    temporary = b"%s%s.%s.%d" % (head, slash, name, posix.getpid())
+    try:
+        fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o666)
+        try:
+            if mode is not None:
+                posix.fchmod(fd, mode)
+            while data:
+                data = data[posix.write(fd, data) :]
+        finally:
+            posix.close(fd)
+        posix.replace(temporary, path)
+    except OSError:
+        try:
+            posix.unlink(temporary)
+        except OSError:
+            pass  # it was not even made
+        raise

@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import ast
 import marshal
-import os
 import sys
 from pathlib import Path
 from types import CodeType
 
 from pidone.cli.tell import tell
+from pidone.paths import replace_file
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -125,20 +125,8 @@ def write(path: Path) -> None:
         raise ValueError(f"a script's first line cannot hold {interpreter!r}: it has a space, or over 120 characters")
     script = SCRIPT.format(interpreter=interpreter, room=str(room_path()), root=str(PACKAGE.parent))
     room_path().parent.mkdir(exist_ok=True)
-    replace(room_path(), make_room(), 0o644)
-    replace(path, script.encode(), 0o755)
-
-
-def replace(path: Path, data: bytes, mode: int) -> None:
-    """Whole or not at all: an init that is half written would be the last thing an image ever runs."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_file(bytes(room_path()), make_room(), 0o644)
+    replace_file(bytes(path), script.encode(), 0o755)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

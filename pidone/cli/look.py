@@ -9,9 +9,7 @@ import time
 from pidone.cli.tell import tell
 from pidone.control.client import add_socket, ask_once
 from pidone.init.arguments import duration
-
-#: As timeout(1) has it.
-TIMED_OUT = 124
+from pidone.init.plan import TIMED_OUT
 
 
 def seconds(text: str) -> float:

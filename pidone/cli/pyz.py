@@ -13,8 +13,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from pidone.cli.launcher import PACKAGE, replace
+from pidone.cli.launcher import PACKAGE
 from pidone.cli.tell import tell
+from pidone.paths import replace_file
 
 #: Isolated from the app's environment, and without `site` (env(1)'s -S: coreutils 8.30, busybox 1.30).
 FIRST_LINE = b"#!/usr/bin/env -S python3 -I -S\n"
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        replace(arguments.path, build(), 0o755)
+        replace_file(bytes(arguments.path), build(), 0o755)
     except OSError as error:
         tell(f"pidonectl: cannot write {arguments.path}: {(error.strerror or str(error)).lower()}")
         return 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
 from pidone.cli.tell import tell
 from pidone.config.answer import printable
 from pidone.control.client import add_socket, ask_once
+from pidone.paths import replace_file
 from pidone.report import broken, page, text, timeline
 
 
@@ -61,11 +61,8 @@ def put(made: str, output: Path | None) -> int:
         sys.stdout.write(made)
         return 0
     try:
-        temporary = output.with_name(f".{output.name}.{os.getpid()}")
-        temporary.write_text(made, encoding="utf-8")
-        temporary.replace(output)
+        replace_file(bytes(output), made.encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         tell(f"pidonectl: cannot write {output}: {(error.strerror or '').lower()}")
         return 1
     return 0

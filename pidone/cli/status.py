@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from pidone.control.client import add_socket, ask_once
+from pidone.report import columns
 from pidone.report.cause import span
 
 HEAD = ("process", "role", "state", "ready", "restarts", "pid", "for")
@@ -26,9 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
 def table(found: dict[str, Any]) -> list[str]:
     orphans = f", {found['orphans']} orphans reaped" if found["orphans"] else ""
     rows = [HEAD, *(row(process) for process in found["processes"])]
-    widths = [max(len(line[column]) for line in rows) for column in range(len(HEAD))]
-    lines = ["  ".join(word.ljust(width) for word, width in zip(line, widths)).rstrip() for line in rows]
-    return [f"{found['group']}: {found['phase']}, for {span(found['lived'])}{orphans}", "", *lines]
+    return [f"{found['group']}: {found['phase']}, for {span(found['lived'])}{orphans}", "", *columns.lines(rows)]
 
 
 def row(process: dict[str, Any]) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pidone.cli.look import TIMED_OUT, seconds
+from pidone.cli.look import seconds
 from pidone.cli.tell import tell
 from pidone.control.client import Unanswered, add_socket, ask_once
+from pidone.init.plan import TIMED_OUT
 
 
 class Verb:

@@ -13,6 +13,7 @@ from pidone.cli.look import seconds
 from pidone.cli.status import state
 from pidone.config.memory import show as amount
 from pidone.control.client import Unanswered, add_socket, ask_once
+from pidone.report import columns
 from pidone.report.cause import span
 
 #: {name: (per cent of one processor since the last look, resident bytes)}; None where it is not to be seen.
@@ -105,8 +106,7 @@ def rows(found: dict[str, Any], usage: Seen) -> list[tuple[str, ...]]:
 
 def lines(found: dict[str, Any], usage: Seen) -> list[str]:
     made = rows(found, usage)
-    widths = [max(len(row[column]) for row in made) for column in range(len(HEAD))]
-    text = ["  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in made]
+    text = columns.lines(made)
     return [
         f"{found['group']}: {found['phase']}, for {span(found['lived'])}, {found['orphans']} orphans reaped",
         "",

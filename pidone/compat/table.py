@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+from pidone.init.arguments import INITS
+
 TRAP, CHLD, SIGSTOP, TSTP, TTIN, TTOU = 5, 17, 19, 20, 21, 22
 
 #: What a program does that has run into a fault; tini and catatonit leave them to the kernel (ILL, TRAP, ABRT, ...).
@@ -114,6 +116,4 @@ CATATONIT = Guise(
     farewell=0, on_stderr=("help",), terminal="/dev/tty", activated=b"LISTEN_PID",
 )  # fmt: skip
 
-GUISES = {
-    "tini": TINI, "tini-static": TINI, "docker-init": TINI, "dumb-init": DUMB_INIT, "catatonit": CATATONIT,
-}  # fmt: skip
+GUISES = dict(zip(INITS, (TINI, TINI, TINI, DUMB_INIT, CATATONIT)))

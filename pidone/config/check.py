@@ -17,7 +17,7 @@ from pidone.config.parse import Path
 from pidone.config.policy import LOG_KEEP, LOG_SIZE
 from pidone.config.read import Wrong
 from pidone.config.resolve import LEAST
-from pidone.group.policy import NEVER
+from pidone.group.policy import HOOKS, NEVER, PROBES
 from pidone.init import plan, signals
 
 Declaration = dict[str, Any]
@@ -194,7 +194,7 @@ class Checker:
     def for_replica(self, item: dict[str, Any], number: int, path: Path, label: str) -> dict[str, Any]:
         """The table with this number for $(PIDONE_REPLICA) in its ports, and where its probes and hooks ask."""
         found = dict(item)
-        for key in (*rules.PROBES, *rules.HOOKS, "ports"):
+        for key in (*PROBES, *HOOKS, "ports"):
             if isinstance(item.get(key), dict):
                 found[key] = {name: with_number(name, value, number) for name, value in item[key].items()}
                 if found[key] != item[key] and "replicas" not in item:
@@ -209,9 +209,9 @@ class Checker:
         changed = {key: made[key] for key in made if made[key] != item[key]}
         if not changed or self.errors:
             return {}
-        needed = {key: made[key] for key in (*rules.PROBES, *rules.HOOKS, "ports") if key in made}
+        needed = {key: made[key] for key in (*PROBES, *HOOKS, "ports") if key in made}
         read = self.table(("process", index), needed, PROCESS, process["label"])
-        for key in (*rules.PROBES, *rules.HOOKS):
+        for key in (*PROBES, *HOOKS):
             for _, text in rules.of_ports(read, key):
                 self.wrong(("process", index, key), f"{process['label']}: {text}")
         return {key: read[key] for key in needed if key in read}

@@ -10,7 +10,7 @@ import marshal
 import os
 import sys
 
-from pidone import __version__
+from pidone import __version__, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # at run time `typing` would cost more than all that this module saves
@@ -25,17 +25,7 @@ def path_of(path: str) -> str:
 
 def write(path: str, data: bytes, declaration: dict[str, Any]) -> None:
     """Raises OSError."""
-    temporary = f"{path_of(path)}.{os.getpid()}"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(marshal.dumps((_MARK, data, declaration)))
-        os.replace(temporary, path_of(path))
-    except OSError:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass  # it was not even made
-        raise
+    paths.replace_file(os.fsencode(path_of(path)), marshal.dumps((_MARK, data, declaration)))
 
 
 def read(path: str, data: bytes) -> dict[str, Any] | None:

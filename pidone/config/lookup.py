@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 from pidone import paths
 from pidone.config.read import MOST
+from pidone.group.process import LOOK_UP
+from pidone.init.plan import WINDOW
 from pidone.init.signals import show
 
 #: Seconds that a look-up may take while the file is read, as at a start (`group.life.LOOK_UP`).
-PATIENCE = 5.0
+PATIENCE = LOOK_UP * WINDOW
 
 
 class Unknown(Exception):

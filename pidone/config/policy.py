@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pidone.group.policy import ALWAYS, BACKOFF, NEVER
+from pidone.group.policy import BACKOFF, HOOKS, NEVER, PROBES, default_restart
 from pidone.init.plan import SIDECAR
 
 TYPE_CHECKING = False
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     Entry = dict[str, Any]
-
-PROBES = ("startup", "readiness", "liveness")
 
 #: Probes that a file of an earlier life would answer wrongly; liveness asks whether it is still there.
 FRESH = ("startup", "readiness")
@@ -26,7 +24,7 @@ LOG_SIZE, LOG_KEEP = 10 << 20, 3
 
 #: Keys that make a process more than a place in the list.
 MORE = (
-    "restart", "restart_rules", "backoff", "max_restarts", "essential", *PROBES, "post_start", "pre_stop", "grace",
+    "restart", "restart_rules", "backoff", "max_restarts", "essential", *PROBES, *HOOKS, "grace",
     "leftovers", "pid_file", "termination_message", "needs", "after", "log", "restart_with",
 )  # fmt: skip
 
@@ -36,21 +34,19 @@ def pack(index: int, entry: Entry, policy: int | None, scale: float) -> tuple[An
     ours = policy is not None and entry["role"] != SIDECAR
     if not (ours or scale != 1.0 or entry["gate"] != index or any(key in entry for key in MORE)):
         return None
-    restart = entry.get("restart", policy if ours else ALWAYS if entry["role"] == SIDECAR else NEVER)
-    if entry.get("essential") and "restart" not in entry:
-        restart = NEVER  # its end is to be the group's
+    default = default_restart(entry["role"], NEVER if policy is None else policy, entry.get("essential", False))
     given = entry.get("backoff", {})
     waits = [max(given.get(key, default) * scale, 0.001) for key, default in zip(("initial", "max", "reset"), BACKOFF)]
     return (
         entry["gate"],
         tuple(entry.get("needs", ())),
-        restart,
+        entry.get("restart", default),
         tuple((tuple(codes), all_but, action) for codes, all_but, action in entry.get("restart_rules", ())),
         (min(waits[0], waits[1]), waits[1], waits[2]),  # S63
         entry.get("max_restarts"),
         entry.get("essential", False),
         *(probe(what, entry[what], scale) if what in entry else None for what in PROBES),
-        *(hook(entry[what], scale) if what in entry else None for what in ("post_start", "pre_stop")),
+        *(hook(entry[what], scale) if what in entry else None for what in HOOKS),
         entry["grace"] * scale if "grace" in entry else None,
         entry.get("leftovers", False),
         entry["pid_file"].encode() if "pid_file" in entry else None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-DEFAULT = "/etc/pidone.toml"
+from pidone.init.arguments import DEFAULT_FILE
+
+DEFAULT = DEFAULT_FILE.decode()
 MOST = 1 << 20  # bytes; a file of 10 MB is not a group's
 
 

@@ -13,6 +13,7 @@ from pidone import paths
 from pidone.config import library, lookup, memory
 from pidone.config import policy as care
 from pidone.config.read import Wrong
+from pidone.group.policy import PROBES
 from pidone.init.plan import INIT, LAST_RESORT, WINDOW, Plan, Process
 
 #: Seconds of a stop without any grace: who is told last, and SIGKILL (S88). The report's are used where it is slow.
@@ -185,7 +186,7 @@ class Resolver:
 
     def need_library(self, entries: list[Entry]) -> None:
         """A probe that can never be answered is told at the start: it would say nothing, and nobody would miss it."""
-        asking = [(entry, what) for entry in entries for what in care.PROBES if what in entry]
+        asking = [(entry, what) for entry in entries for what in PROBES if what in entry]
         for entry, what in asking:
             if entry[what]["handler"] == "grpc":
                 try:

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pidone.group.policy import ALWAYS, NEVER, TOLD
+from pidone.group.policy import ALWAYS, HOOKS, NEVER, PROBES, TOLD, default_restart
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
 
 Wrongs = Iterator[tuple[str, str]]
-
-PROBES = ("startup", "readiness", "liveness")
-HOOKS = ("post_start", "pre_stop")
 
 
 def of_process(process: dict[str, Any], grace: float, policy: int) -> Wrongs:
@@ -50,9 +47,8 @@ def of_restarts(process: dict[str, Any], policy: int) -> Wrongs:
             "restart_rules",
             'restart_rules without restart; say what holds where none matches: restart = "never"',  # S56
         )
-    restart = process.get("restart", ALWAYS if process.get("role") == SIDECAR else policy)
-    if process.get("essential") and "restart" not in process:
-        restart = NEVER  # its end is to be the group's
+    default = default_restart(process.get("role", PRIMARY), policy, bool(process.get("essential")))
+    restart = process.get("restart", default)
     if process.get("essential") and process.get("restart") == ALWAYS:
         yield "essential", 'essential and restart = "always": it would never end; leave one of them out'
     again = restart != NEVER or "restart_rules" in process

@@ -39,10 +39,7 @@ from pidone.group.process import Host, Process
 from pidone.init import events
 from pidone.init.events import ASKING, GROUP, SAY, SIGHUP, SUSPEND
 from pidone.init.machine import KILLED, OVER, RESTART, RUN, START, STOP, SWEPT, Machine
-from pidone.init.plan import INIT, PRIMARY
-
-#: The exit code where a bound is over, as timeout(1) has it.
-TIMED_OUT = 124
+from pidone.init.plan import INIT, PRIMARY, TIMED_OUT
 
 
 class Group(Machine):

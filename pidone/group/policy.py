@@ -93,5 +93,12 @@ class Care:
 
 def policy_of(place: int, process: "Process") -> Care:
     """As the file's reader packed it; of a process of which nothing is asked, its role's. place: in the plan."""
-    default = (place, (), ALWAYS if process.role == SIDECAR else NEVER)
+    default = (place, (), default_restart(process.role))
     return Care(*(process.care or default))
+
+
+def default_restart(role: int, of_group: int = NEVER, essential: bool = False) -> int:
+    """The policy of a process that names none. of_group: what [group] says, for all but sidecars (S54)."""
+    if essential:
+        return NEVER  # its end is to be the group's
+    return ALWAYS if role == SIDECAR else of_group

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 from pidone.group import ending, reload, restart
 from pidone.group.order import Order
-from pidone.group.policy import PROBES
+from pidone.group.policy import HOOKS, PROBES
 from pidone.group.states import RENEWED, TERMINATED, WAITING
 from pidone.init.events import KILL, SAY, SIGKILL
 from pidone.init.machine import RESTART, START
@@ -29,7 +29,7 @@ def begin(group: "Group", now: float, process: "Process") -> None:
 
 def kill(process: "Process", now: float) -> None:
     process.again = process.parked = False
-    for what in (*PROBES, "post_start", "pre_stop", "leftovers", "kill", "restart"):
+    for what in (*PROBES, *HOOKS, "leftovers", "kill", "restart"):
         process.cancel(what)
     if process.alive:
         process.ending = RENEWED  # a daemon that is still looked for is killed when it is found

@@ -9,9 +9,7 @@ import posix
 from time import monotonic, sleep
 
 from pidone.helpers import proc
-from pidone.init.events import NO, YES
-
-SIGKILL, SIGTERM, SIGCONT = 9, 15, 18
+from pidone.init.events import NO, SIGCONT, SIGKILL, SIGTERM, YES
 
 
 def run(leader: int, window: float) -> "tuple[int, str]":

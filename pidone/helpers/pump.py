@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     #: (place of its tail, reading end, name, LogSpec of group/policy.py, OUT or ERR)
     Declared = tuple[int, int, str, tuple[Any, ...], int]
 
+from pidone.helpers.clock import moment
 from pidone.helpers.log_file import LogFile, LogFiles, whole_characters
 from pidone.init.events import NO, YES
 from pidone.init.words import say
@@ -212,7 +213,7 @@ class Prefix(Stream):
         text = self.name
         if self.timed:
             now = time.time()
-            text = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z {text}"
+            text = f"{moment(now)} {text}"
         if self.colour:
             return f"\x1b[{COLOURS[self.place % len(COLOURS)]}m{text}{mark}\x1b[0m".encode()
         return (text + mark).encode()
@@ -243,10 +244,8 @@ class Json(Stream):
         self.fields = f'"process.name":"{name}",' + (f'"stream":"{stream}",' if stream else "")
 
     def head(self, partial: bool = False) -> bytes:
-        now = time.time()
-        moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
         more = '"partial":true,' if partial else ""
-        return f'{{"@timestamp":"{moment}",{self.fields}{more}"message":"'.encode()
+        return f'{{"@timestamp":"{moment(time.time())}",{self.fields}{more}"message":"'.encode()
 
     def lines(self, begun: bytes, data: bytes, cut: int) -> None:
         head, data = self.head(), begun + data[:cut]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 from pidone import __version__
 from pidone.config import memory
+from pidone.helpers.clock import moment
 from pidone.init.notes import Notes
 from pidone.init.signals import name as signal_name
 from pidone.report import facts, replay
@@ -75,8 +76,3 @@ def last_lines(loop: Any) -> dict[str, list[str]]:
             name = loop.declared(index).name
             found[name] = [*found.get(name, []), *lines][-80:]
     return found
-
-
-def moment(at: float) -> str:
-    """Seconds since 1970 as ISO 8601, in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"

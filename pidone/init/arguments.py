@@ -3,6 +3,12 @@
 import posix
 import sys
 
+#: The group's file, where nobody names another one.
+DEFAULT_FILE = b"/etc/pidone.toml"
+
+#: Inits whose place a link of their name takes; the first three are one.
+INITS = ("tini", "tini-static", "docker-init", "dumb-init", "catatonit")
+
 
 class Usage(Exception):
     """The command line makes no sense. str(): what, and what would."""
@@ -46,7 +52,7 @@ def read(argv: "list[str]") -> Arguments:
             _take(arguments, option, None, words)
     arguments.command = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in words]
     if not words and arguments.config is None:
-        arguments.config = posix.environ.get(b"PIDONE_CONFIG") or b"/etc/pidone.toml"
+        arguments.config = posix.environ.get(b"PIDONE_CONFIG") or DEFAULT_FILE
     return arguments
 
 

@@ -18,9 +18,6 @@ from pidone.init.loop import Loop
 from pidone.init.signals import show
 from pidone.init.single import Single
 
-#: Whose place it takes when it is called so (pidone/guise).
-GUISES = ("tini", "tini-static", "docker-init", "dumb-init", "catatonit")
-
 
 def main() -> "NoReturn":
     """What the launchers call. Ends the process; never returns and never raises."""
@@ -33,7 +30,7 @@ def main() -> "NoReturn":
 
 
 def begin(inherited: "Inherited") -> "NoReturn":
-    if sys.argv[0].rpartition("/")[2] in GUISES or sys.argv[1:2] in (["--as"], ["--pause"], ["--detach"]):
+    if sys.argv[0].rpartition("/")[2] in arguments.INITS or sys.argv[1:2] in (["--as"], ["--pause"], ["--detach"]):
         from pidone.compat.main import main as in_their_place
 
         in_their_place(inherited)

@@ -18,8 +18,8 @@ INIT, SIDECAR, PRIMARY = 0, 1, 2
 ROLES = ("init", "sidecar", "primary")
 
 #: Exit codes of ours: wrong usage or file; and, as every shell has them (POSIX, sh, "Exit Status"), what cannot be
-#: executed, and what is not there; and a mistake of pidone's own (sysexits(3), EX_SOFTWARE).
-WRONG, BROKEN, CANNOT, NOT_FOUND = 2, 70, 126, 127
+#: executed, and what is not there; a mistake of our own (sysexits(3)); and where a bound is over (timeout(1)).
+WRONG, BROKEN, CANNOT, NOT_FOUND, TIMED_OUT = 2, 70, 126, 127, 124
 
 #: Seconds. A stop with it ends within nine (`stop_bound`), below Docker's ten (E37, E55).
 GRACE = 6.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pidone.config.memory import show as amount
-from pidone.report import starts
+from pidone.report import columns, starts
 from pidone.report.cause import how, sender, span
 
 Document = dict[str, Any]
@@ -54,8 +54,7 @@ def table(document: Document) -> list[str]:
             process["name"], process["role"], str(instance["pid"] or "-"), at(instance["forked"]),
             at(instance["ended"]), str(process.get("restarts", 0)), state(instance),
         ))  # fmt: skip
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return ["  ".join([*(word.ljust(width) for word, width in zip(row, widths)), row[-1]]).rstrip() for row in rows]
+    return columns.lines(rows)
 
 
 def at(seconds: float | None) -> str:

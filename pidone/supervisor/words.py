@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from pidone.group import status
 from pidone.group.states import STARTING
 from pidone.init import events, words
-from pidone.init.plan import ROLES
+from pidone.init.plan import ROLES, TIMED_OUT
 from pidone.init.words import how, say, who
 
 
@@ -125,7 +125,7 @@ def _restart_with(loop: "Loop", pids: "Pids", member: int, partner: int) -> str:
 
 
 def _bound(what: str) -> "Any":
-    return lambda loop, pids: "%s: the group stops (exit 124)" % what
+    return lambda loop, pids: "%s: the group stops (exit %d)" % (what, TIMED_OUT)
 
 
 _unready: "set[int]" = set()

@@ -181,6 +181,7 @@ def test_it_is_restarted_stopped_and_reported_as_the_declared_process(
 def started(container: Container, name: str, count: int) -> int:
     """The daemon's pid, as pidonectl tells it, once so many instances have started; its pid file's, too."""
     wanted = rf"pidone: follow of {name}: yes\n(?:.*\n)*?pidone: {name} is running\(started"
-    until(lambda: len(re.findall(wanted, container.logs()[1])) >= count, f"{count} of {name} have started", 60)
+    # initdb on a busy machine takes more than a minute
+    until(lambda: len(re.findall(wanted, container.logs()[1])) >= count, f"{count} of {name} have started", 240)
     status = json.loads(container.exec("pidonectl", "status", "--json").text)
     return next(int(one["pid"]) for one in status["processes"] if one["name"] == name)

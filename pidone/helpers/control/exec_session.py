@@ -24,13 +24,10 @@ from pidone.config import lookup
 from pidone.control.protocol import EXEC
 from pidone.helpers import leftovers
 from pidone.helpers.control.session import Refused as Refusal
-from pidone.init.plan import CANNOT, PRIMARY
+from pidone.init.plan import CANNOT, PRIMARY, WINDOW
 from pidone.init.plan import Process as Declared
 from pidone.init.spawn import Refused, execute, prepare
 from pidone.report import replay
-
-#: Seconds between the hang-up, SIGTERM and SIGKILL.
-WINDOW = 2.0
 
 #: Seconds between two hang-ups in the group's stop, until its grace is over.
 AGAIN = 0.3
