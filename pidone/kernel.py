@@ -2,25 +2,20 @@
 
 Theory. PID 1's loop, and whatever it calls before a fork, comes here; the loop gets this module as an argument, so that
 another one (a simulated kernel) can be handed to it and nothing has to be patched. The names are the builtins' own,
-bound once: no wrapper stands in between. A forked child asks the builtins itself. `load` is among them: an import is
-an open(2) and some read(2), and fails with EMFILE, or for want of memory.
+bound once: no wrapper stands in between. A forked child asks the builtins itself. An import can fail as open(2) does.
 """
 
-# ruff: noqa: F401
-# isort: off
 from _signal import sigtimedwait, sigwaitinfo
 from posix import _exit, close, fchmod, fork, getpid, getuid, kill, killpg, open, pipe2, read, set_blocking, unlink
 from posix import wait4, waitid, waitpid, write
 from time import monotonic
-# isort: on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mmap import mmap
-    from types import ModuleType
+    from typing import Any
 
 
-def load(name: str) -> "ModuleType":
+def load(name: str) -> "Any":
     """A module that PID 1 does not need as long as all is well. Raises ImportError, OSError, MemoryError."""
     return __import__(name, fromlist=["*"])
 
@@ -44,7 +39,7 @@ def notify(fd: int) -> None:
     fcntl.fcntl(fd, fcntl.F_SETFL, 0o4000 | fcntl.FASYNC)  # O_NONBLOCK
 
 
-def map_memory(size: int) -> "mmap":
+def map_memory(size: int) -> "Any":
     """Memory that is shared over a fork: mmap(2), MAP_ANONYMOUS. Raises OSError."""
     from mmap import mmap
 

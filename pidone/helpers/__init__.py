@@ -12,7 +12,9 @@ leftovers  ends what a process left behind
 message    reads the termination message of a process that has ended
 suspects   finds who could have sent a process SIGKILL
 reporter   says why it all ended, and writes the report
-state      what a child of PID 1 knows of it, as the report's document
+snapshot   what a child of PID 1 knows of it, as plain data
+    document   the same as the report's document
+    clock      the time of day
 proc       what /proc says of a process
 refusal    why a program could not be executed, in words
 usage      what `pidone --help` says

@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from pidone.init.loop import Loop
 
 from pidone import paths
-from pidone.helpers import state as gather
+from pidone.helpers import snapshot
+from pidone.helpers.document import make
 from pidone.helpers.message import MOST, OUTER
+from pidone.init.notes import Notes
 from pidone.init.signals import show
 from pidone.init.words import say
 
 
 def run(loop: Loop, code: int, troubled: bool, answer: int) -> tuple[int, str]:
-    document = gather.document(loop, code)
+    if not isinstance(loop.record, Notes):
+        loop.record.flush()  # a session must not: the memory is PID 1's as well
+    known = snapshot.of(loop)
+    document = make(known, code)
     if troubled:
         cause = document["cause"]
         text = "; ".join(cause["lines"])
@@ -31,8 +36,8 @@ def run(loop: Loop, code: int, troubled: bool, answer: int) -> tuple[int, str]:
             say(f"report: {text}")
         output = document["output"].get(cause["process"], []) if cause["process"] else []
         to_message(text.encode(), "\n".join(output).encode()[-TAIL:])
-    if loop.report is not None:
-        to_file(loop.report, document, loop.inherited.cwd)
+    if known.report is not None:
+        to_file(known.report, document, known.inherited.cwd)
     return 0, ""
 
 

@@ -456,6 +456,14 @@ class TestHostile:
         for one in followers:
             one.close()
 
+    def test_a_command_is_taken_while_more_comes_than_is_noted(self, app: App) -> None:
+        """A session must leave the record alone: it is PID 1's memory as well."""
+        line, run = app
+        for _ in range(5):
+            for _ in range(300):  # a hundred a second are noted
+                run.kill(signal.SIGWINCH)
+            line.good("signal", "log", "SIGCONT")
+
     @pytest.mark.once
     def test_more_than_sixteen_commands_at_once_are_sixteen_and_the_rest_is_refused(self, app: App) -> None:
         """However many have seen room: PID 1 counts."""

@@ -157,9 +157,11 @@ def test_pid_1_s_own_code_is_under_4300_lines_of_which_init_has_under_1560() -> 
     assert lines["init"] < 1560 and sum(lines.values()) < 4300, lines
 
 
-def test_what_a_single_command_s_pid_1_loads_is_under_1450_lines_with_comments() -> None:
-    loaded = [PACKAGE / "init" / f"{name.split('.')[1]}.py" for name in launcher.ROOM if "." in name]
-    assert sum(sum(1 for line in path.read_text().splitlines() if line.strip()) for path in loaded) < 1450
+def test_what_a_single_command_s_pid_1_loads_is_under_1500_lines_with_comments() -> None:
+    loaded = [
+        PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in launcher.ROOM if name not in ("", "init")
+    ]
+    assert sum(sum(1 for line in path.read_text().splitlines() if line.strip()) for path in loaded) < 1500
 
 
 def functions() -> list[tuple[str, int]]:

@@ -28,7 +28,7 @@ def check(session: Session, right: str) -> None:
     uid = session.peer[1]
     if uid in (0, os.getuid()):
         return
-    look, steer = session.loop.plan.access
+    look, steer = session.known.access
     groups = groups_of(session.connection)
     may_steer = is_among(uid, groups, steer)
     if may_steer or (right == LOOK and is_among(uid, groups, look)):

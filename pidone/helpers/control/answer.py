@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 from pidone.helpers.control import access
 from pidone.helpers.control.session import ANSWERING, ASKING, Gone, Refused, Reloaded, Session
+from pidone.helpers.snapshot import GroupSnapshot
 from pidone.init import trouble
 
 
@@ -23,7 +24,7 @@ def run(loop: GroupLoop, fd: int, _: int = -1) -> tuple[int, str]:
     """Until the answer is given, the client has hung up, or the time is over: then SIGALRM ends this process."""
     signal.alarm(ASKING + ANSWERING)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    session = Session(loop, socket.socket(fileno=fd))
+    session = Session(GroupSnapshot(loop), socket.socket(fileno=fd))
     try:
         access.check(session, access.LOOK)  # who may not even look is not listened to
         answer(session, session.request())

@@ -10,11 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pidone.group.process import Process
     from pidone.helpers.control.session import Session
+    from pidone.helpers.snapshot import ProcessState
 
 from pidone.control.protocol import RELOAD, RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
-from pidone.group.states import RUNNING
 from pidone.helpers.control.session import ANSWERING, FOLLOWING, Refused, Reloaded
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import number as signal_number
@@ -29,7 +28,7 @@ TAKING_OVER = 120
 
 
 def signal(session: Session, request: dict[str, Any]) -> None:
-    process = session.member(request["name"])
+    process = session.process(request["name"])
     try:
         number = signal_number(request["signal"])
     except ValueError as error:
@@ -46,7 +45,7 @@ def stop(session: Session, request: dict[str, Any]) -> None:
         session.command(STOP_ALL)
         session.say({"ok": True})
         return
-    process = session.member(request["name"])
+    process = session.process(request["name"])
     role = process.role
     if role != SIDECAR:
         why = {
@@ -69,11 +68,11 @@ def restart(session: Session, request: dict[str, Any]) -> None:
 
 
 def begin(session: Session, request: dict[str, Any], verb: int) -> None:
-    member = session.member(request["name"])
+    member = session.process(request["name"])
     if member.role == INIT and (member.passed or verb == RESTART_ONE):
         raise Refused(f"{request['name']} is an init step: it runs once")
-    if verb == START_ONE and member.state == RUNNING and not member.parked:
-        raise Refused(f"{request['name']} runs already, as pid {session.loop.pids.get(member.id)}")
+    if verb == START_ONE and member.running and not member.parked:
+        raise Refused(f"{request['name']} runs already, as pid {member.pid}")
     if not member.alive and not member.down:
         raise Refused(f"{request['name']} waits for its turn: nothing starts before what stands before it")
     waits = request.get("wait", True)
@@ -84,12 +83,12 @@ def begin(session: Session, request: dict[str, Any], verb: int) -> None:
     session.say({"ok": True, "started": has_started(session, member, timeout) if waits else None})
 
 
-def has_started(session: Session, process: Process, timeout: float) -> bool:
+def has_started(session: Session, process: ProcessState, timeout: float) -> bool:
     """Of the instance that the command brings: until it has started, or an init step has ended with 0; False where that
     takes too long. Raises Refused where it has failed.
     """
     pid, role, why = 0, process.role, ""
-    index, name = process.id, process.declared.name
+    index, name = process.id, process.name
     for event in session.following(session.since, timeout):
         kind, rest = event[2], event[3:]
         if kind == "turned" and rest == (-1, "stop"):
@@ -111,12 +110,12 @@ def has_started(session: Session, process: Process, timeout: float) -> bool:
     return False
 
 
-def not_started(process: Process, event: tuple[Any, ...]) -> Refused:
+def not_started(process: ProcessState, event: tuple[Any, ...]) -> Refused:
     """event: a "failed"; one that was too long for the record has lost its text."""
-    return Refused(f"{process.declared.name} could not be started: {event[5] if len(event) > 5 else ''}")
+    return Refused(f"{process.name} could not be started: {event[5] if len(event) > 5 else ''}")
 
 
-def await_one(session: Session, kind: str, process: Process) -> None:
+def await_one(session: Session, kind: str, process: ProcessState) -> None:
     """Until that has come of it; its failing is an answer, too."""
     for event in session.following(session.since, ANSWERING - 2):
         if event[2] == kind and event[3] == process.id:
@@ -176,9 +175,9 @@ def errors_of(session: Session) -> list[str]:
     from pidone.config.read import Wrong, read
     from pidone.config.resolve import Resolver
 
-    wanted = session.loop.wanted
-    assert wanted.config is not None
-    path = os.path.join(session.loop.inherited.cwd or b"/", wanted.config)
+    known = session.known
+    assert known.file is not None
+    path = os.path.join(known.common.inherited.cwd or b"/", known.file)
     name = os.fsdecode(path)
     try:
         Resolver(answer.checked(read(name)), os.path.dirname(name), patience=lookup.PATIENCE).resolve()

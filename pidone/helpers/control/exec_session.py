@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from pidone.group.process import Process
     from pidone.helpers.control.session import Session
+    from pidone.helpers.snapshot import ProcessState
 
 from pidone.config import lookup
 from pidone.control.protocol import EXEC
@@ -50,7 +50,7 @@ class Foreground:
 def run(session: Session, request: dict[str, Any]) -> NoReturn:
     """request: "name", "argv", "tty", "term". Never returns: this process becomes the command."""
     signal.alarm(0)  # from here on it lives as long as its client
-    process = session.member(request["name"])
+    process = session.process(request["name"])
     argv = [os.fsencode(word) for word in request["argv"]]
     if not argv or len(session.fds) != 3:
         raise Refusal("exec wants a command, and three descriptors")
@@ -63,8 +63,8 @@ def run(session: Session, request: dict[str, Any]) -> NoReturn:
     become(session, process, argv, bool(request.get("tty")), request.get("term"))
 
 
-def become(session: Session, process: Process, argv: list[bytes], tty: bool, term: Any) -> NoReturn:
-    loop, declared = session.loop, process.declared
+def become(session: Session, process: ProcessState, argv: list[bytes], tty: bool, term: Any) -> NoReturn:
+    inherited, declared = session.known.common.inherited, process.declared
     slots = {slot: getattr(declared, slot) for slot in Declared.__slots__}
     slots.update(role=PRIMARY, argv=argv, care=None, who=None, files=())
     if isinstance(term, str):
@@ -78,9 +78,9 @@ def become(session: Session, process: Process, argv: list[bytes], tty: bool, ter
         for number, fd in enumerate(session.fds):
             os.dup2(fd, number)
             os.close(fd)
-        loop.inherited.closed = ()  # what PID 1 was started without is not what the caller is without
-        prepare(command, loop.inherited, Foreground(tty))  # type: ignore[arg-type]
-        code, text = execute(command, loop.inherited)
+        inherited.closed = ()  # what PID 1 was started without is not what the caller is without
+        prepare(command, inherited, Foreground(tty))  # type: ignore[arg-type]
+        code, text = execute(command, inherited)
     except Refused as refused:
         text = refused.text
     except lookup.Unknown as unknown:
@@ -152,7 +152,7 @@ def tell_end(session: Session, pid: int) -> None:
     """PID 1 notes how it ended, a moment after."""
     end = time.monotonic() + WINDOW
     while time.monotonic() < end:
-        for event in replay.events(session.loop.record.memory, session.since):
+        for event in replay.events(session.known.common.memory, session.since):
             if event[2] == "parted" and event[4] == pid:
                 session.say({"ok": True, "code": event[5], "signal": event[6]})
                 return

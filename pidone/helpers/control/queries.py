@@ -12,43 +12,39 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pidone.group.process import Process
     from pidone.helpers.control.session import Session
-    from pidone.supervisor.loop import GroupLoop
+    from pidone.helpers.snapshot import ProcessState
 
-from pidone.group import status as words
-from pidone.helpers import state as gather
+from pidone.helpers import document
 from pidone.helpers.control.session import FOLLOWING, LOOK, Refused, Reloaded
-from pidone.init.plan import INIT, ROLES
-from pidone.init.signals import name as signal_name
+from pidone.init.plan import INIT
 from pidone.report import facts, replay
 from pidone.supervisor.output import marks, tail
 
 
 def status(session: Session, request: dict[str, Any]) -> None:
-    session.say({"ok": True, "status": snapshot(session.loop)})
+    session.say({"ok": True, "status": session.known.as_json()})
 
 
 def report(session: Session, request: dict[str, Any]) -> None:
-    session.say({"ok": True, "report": gather.document(session.loop, None)})
+    session.say({"ok": True, "report": document.make(session.known.common, None)})
 
 
 def health(session: Session, request: dict[str, Any]) -> None:
     """Is all of the group ready? If not, why not, in one line."""
-    group = session.group
     wrong = [
-        f"{member.declared.name} is {words.show(words.state(group, place))}"
-        for place, member in enumerate(group.members)
-        if not (member.passed if member.role == INIT else words.ready(group, place))
+        f"{process.name} is {process.words}"
+        for process in session.known.processes
+        if not (process.passed if process.role == INIT else process.ready)
     ]
     session.say({"ok": True, "healthy": not wrong, "why": "; ".join(wrong[:5])})
 
 
 def events(session: Session, request: dict[str, Any]) -> None:
     """What the record has, and, if asked to follow, what comes."""
-    names = gather.names(session.loop)
+    names = session.known.common.names
     since = request.get("since", -1)
-    for event in replay.events(session.loop.record.memory, since):
+    for event in replay.events(session.known.common.memory, since):
         session.say({"event": facts.event(event, names)})
         since = event[0]
     if request.get("follow"):
@@ -60,22 +56,22 @@ def events(session: Session, request: dict[str, Any]) -> None:
 
 def logs(session: Session, request: dict[str, Any]) -> None:
     """The last lines of carried output, and, if asked to follow, what comes: {"name", "data"} a piece."""
-    output = session.loop.output
-    places = {place: index for place, (index, _) in enumerate(output.streams())} if output is not None else {}
+    streams, tails = session.known.common.output
+    places = {place: id for place, (id, _) in enumerate(streams)}
     if request.get("name") is not None:
-        wanted = session.member(request["name"]).id
-        places = {place: index for place, index in places.items() if index == wanted}
-    if output is None or not places:
+        wanted = session.process(request["name"]).id
+        places = {place: id for place, id in places.items() if id == wanted}
+    if not places:
         raise Refused('pidone carries no such output: write log = "prefix" into the file')
-    counts = {place: tail(output.tails, place)[0] for place in places}
-    lines = last_lines(output.tails, counts)
+    counts = {place: tail(tails, place)[0] for place in places}
+    lines = last_lines(tails, counts)
     # The first bytes of a character wait for the rest.
     decoders = {place: codecs.getincrementaldecoder("utf-8")("backslashreplace") for place in places}
     for place, data in lines[-request.get("lines", 20) :] if request.get("lines", 20) else []:
         piece(session, places[place], decoders[place].decode(data, final=not request.get("follow")))
     if request.get("follow"):
         session.go_on(FOLLOWING)
-        follow_logs(session, output.tails, places, counts, decoders)
+        follow_logs(session, tails, places, counts, decoders)
     session.say({"ok": True})
 
 
@@ -102,7 +98,7 @@ def follow_logs(
 ) -> None:
     """counts, decoders: of each place, as far as its output is shown."""
     while not session.gone():
-        for event in replay.events(session.loop.record.memory, session.since):
+        for event in replay.events(session.known.common.memory, session.since):
             if event[2:5] == ("turned", -1, "reloaded"):
                 raise Reloaded
             if event[2:] == ("turned", -1, "not following", os.getpid()):
@@ -116,81 +112,49 @@ def follow_logs(
 
 
 def piece(session: Session, index: int, text: str) -> None:
-    if text and index in session.group.by_id:
-        session.say({"name": session.loop.declared(index).name, "data": text})
+    if text and index in session.known.by_id:
+        session.say({"name": session.known.by_id[index].name, "data": text})
 
 
 def wait(session: Session, request: dict[str, Any]) -> None:
     """Until a process is started, ready or has ended: "reached", or not within the time."""
-    member, until = session.member(request["name"]), request["until"]
+    process, until = session.process(request["name"]), request["until"]
     if until not in ("started", "ready", "exited"):
         raise Refused(f"wait until started, ready or exited, not {until}")
     timeout = min(request.get("timeout", FOLLOWING), FOLLOWING)
     session.go_on(timeout)
-    session.say({"ok": True, "reached": reached(session, member, until, timeout)})
+    session.say({"ok": True, "reached": reached(session, process, until, timeout)})
 
 
-def reached(session: Session, member: Process, until: str, timeout: float) -> bool:
-    place, index = member.place, member.id
-    now = {"started": member.started, "ready": words.ready(session.group, place), "exited": not member.alive}[until]
-    if now and (until != "exited" or member.last is not None):
+def reached(session: Session, process: ProcessState, until: str, timeout: float) -> bool:
+    index = process.id
+    now = {"started": process.started, "ready": process.ready, "exited": not process.alive}[until]
+    if now and (until != "exited" or process.ended):
         return True
-    if (member.role == INIT and member.passed) or (until != "exited" and words.completed(session.group, place)):
+    if (process.role == INIT and process.passed) or (until != "exited" and process.completed):
         return True
     for event in session.following(session.since, timeout):
         kind, rest = event[2], event[3:]
         if kind == "turned" and rest == (index, until):
             return True
-        over = kind in ("exited", "failed") and rest[0] == index and (until == "exited" or member.role == INIT)
-        if over and (kind == "failed" or not may_be_followed(session, member, event[0])):
+        over = kind in ("exited", "failed") and rest[0] == index and (until == "exited" or process.role == INIT)
+        if over and (kind == "failed" or not may_be_followed(session, process, event[0])):
             return True
         if kind == "turned" and rest == (-1, "stop") and until != "exited":
             raise Refused("the group stops")
     return False
 
 
-def may_be_followed(session: Session, member: Process, since: int) -> bool:
+def may_be_followed(session: Session, process: ProcessState, since: int) -> bool:
     """After the end of one with a pid_file: has another process taken its place?"""
-    if member.policy.pid_file is None:
+    if not process.has_pid_file:
         return False
-    for event in session.following(since, 2 * session.loop.plan.window):
-        if event[2:4] == ("followed", member.id):
+    for event in session.following(since, 2 * session.known.common.minimum_grace):
+        if event[2:4] == ("followed", process.id):
             return True
-        if event[2:5] == ("ended", member.id, "follow"):
+        if event[2:5] == ("ended", process.id, "follow"):
             return False
     return False
-
-
-def snapshot(loop: GroupLoop) -> dict[str, Any]:
-    """The group's state in the kubelet's words (S94-S100)."""
-    group, now = loop.group, time.monotonic()
-    names = loop.names
-    control = loop.control
-    sessions = len(control.sessions) + len(control.followers) if control is not None else 0
-    processes = []
-    for index, member in enumerate(group.members):
-        state, rest = words.state(group, index)
-        last = words.last_state(group, index)
-        processes.append({
-            "name": member.declared.name, "role": ROLES[member.role], "state": state,
-            "reason": rest[0] if state != "running" else None, "pid": loop.pids.get(member.id),
-            "exit_code": rest[1] if state == "terminated" else None,
-            "signal": signal_name(rest[2]) if state == "terminated" and rest[2] else None,
-            "started": member.started, "ready": words.ready(group, index), "restarts": member.restarts,
-            "parked": member.parked, "for": round(now - member.started_at, 3) if member.alive else None,
-            "last": None if last is None else {"reason": last[1][0], "exit_code": last[1][1]},
-        })  # fmt: skip
-    return {
-        "group": loop.plan.name, "phase": words.phase(group), "lived": round(now - loop.began, 3), "pid": os.getppid(),
-        "exits": [[names[member][0], code, count] for (member, code), count in sorted(loop.tally.exits.items())],
-        "probes": [
-            [names[member][0], what, answer, count, round(took, 6)]
-            for (member, what, answer), (count, took) in sorted(loop.tally.probes.items())
-        ],
-        "processes": processes, "orphans": loop.orphans, "sessions": sessions,
-        "guests": len(control.guests) if control is not None else 0, "longest_wait": round(loop.tally.longest, 6),
-        "conditions": {key: {"status": value, "reason": why} for key, (value, why) in words.conditions(group).items()},
-    }  # fmt: skip
 
 
 #: What is asked -> who answers.

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from pidone.group.process import Process
-    from pidone.supervisor.loop import GroupLoop
+    from pidone.helpers.snapshot import GroupSnapshot, ProcessState
 
 from pidone.control.protocol import EXEC, FOLLOW, SESSIONS
 from pidone.report import replay
@@ -48,18 +47,17 @@ class Gone(Exception):
 
 
 class Session:
-    """peer: (pid, uid) of the client. fds: descriptors that came with the request."""
+    """known: the group, at the fork. peer: (pid, uid) of the client. fds: descriptors that came with the request."""
 
-    def __init__(self, loop: GroupLoop, connection: socket.socket) -> None:
-        self.loop = loop
-        self.group = loop.group
+    def __init__(self, known: GroupSnapshot, connection: socket.socket) -> None:
+        self.known = known
         self.connection = connection
         connection.setblocking(True)
         data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         pid, uid, _ = struct.unpack("3i", data)
         self.peer = pid, uid
         self.fds: list[int] = []
-        self.since = loop.record.number - 1
+        self.since = known.latest
 
     # -- the line
 
@@ -90,8 +88,7 @@ class Session:
     def send(self, verb: int, index: int, number: int) -> tuple[int, ...]:
         """A command to PID 1, as it will note it."""
         words = (verb, index, number, *self.peer)
-        assert self.loop.control is not None
-        os.write(self.loop.control.writing, b"".join(word.to_bytes(4, "big") for word in words))
+        os.write(self.known.commands, b"".join(word.to_bytes(4, "big") for word in words))
         return words
 
     def go_on(self, seconds: float) -> None:
@@ -121,10 +118,10 @@ class Session:
 
     # -- names
 
-    def member(self, name: Any) -> Process:
-        names = [member.declared.name for member in self.group.members]
+    def process(self, name: Any) -> ProcessState:
+        names = [process.name for process in self.known.processes]
         if name in names:
-            return self.group.members[names.index(name)]
+            return self.known.processes[names.index(name)]
         import difflib
 
         close = difflib.get_close_matches(str(name), names, 1)
@@ -136,10 +133,10 @@ class Session:
         end = time.monotonic() + seconds
         seen: tuple[int, ...] | None = None
         while time.monotonic() < end:
-            now = replay.counts(self.loop.record.memory)
+            now = replay.counts(self.known.common.memory)
             if now != seen:
                 seen = now
-                for event in replay.events(self.loop.record.memory, since):
+                for event in replay.events(self.known.common.memory, since):
                     yield event
                     since = event[0]
                     if event[2:5] == ("turned", -1, "reloaded"):
