@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 from pidone.compat.table import SIGSTOP, TSTP, TTIN, TTOU
 from pidone.init import events
-from pidone.init.events import SAY, SIGKILL, SPAWN, SUSPEND
-from pidone.init.machine import RUN, START, Machine, send
+from pidone.init.events import SAY, SIGKILL, SUSPEND
+from pidone.init.machine import RUN, Machine, begin_one, send
 
 
 class Guised(Machine):
@@ -33,11 +33,6 @@ class Guised(Machine):
         if self.suspends and not asked.alone:
             for number in self.suspends:
                 plan.rewrites.setdefault(number, SIGSTOP)
-
-    def begin(self, now: float) -> None:
-        if self.phase == START:
-            self.phase = RUN
-            self.do(SPAWN, 0)
 
     def failed(self, now: float, index: int, code: int, text: str) -> None:
         if self.phase == RUN:
@@ -74,6 +69,6 @@ class Guised(Machine):
             self.do(SUSPEND)
 
     HANDLERS = {
-        events.BEGIN: begin, events.FAILED: failed, events.EXITED: exited, events.SIGNAL: signal,
+        events.BEGIN: begin_one, events.FAILED: failed, events.EXITED: exited, events.SIGNAL: signal,
         events.ALONE: Machine.alone,
     }  # fmt: skip

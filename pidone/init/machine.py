@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Event = tuple[Any, ...]
     Action = tuple[Any, ...]
 
-from pidone.init.events import EXIT, KILL, SAY, SIGCONT, SIGKILL, SIGTERM, SWEEP
+from pidone.init.events import EXIT, KILL, SAY, SIGCONT, SIGKILL, SIGTERM, SPAWN, SWEEP
 from pidone.init.plan import LAST_RESORT
 
 START, RUN, RESTART, STOP, SWEPT, KILLED, OVER = range(7)
@@ -139,3 +139,10 @@ def send(
     if to.stopped and number in (SIGTERM, stop_signal):
         do(KILL, index, SIGCONT, True)  # what stopped it, as Ctrl-Z does, has stopped all of its group
         to.stopped = False
+
+
+def begin_one(machine: Machine, now: float) -> None:
+    """Of a machine with one process: start it."""
+    if machine.phase == START:
+        machine.phase = RUN
+        machine.do(SPAWN, 0)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pidone.init.plan import Plan
 
 from pidone.init import events
-from pidone.init.events import ASKING, SAY, SIGHUP, SPAWN, SUSPEND
-from pidone.init.machine import HINT, KILLED, OVER, RUN, START, SWEPT, Machine, send
+from pidone.init.events import ASKING, SAY, SIGHUP, SUSPEND
+from pidone.init.machine import HINT, KILLED, OVER, RUN, SWEPT, Machine, begin_one, send
 
 
 class Single(Machine):
@@ -25,11 +25,6 @@ class Single(Machine):
         self.sent: "tuple[int, ...]" = ()
         self.stopped = False
         self.hint: "float | None" = None
-
-    def begin(self, now: float) -> None:
-        if self.phase == START:
-            self.phase = RUN
-            self.do(SPAWN, 0)
 
     def failed(self, now: float, index: int, code: int, text: str) -> None:
         if self.phase == RUN:
@@ -90,6 +85,6 @@ class Single(Machine):
             self.deadline = self.limit if self.phase == KILLED else None
 
     HANDLERS = {
-        events.BEGIN: begin, events.FAILED: failed, events.EXITED: exited, events.STOPPED: stop,
+        events.BEGIN: begin_one, events.FAILED: failed, events.EXITED: exited, events.STOPPED: stop,
         events.SIGNAL: signal, events.DEADLINE: deadline_passed, events.ALONE: Machine.alone,
     }  # fmt: skip

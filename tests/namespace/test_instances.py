@@ -226,7 +226,7 @@ signal.signal(signal.SIGTERM, term)
 signal.signal(signal.SIGUSR1, lambda *_: say("got 10"))
 if sys.argv[3:]:
     print("second", os.getpid(), flush=True)
-    parent = os.getppid()
+    parent = int(sys.argv[3])  # who may have ended by now
     while os.getppid() == parent: time.sleep(0.02)
     time.sleep(0.3)
 else: print("first", os.getpid(), flush=True)
