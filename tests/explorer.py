@@ -381,10 +381,10 @@ class World:
                 process.nice = 1 if process.nice is None else None
         return plan
 
-    def on_take_over(self, gone: frozenset[int]) -> None:
+    def on_take_over(self, gone: dict[int, tuple[str, int]]) -> None:
         """What is not kept begins anew: nothing of it may run."""
         ids = [member.id for member in self.group.members]
-        assert not gone & set(ids) and len(set(ids)) == len(ids), "an id is used again"
+        assert not gone.keys() & set(ids) and len(set(ids)) == len(ids), "an id is used again"
         for i, id in enumerate(ids):
             if id < self.ids:
                 continue  # it is kept

@@ -76,8 +76,9 @@ class Group(Machine):
     def new_process(self, place: int) -> Process:
         """The plan's place-th, with an id that nobody had before."""
         declared = self.plan.processes[place]
+        id = place if place == self.ids else self.ids  # a number above 256 is an object of its own
         self.ids += 1
-        return Process(self.ids - 1, place, declared, policy_of(place, declared), self.host)
+        return Process(id, place, declared, policy_of(place, declared), self.host)
 
     def know_members(self) -> None:
         """What follows from who the members are."""

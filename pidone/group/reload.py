@@ -90,7 +90,7 @@ def take_over(group: "Group", now: float) -> None:
     ]
     group.know_members()
     group.held = [(id, number) for id, number in group.held if id in group.by_id]
-    group.do(TAKE_OVER, coming.leaving)
+    group.do(TAKE_OVER, {member.id: (member.declared.name, member.role) for member in leaving})
     if not {name for _, name in group.plan.notify} <= {name for _, name in listened}:
         services.listen_anew(group, now, bool(listened))
     go_on_starting(group, now)

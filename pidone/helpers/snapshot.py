@@ -142,8 +142,6 @@ def of(loop: Loop) -> Snapshot:
 
 
 def add_group(found: Snapshot, loop: GroupLoop) -> None:
-    today = [process.id for process in loop.group.members]
-    gone = [id for id in loop.names if id not in loop.group.by_id]
-    found.names = {id: loop.names[id] for id in [*gone, *today]}
+    found.names = {**loop.gone, **{one.id: (one.declared.name, one.role) for one in loop.group.members}}
     if loop.output is not None:
         found.output = loop.output.streams(), loop.output.tails

@@ -29,7 +29,7 @@ EXIT = 5  # (code, is it worth a report?)
 ASIDE = 6  # (member, what): fork what goes on beside it
 DROP = 7  # (member, what, is it late?): kill that, with its process group; nobody wants its answer any more
 NOTE = 8  # (member, what): into the record; it has turned started, ready, not ready; the group (-1) stop
-TAKE_OVER = 9  # ({member, ...}): another plan has taken over; these are gone, and their numbers are not used again
+TAKE_OVER = 9  # ({member: (name, role)}): another plan has taken over; these are gone, their numbers are not reused
 
 # Verdicts of what went on beside a member
 YES, NO, UNKNOWN = range(3)

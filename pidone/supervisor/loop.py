@@ -42,12 +42,12 @@ MOST_NAMES = 1000
 class GroupLoop(Loop):
     """former: the session of each member's latest instance. stamps: {member: {file: what it was like at the start of
     the instance}}. left: {member: pid} of those that have ended, which is not told before their successor has been
-    looked for. names: {id: (name, role)} of all that were members. planning: the file is being read again.
+    looked for. gone: {id: (name, role)} of those that were members once. planning: the file is being read again.
     """
 
     __slots__ = (
         "wanted", "asides", "notifications", "memory_kills", "output", "control", "tally", "former", "stamps", "left",
-        "names", "planning",
+        "gone", "planning",
     )  # fmt: skip
     group: "Group"
     AWAITS = True
@@ -67,9 +67,8 @@ class GroupLoop(Loop):
         self.former: "dict[int, int]" = {}
         self.left: "dict[int, int]" = {}
         self.stamps: "dict[int, dict[bytes, Any]]" = {}
-        self.names: "dict[int, tuple[str, int]]" = {}
+        self.gone: "dict[int, tuple[str, int]]" = {}
         self.planning: "tuple[int, list[bytes]] | None" = None
-        self.know_names()
 
     def run(self, early: "list[int]") -> "NoReturn":
         try:
@@ -86,12 +85,6 @@ class GroupLoop(Loop):
 
     def declared(self, member: int) -> "Process":
         return self.group.by_id[member].declared
-
-    def know_names(self) -> None:
-        """The record has processes' numbers only."""
-        self.names.update({member.id: (member.declared.name, member.role) for member in self.group.members})
-        for id in [id for id in self.names if id not in self.group.by_id][:-MOST_NAMES]:
-            del self.names[id]
 
     # -- events
 
@@ -224,10 +217,12 @@ class GroupLoop(Loop):
     def turned(self, member: int, what: str) -> None:
         self.note("turned", member, what)
 
-    def take_over(self, gone: "frozenset[int]") -> None:
-        """Another plan has: what is kept of those that are in it no more is forgotten."""
+    def take_over(self, gone: "dict[int, tuple[str, int]]") -> None:
+        """Another plan has: what is kept of those that are in it no more is forgotten, but for their names."""
         self.plan = self.group.plan
-        self.know_names()
+        self.gone.update(gone)
+        for id in [*self.gone][:-MOST_NAMES]:
+            del self.gone[id]
         for member in gone:
             self.notifications.forget(member)
             self.notifications.strangers.discard(member)
