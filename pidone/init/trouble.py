@@ -78,7 +78,8 @@ def emergency(loop: "Loop", text: str) -> "NoReturn":
     kernel = loop.kernel
     leave: "Callable[[int], NoReturn]" = kernel._exit
     end = kernel.monotonic() + loop.plan.grace
-    for member in sorted(loop.pids, reverse=True):
+    places = {one.id: one.place for one in getattr(loop.group, "members", ())}  # a reload gives new ids
+    for member in sorted(loop.pids, key=lambda id: places.get(id, id), reverse=True):
         pid = loop.pids[member]
         if pid not in gone:
             send(kernel, pid, SIGTERM)
