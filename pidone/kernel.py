@@ -7,7 +7,7 @@ bound once: no wrapper stands in between. A forked child asks the builtins itsel
 
 from _signal import sigtimedwait, sigwaitinfo
 from posix import _exit, close, fchmod, fork, getpid, getuid, kill, killpg, open, pipe2, read, set_blocking, unlink
-from posix import wait4, waitid, waitpid, write
+from posix import O_NONBLOCK, wait4, waitid, waitpid, write
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ def notify(fd: int) -> None:
     import fcntl  # a shared object on some builds: a third of what pidone adds to the start of a single command
 
     fcntl.fcntl(fd, fcntl.F_SETOWN, getpid())
-    fcntl.fcntl(fd, fcntl.F_SETFL, 0o4000 | fcntl.FASYNC)  # O_NONBLOCK
+    fcntl.fcntl(fd, fcntl.F_SETFL, O_NONBLOCK | fcntl.FASYNC)
 
 
 def map_memory(size: int) -> "Any":

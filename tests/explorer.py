@@ -627,15 +627,21 @@ def explore(
                     after.apply(event)
                 except Exception as error:
                     raise Found(error, kinds, unwind((path, event))) from None
-                if after.exit is None:
-                    key = after.key()
-                    if key not in seen:
-                        seen.add(key)
-                        following.append((after, (path, event)))
+                key = after.key() if after.exit is None else None
+                if key is not None and key not in seen:
+                    seen.add(key)
+                    following.append((after, (path, event)))
+                else:
+                    let_go(after)
                 if transitions >= most:
                     return transitions, False
         layer = following
     return transitions, True
+
+
+def let_go(world: World) -> None:
+    """A group and its processes know each other: one that nobody needs is freed at once, and not by a search for it."""
+    world.group.host.do = world.group.host.report = None
 
 
 def unwind(path: Any) -> list[Any]:

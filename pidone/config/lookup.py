@@ -34,11 +34,11 @@ PATIENCE = LOOK_UP * WINDOW
 
 
 class Unknown(Exception):
-    """str(), text: what could not be found. key: of the file, whose value asked for it. lines: one or more."""
+    """str(), refusal: what could not be found. key: of the file, whose value asked for it. lines: one or more."""
 
     def __init__(self, key: str, *lines: str) -> None:
-        self.text = "; ".join(lines)
-        super().__init__(self.text)
+        self.refusal = "; ".join(lines)
+        super().__init__(self.refusal)
         self.key = key
         self.lines = lines
 

@@ -46,7 +46,7 @@ class Loop:
 
     __slots__ = (
         "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "record",
-        "looked", "orphans", "report", "unread", "troubles", "buried", "dropped", "kernel",
+        "looked", "orphans", "report", "unread", "troubles", "buried", "dropped", "kernel", "feeding",
     )  # fmt: skip
 
     CALLS: "dict[int, Callable[..., None]]"
@@ -70,7 +70,7 @@ class Loop:
         self.queue: "list[Event]" = []
         self.began = self.looked = kernel.monotonic()
         self.record: "Any" = Notes(self.began, kernel)
-        self.orphans, self.unread, self.buried = 0, False, 0
+        self.orphans, self.unread, self.buried, self.feeding = 0, False, 0, False
         self.troubles: "list[float]" = []
         self.dropped: "set[int]" = set()
 
@@ -276,24 +276,14 @@ class Loop:
     def feed(self, event: "Event") -> None:
         """Give the group an event and carry out what it wants; events that come of that wait for their turn."""
         self.queue.append(event)
-        if len(self.queue) > 1:
+        if self.feeding:
             return
-        while self.queue:
-            event = self.queue[0]
-            if self.verbose:
-                self.talk("trace", ("event", *event))
-            try:
-                actions = self.group.take(event, self.kernel.monotonic())
-            except Exception as error:  # what decides cannot be trusted any more
-                trouble.emergency(self, trouble.place(error))
-            for action in actions:
-                try:
-                    self.CALLS[action[0]](self, *action[1:])
-                except Exception as error:
-                    trouble.repair(self, action, error)
-            if self.verbose:
-                self.talk("states", (self.group,))
-            del self.queue[0]
+        self.feeding = True
+        try:
+            while self.queue:
+                take(self, self.queue.pop(0))
+        finally:
+            self.feeding = False
 
     def spawn(self, member: int) -> None:
         process = self.declared(member)
@@ -349,11 +339,30 @@ class Loop:
     def exit(self, code: int, troubled: bool) -> "NoReturn":
         self.note("exit", code)
         if troubled or self.report is not None:
-            self.kernel.load("pidone.init.report").make_report(self, code, troubled)
+            try:
+                self.kernel.load("pidone.init.report").make_report(self, code, troubled)
+            except Exception:
+                pass  # as in `talk`
         if self.terminal is not None:
             self.terminal.give_back()
         leave: "Callable[[int], NoReturn]" = self.kernel._exit
         leave(code)
+
+
+def take(loop: Loop, event: "Event") -> None:
+    if loop.verbose:
+        loop.talk("trace", ("event", *event))
+    try:
+        actions = loop.group.take(event, loop.kernel.monotonic())
+    except Exception as error:  # what decides cannot be trusted any more
+        trouble.emergency(loop, trouble.place(error))
+    for action in actions:
+        try:
+            loop.CALLS[action[0]](loop, *action[1:])
+        except Exception as error:
+            trouble.repair(loop, action, error)
+    if loop.verbose:
+        loop.talk("states", (loop.group,))
 
 
 def others(loop: Loop) -> int:

@@ -16,7 +16,10 @@ PATIENCE = 2.0
 
 def make_report(loop: "Loop", code: int, troubled: bool) -> None:
     try:
-        pid, _ = fork_into(loop.kernel, "pidone.helpers.reporter:run", (loop, code, troubled), loop.inherited, None)
+        # without a pipe: there may be no descriptor left
+        pid, _ = fork_into(
+            loop.kernel, "pidone.helpers.reporter:run", (loop, code, troubled), loop.inherited, None, answers=False
+        )
     except OSError:
         return
     monotonic = loop.kernel.monotonic

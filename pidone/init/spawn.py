@@ -120,7 +120,7 @@ def become(
                 answer = extras.in_child(answer)
             code, text = execute(process, inherited)
         except Exception as error:
-            text = getattr(error, "text", None) or "%s: %s" % (type(error).__name__, error)
+            text = getattr(error, "refusal", None) or "%s: %s" % (type(error).__name__, error)
         posix.write(answer, (bytes((code,)) + text.encode("utf-8", "backslashreplace"))[:4096])
     finally:
         posix._exit(code)
@@ -129,10 +129,12 @@ def become(
 class Refused(Exception):
     """A step before exec did not work. text: what, and why."""
 
-    __slots__ = ("text",)
+    __slots__ = ("refusal", "text")
 
     def __init__(self, what: str, error: "OSError | None" = None) -> None:
-        self.text = what if error is None else "%s: %s" % (what, posix.strerror(error.errno or 0).lower())
+        self.text = self.refusal = (
+            what if error is None else "%s: %s" % (what, posix.strerror(error.errno or 0).lower())
+        )
 
 
 def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | None") -> None:

@@ -134,7 +134,8 @@ def read_end(kernel: "Any", fd: int) -> str:
 
 def for_listener(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     members = loop.group.members
-    loop.notifications.members = [members[place].id for place, _ in loop.plan.notify]
+    loop.notifications.sockets = [name for _, name in loop.plan.notify]
+    loop.notifications.know_members(loop)
     return what, (loop.plan.notify, [member.declared.name for member in members] if loop.verbose else [])
 
 

@@ -221,6 +221,8 @@ class GroupLoop(Loop):
         """Another plan has: what is kept of those that are in it no more is forgotten, but for their names."""
         self.plan = self.group.plan
         self.gone.update(gone)
+        self.memory_kills.path = self.plan.oom
+        self.notifications.know_members(self)
         for id in [*self.gone][:-MOST_NAMES]:
             del self.gone[id]
         for member in gone:

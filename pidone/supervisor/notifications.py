@@ -23,19 +23,25 @@ MOST = 1 << 16
 class Notifications:
     """lines: descriptor -> whose it is; -1 for the listener. unheard: bytes that came of each without a newline.
 
-    members: whom the listener means by its first, second ... socket. strangers: members in whose name another process
-    has spoken. early: what came for those of which the daemon is not known yet.
+    sockets: names of the listener's; members: whom it means by the first, second ... of them. strangers: members in
+    whose name another process has spoken. early: what came for those of which the daemon is not known yet.
     """
 
-    __slots__ = ("early", "kernel", "lines", "members", "strangers", "unheard")
+    __slots__ = ("early", "kernel", "lines", "members", "sockets", "strangers", "unheard")
 
     def __init__(self, kernel: "Any") -> None:
         self.kernel = kernel
         self.lines: "dict[int, int]" = {}
         self.unheard: "dict[int, int]" = {}
+        self.sockets: "list[bytes]" = []
         self.members: "list[int]" = []
         self.strangers: "set[int]" = set()
         self.early: "dict[int, list[bytes]]" = {}
+
+    def know_members(self, loop: "GroupLoop") -> None:
+        """A socket is named after its process: whoever has that name now is meant, and nobody where none has."""
+        named = {name: loop.group.members[place].id for place, name in loop.plan.notify}
+        self.members = [named.get(name, GROUP) for name in self.sockets]
 
     def listen(self, fd: int) -> None:
         self.lines[fd] = GROUP

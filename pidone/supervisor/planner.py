@@ -16,6 +16,7 @@ from pidone.init import plan as plans
 from pidone.init import signals
 from pidone.init.events import GROUP, RELOAD, YES
 from pidone.init.fork import fork_into
+from pidone.init.signals import show
 
 #: Why the child that reads the file has not lived.
 KILLED = "the child that reads it was killed by "
@@ -56,6 +57,9 @@ def ask(
         if posix.WIFSIGNALED(status):
             number = posix.WTERMSIG(status)
             raise OSError(errno.ECHILD, HUNG if number == _signal.SIGALRM else KILLED + signals.name(number))
+        if data:  # the child could not even begin, as where pidone itself is not whole
+            text = show(path), b"".join(data).decode("utf-8", "replace")
+            kernel.load("pidone.init.words").say("cannot read %s: %s" % text)
         return None, posix.WEXITSTATUS(status), []
     return plans.unpack(b"".join(data)), 0, early
 

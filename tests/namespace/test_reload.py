@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Write
 from tests.namespace.test_control import Line, resident
 from tests.namespace.test_signals import process
-from tests.pid1 import Pidone, Running, until
+from tests.pid1 import PYTHON, Pidone, Running, until
 
 
 @pytest.fixture
@@ -67,6 +67,26 @@ def test_only_what_has_changed_is_ended_and_started(line: Line, group: Group) ->
     assert [text for text in result.lines if "got 15" in text][-4:] == [
         f"{name} got 15" for name in ("main", "c", "b", "a")
     ]
+
+
+def test_a_changed_process_that_speaks_for_itself_is_heard_again(line: Line, group: Group, write: Write) -> None:
+    """Its socket has the same name, and so the listener stays; whom it means is another one."""
+    words = "import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
+    words += "s.sendto(b'READY=1', '\\\\0' + os.environ['NOTIFY_SOCKET'][1:]); time.sleep(60)"
+    script = write("say.py", words.replace("\\\\", "\\"))
+
+    def says(more: str = "") -> str:
+        keys = f"startup = {{ notify = true, period = '60s' }}\n{more}"
+        return process("n", "sidecar", PYTHON, "-I", script, more=keys)
+
+    main = group.app("main", "primary")
+    with line.start(says(), main) as run:
+        run.line("main started")
+        before = pids(line)["n"]
+        group.reload(says("env = { NEW = '1' }"), main)
+        until(lambda: line.status()["n"]["started"] and pids(line)["n"] != before, "the new one has started")
+        run.kill(signal.SIGTERM)
+        assert run.end().code == 0
 
 
 def test_a_file_that_is_the_same_changes_nothing(line: Line, group: Group) -> None:

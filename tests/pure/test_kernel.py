@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pidone import kernel
-from pidone.init import arguments
+from pidone.init import arguments, events
 from pidone.init.loop import Loop
 from pidone.init.plan import single
 from pidone.init.single import Single
@@ -87,3 +87,13 @@ def test_the_real_loop_runs_on_a_simulated_kernel() -> None:
     calls = [asked for asked in simulated.asked if asked[0] not in ("monotonic", "getpid", "close", "set_blocking")]
     assert [name for name, *_ in calls] == ["pipe2", "fork", "sigwaitinfo", "kill", "kill", "waitpid"]
     assert calls[-3:-1] == [("kill", -1, signal.SIGTERM), ("kill", -1, signal.SIGCONT)]
+
+
+def test_what_waits_for_its_turn_does_not_make_the_loop_deaf() -> None:
+    """A helper that cannot be forked says so by an event, and may say it while no event is being taken."""
+    simulated = Simulated()
+    wanted = arguments.read(["--", "true"])
+    loop = Loop(Single(single(wanted.command)), None, None, wanted, simulated)  # type: ignore[arg-type]
+    loop.queue.append((events.STOPPED, 0))
+    loop.feed((events.BEGIN,))
+    assert ("fork",) in simulated.asked and not loop.queue

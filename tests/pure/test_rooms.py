@@ -150,18 +150,18 @@ def code_lines(path: Path) -> int:
     return len(lines)
 
 
-def test_pid_1_s_own_code_is_under_4300_lines_of_which_init_has_under_1560() -> None:
+def test_pid_1_s_own_code_is_under_4300_lines_of_which_init_has_under_1580() -> None:
     """What is loaded to say something is left out of what a group adds."""
     lines = {room: sum(code_lines(p) for p in sources(room) if room == "init" or p.stem not in ("words", "status"))
              for room in ("init", "group", "supervisor")}  # fmt: skip
-    assert lines["init"] < 1560 and sum(lines.values()) < 4300, lines
+    assert lines["init"] < 1580 and sum(lines.values()) < 4300, lines
 
 
-def test_what_a_single_command_s_pid_1_loads_is_under_1500_lines_with_comments() -> None:
+def test_what_a_single_command_s_pid_1_loads_is_under_1520_lines_with_comments() -> None:
     loaded = [
         PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in launcher.ROOM if name not in ("", "init")
     ]
-    assert sum(sum(1 for line in path.read_text().splitlines() if line.strip()) for path in loaded) < 1500
+    assert sum(sum(1 for line in path.read_text().splitlines() if line.strip()) for path in loaded) < 1520
 
 
 def functions() -> list[tuple[str, int]]:

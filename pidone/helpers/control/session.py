@@ -108,7 +108,7 @@ class Session:
     def command(self, verb: int, id: int = 0, number: int = 0) -> None:
         """Send it to PID 1, and wait until that has noted it. Raises Refused."""
         words = self.send(verb, id, number)
-        for event in self.following(self.since, 5.0):
+        for event in self.following(self.since, 5.0, heeds_reload=False):
             if verb == EXEC and event[2:] == ("turned", -1, "not beside", number):
                 raise Refused(f"{SESSIONS} commands run beside processes already; end one of them first")
             if event[2] == "command" and event[3:] == words:
@@ -128,8 +128,8 @@ class Session:
         there = f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(names[:20])}"
         raise Refused(f"no process '{name}'{there}")
 
-    def following(self, since: int, seconds: float = FOLLOWING) -> Iterator[replay.Event]:
-        """Events as they come, until the client is gone or the time is over."""
+    def following(self, since: int, seconds: float = FOLLOWING, heeds_reload: bool = True) -> Iterator[replay.Event]:
+        """Events as they come, until the client is gone or the time is over. Raises Reloaded, if it heeds that."""
         end = time.monotonic() + seconds
         seen: tuple[int, ...] | None = None
         while time.monotonic() < end:
@@ -139,7 +139,7 @@ class Session:
                 for event in replay.events(self.known.common.memory, since):
                     yield event
                     since = event[0]
-                    if event[2:5] == ("turned", -1, "reloaded"):
+                    if heeds_reload and event[2:5] == ("turned", -1, "reloaded"):
                         raise Reloaded
                     if event[2:] == ("turned", -1, "not following", os.getpid()):
                         raise Refused("sixteen clients follow already; end one of them first")
