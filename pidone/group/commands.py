@@ -24,7 +24,7 @@ def commanded(group: "Group", now: float, verb: int, id: int, number: int) -> No
     """What makes no sense in this state has no effect: who commands has looked at a state that may be over."""
     if verb == STOP_ALL:
         stop.asked_by_command(group, now)
-    elif group.phase in (START, RUN) and id in group.by_id:
+    elif group.phase in (START, RUN) and id in group.by_id and verb in COMMANDS:
         COMMANDS[verb](group, now, group.by_id[id], number)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 from pidone.group import probe
 from pidone.init.events import ASIDE, DROP, GROUP, LISTENING, NO, SAY, UNKNOWN, YES
-from pidone.init.machine import KILLED, START, STOP, SWEPT
+from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT
 from pidone.init.plan import CANNOT
 
 #: Seconds from the end of the listener, or the pump, until another one is forked.
@@ -52,7 +52,8 @@ def noted(group: "Group", now: float, what: int) -> None:
         probe.hear_again(member, now)
     if group.holding:
         group.holding = False
-        group.advance(now)
+        if group.phase in (START, RUN):  # nothing starts in a stop (E41), nor while all are being killed
+            group.advance(now)
     if not group.heard:
         group.heard = True
         if group.phase == START:

@@ -328,3 +328,16 @@ def test_a_primary_whose_daemon_is_not_found_before_the_grace_is_over_has_not_su
     while world.exit is None and world.group.phase < OVER:
         world.apply((e.DEADLINE,) if world.group.deadline is not None else (e.ALONE,))
     assert world.exit == 137
+
+
+def test_a_listener_that_comes_up_in_a_stop_starts_nobody() -> None:  # E41
+    """One for another plan's sockets, for which who is new had waited."""
+    machine = group(PRIMARY)
+    for event in ((e.BEGIN,), (e.EXECED, 0)):
+        machine.take(event, 0.0)
+    plan = make(((SIDECAR, NEVER, "told"), (PRIMARY, NEVER, "plain")))
+    plan.processes[0].name, plan.processes[1].name = "new", "p0"
+    machine.take((e.RELOAD, plan), 1.0)
+    assert (e.ASIDE, -1, "notify") in machine.take((e.DEADLINE,), 1.0)
+    machine.take((e.SIGNAL, TERM), 2.0)
+    assert not [action for action in machine.take((e.NOTED, -1, e.LISTENING), 2.1) if action[0] == e.SPAWN]
