@@ -1,7 +1,7 @@
 """What the end of one process leads to: its message is read, what it left behind is ended, and it may start again.
 
-Theory. What is to be started again waits for its back-off, counted from its end (S60), and until its leftovers are gone
-and its message is read; then it reports RESTART_DUE, for it may have to wait for others.
+Theory. A process that starts again waits for its back-off, which counts from its end (S60), for the end of its
+leftovers, and for its message. Then it reports RESTART_DUE: the host knows whether it waits for others too.
 """
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ one phase:
     START      not all have passed
     RUN        all have
     RESTART    all are being killed, to begin anew (S67)
-    STOP       the primary and a running init step are told first; a sidecar when all that waited for it are gone (S78)
+    STOP       the primary and a running init step get their signals first; a sidecar follows its waiters (S78)
     SWEPT      every process is gone; what they left behind has been sent SIGTERM
     KILLED     the grace is over; SIGKILL has been sent to everything
     OVER       the exit code has been given out
@@ -99,7 +99,7 @@ class Group(Machine):
         return self.coming is not None and process.id in self.coming.leaving
 
     def report(self, process: Process, now: float, outcome: str, *details: "Any") -> None:
-        """What has come of a process. What means nothing in this phase has no effect."""
+        """A process reports an outcome. The phase decides what follows; OUTCOMES omits what has no effect."""
         reaction = OUTCOMES[outcome].get(self.phase)
         if reaction is not None:
             reaction(self, now, process, *details)

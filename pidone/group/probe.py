@@ -23,16 +23,15 @@ TRIES = 3
 
 
 class Probe:
-    """result: the accepted verdict, None before the first. busy: one is under way. next: when the next one is due."""
+    """result: the accepted verdict, None before the first. next: when the next one is due."""
 
-    __slots__ = ("spec", "result", "last", "run", "busy", "next", "tries", "warned")
+    __slots__ = ("spec", "result", "last", "run", "next", "tries", "warned")
 
     def __init__(self, spec: "ProbeSpec") -> None:
         self.spec = spec
         self.result: "bool | None" = None
         self.last: "bool | None" = None
         self.run = 0
-        self.busy = False
         self.next = 0.0
         self.tries = 0
         self.warned = False

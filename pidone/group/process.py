@@ -3,8 +3,8 @@
 Theory. An instance is STARTING until its exec is confirmed (or its daemon is found), RUNNING until it ends, and then
 TERMINATED; before its first start, and in back-off, a process is WAITING. Three tables at the end of this file are the
 automaton: EVENTS, what each state makes of what happens; DUE, what a timer leads to; ANSWERS, what a helper's end leads
-to. Nothing is waited for without a place in `timers`, and what is forked beside the process (a probe, a hook ...) is
-among `helpers` from ASIDE until ENDED or DROP.
+to. Every wait has a place in `timers`. A probe, a hook or another helper stands in `helpers` from
+ASIDE until ENDED or DROP.
 
 Where pidone ends an instance, `ending` says why: its pre_stop runs, it gets its stop signal, and SIGKILL when its grace
 is over. What follows from a start, a failure or an end depends on others, so it is reported to the host, at once, and
@@ -116,7 +116,7 @@ class Process:
         self.unknown = False
 
     def take(self, now: float, event: int, *details: "Any") -> None:
-        """What has happened to it: an event's kind, and what comes with it. What means nothing here has no effect."""
+        """Take an event: its kind, and its details. EVENTS omits what has no effect in this state."""
         reaction = EVENTS[self.state].get(event)
         if reaction is not None:
             reaction(self, now, *details)
@@ -134,7 +134,7 @@ class Process:
     def own_grace(self) -> float:
         return self.host.grace if self.policy.grace is None else self.policy.grace
 
-    # -- what is due, and what is forked beside it
+    # -- timers and helpers
 
     def set_timer(self, what: str, at: float) -> None:
         self.timers = {**self.timers, what: at}

@@ -42,7 +42,7 @@ def pass_on(group: "Group", process: "Process", number: int) -> None:
 
 
 def send_held(group: "Group", now: float, process: "Process") -> None:
-    """What has come for it while there was nobody to send it to."""
+    """Send the signals that arrived before the process could take them."""
     if group.held:
         held, group.held = group.held, [one for one in group.held if one[0] != process.id]
         for target, number in held:

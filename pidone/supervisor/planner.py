@@ -33,7 +33,7 @@ def ask(
     A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
     Raises OSError where there is no fork, or the child did not live to say what is wrong.
     """
-    pid, reading = begin(kernel, path, command, inherited, inherited.cwd)
+    pid, reading = begin(kernel, path, command, inherited)
     data, early = [], []  # type: list[bytes], list[int]
     while True:
         try:
@@ -65,10 +65,10 @@ def ask(
 
 
 def begin(
-    kernel: "Any", path: bytes, command: "list[bytes]", inherited: "Inherited", cwd: "bytes | None", token: bytes = b""
+    kernel: "Any", path: bytes, command: "list[bytes]", inherited: "Inherited", token: bytes = b""
 ) -> "tuple[int, int]":
     """Fork the child. (pid, pipe from which its plan comes). token: of the sockets for sd_notify that are there."""
-    arguments = path, command, cwd, token.decode()
+    arguments = path, command, inherited.cwd, token.decode()
     return fork_into(kernel, "pidone.config.answer:for_pid_1", arguments, inherited, None, awaited=True)
 
 
@@ -83,7 +83,7 @@ def plan_again(loop: "GroupLoop", by: int) -> None:
         return
     token = loop.plan.notify[0][1].split(b"/")[1] if loop.plan.notify else b""
     try:
-        pid, fd = begin(loop.kernel, wanted.config, wanted.command, loop.inherited, loop.inherited.cwd, token)
+        pid, fd = begin(loop.kernel, wanted.config, wanted.command, loop.inherited, token)
     except (OSError, ImportError):
         loop.note("turned", GROUP, "not reloaded")
         return
