@@ -8,6 +8,7 @@
 #   ./do storms        a hundred thousand of each kind of event that anybody can make happen: memory, and no death hidden;
 #                      writes benchmarks/storms.txt
 #   ./do explore [S]   the group's machine on every order of events, for S seconds
+#   ./do generate      what follows from pidone's declarations: slots, tables of the docs
 #   ./do lint          ruff and mypy
 #   ./do bench [...]   benchmarks/run, with its peers installed
 #   ./do compare [...] demos/compare, with an engine installed
@@ -149,6 +150,11 @@ explore)
     shift
     environment test
     exec .venv/bin/python -m tests.explorer "$@"
+    ;;
+generate)
+    environment test
+    .venv/bin/python -m scripts.generate
+    .venv/bin/python -m tests.pure.test_architecture
     ;;
 lint)
     environment lint

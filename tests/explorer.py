@@ -23,11 +23,13 @@ from typing import Any
 
 from pidone.control.protocol import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
 from pidone.group import group as pod
-from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, POLICIES, Care
+from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, POLICIES
+from pidone.group.slots import Care
 from pidone.group.states import RENEWED
 from pidone.init import events as e
 from pidone.init.machine import OVER, STOP, SWEPT
-from pidone.init.plan import CANNOT, INIT, LAST_RESORT, PRIMARY, ROLES, SIDECAR, WINDOW, Plan, Process
+from pidone.init.plan import CANNOT, INIT, LAST_RESORT, PRIMARY, ROLES, SIDECAR, WINDOW
+from pidone.init.slots import Plan, Process
 
 GRACE = 4.0
 TERM, KILL = 15, 9
@@ -54,9 +56,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "tied": {},
     "looked up": {},
     "essential": {"essential": True},
-    "rules": {"rules": (((3,), False, 0),)},
-    "all anew": {"rules": (((3,), False, 1),)},
-    "message": {"message": b"/m"},
+    "rules": {"restart_rules": (((3,), False, 0),)},
+    "all anew": {"restart_rules": (((3,), False, 1),)},
+    "message": {"termination_message": b"/m"},
     "stopped": {},
     "bounded": {},
     "logged": {"log": ("json",)},
@@ -99,7 +101,7 @@ def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan
         for i, kind in enumerate(kinds)
     ]
     listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "told")
-    return Plan(processes, GRACE, stop_signals, bounds=(None, 9.0 if "bounded" in [k[2] for k in kinds] else None),
+    return Plan(processes, GRACE, stop_signals, deadline=9.0 if "bounded" in [k[2] for k in kinds] else None,
                 notify=listened, metrics=("", 0) if "measured" in [k[2] for k in kinds] else None)  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pidone import probes
 from pidone.group.daemon import FOLLOW, LAUNCH
 from pidone.group.policy import TOLD
 from pidone.init import plan
@@ -26,21 +27,7 @@ def waits_for(process: Process) -> list[int]:
 
 def handler(found: dict[str, Any]) -> str:
     """A probe or hook in a few words: "tcp 127.0.0.1:514"."""
-    kind, argument = found["handler"], found["argument"]
-    if kind == "http":
-        scheme, host, port, path = argument[:4]
-        return f"{scheme}://{host}:{port}{path}"
-    if kind == "tcp":
-        return f"tcp {argument[0]}:{argument[1]}"
-    if kind == "grpc":
-        return f"grpc {argument[0]}:{argument[1]}{' ' if argument[2] else ''}{argument[2]}"
-    if kind == "exec":
-        return " ".join(argument)[:40]
-    if kind == "sleep":
-        return f"sleep {argument:g} s"
-    return {"notify": "READY=1 on $NOTIFY_SOCKET", "fd": f"a newline on descriptor {argument}"}.get(
-        kind, f"file {argument[0] if kind == 'file' else argument}"
-    )
+    return str(probes.handler(found["handler"]).describe(found["argument"]))
 
 
 def gate(process: Process) -> str:

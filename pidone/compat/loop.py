@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Machine
-    from pidone.init.plan import Process
+    from pidone.init.slots import Process
 
 from pidone import kernel
 from pidone.compat.asked import scan

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.compat.asked import Asked
     from pidone.compat.table import Guise
-    from pidone.init.plan import Plan
+    from pidone.init.slots import Plan
 
 from pidone.compat.table import SIGSTOP, TSTP, TTIN, TTOU
 from pidone.init import events

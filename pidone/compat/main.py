@@ -19,7 +19,7 @@ from pidone.compat.pause import Pause
 from pidone.compat.table import CATATONIT, GUISES, NOWHERE
 from pidone.init import words
 from pidone.init.arguments import Arguments
-from pidone.init.plan import WRONG, single
+from pidone.init.plan import WRONG, single, take
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -91,7 +91,7 @@ def make_loop(guise: "Guise", asked: "Asked", inherited: "Inherited") -> GuisedL
     plan = single(asked.command)
     wanted.rewrites, wanted.remap = asked.rewrites, asked.forgiven
     wanted.group = asked.group or (bool(guise.farewell) and not asked.alone)
-    plan.take(wanted)
+    take(plan, wanted)
     stand = Stand(NOWHERE if asked.alone else guise.stands, guise.terminal)
     return GuisedLoop(Guised(plan, guise, asked), inherited, stand, wanted, guise, asked)
 

@@ -5,7 +5,7 @@
 
 from pidone.init.events import BEGIN, SIGNAL, SIGTERM
 from pidone.init.machine import RUN, Machine
-from pidone.init.plan import Plan
+from pidone.init.slots import Plan
 
 SIGINT = 2
 

@@ -1,8 +1,8 @@
 """A TOML document -> all of its errors, or the declaration: plain data with nothing left to check but this machine.
 
 Declaration: {"name", "grace" (s), "stop_signals", "processes", "volumes", "routes", and the other keys of [group] that
-were given}; a process or volume is a dict of the keys in `schema` and `probes` that were given, with "line":
-{key: line} besides, a process also with what `order` adds; routes are {number: ([index, ...], number)}.
+were given}; a process or volume is a dict of the keys in `keys` that were given, with "line":
+{key: line} besides, a process also with what `order` and `pack` add; routes are {number: ([index, ...], number)}.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import os
 import re
 from typing import Any
 
-from pidone.config import order, probes, rules, schema
+from pidone import readers
+from pidone.config import keys, order, rules
+from pidone.config.pack import pack
 from pidone.config.parse import Path
-from pidone.config.policy import LOG_KEEP, LOG_SIZE
 from pidone.config.read import Wrong
 from pidone.config.resolve import LEAST
+from pidone.config.values import LOG_KEEP, LOG_SIZE
 from pidone.group.policy import HOOKS, NEVER, PROBES
 from pidone.init import plan, signals
 
@@ -28,8 +30,8 @@ REPLICA = f"$({order.INDEX})"
 #: A bound of a stop above this does not fit before the ten seconds after which `docker stop` kills.
 FITS = 9.0
 
-GROUP = {**schema.GROUP, **probes.GROUP}
-PROCESS = {**schema.PROCESS, **probes.PROCESS}
+GROUP, VOLUME, METRICS = keys.read_by(keys.GROUP), keys.read_by(keys.VOLUME), keys.read_by(keys.METRICS)
+PROCESS = keys.read_by(keys.OF_PROCESS, keys.OF_POLICY)
 
 
 class Checker:
@@ -47,10 +49,10 @@ class Checker:
 
     def check(self) -> Declaration:
         for key in self.document:
-            if key not in schema.TABLES:
-                self.wrong((key,), f"unknown table '{key}'{nearest(key, schema.TABLES)}")
+            if key not in keys.TABLES:
+                self.wrong((key,), f"unknown table '{key}'{nearest(key, keys.TABLES)}")
         group = self.table(("group",), self.document.get("group", {}), GROUP, "[group]")
-        volumes = self.array("volume", schema.VOLUME)
+        volumes = self.array("volume", VOLUME)
         processes = self.array("process", PROCESS)
         for index, volume in enumerate(volumes):
             if "path" not in volume and "path" not in self.document["volume"][index]:
@@ -72,7 +74,7 @@ class Checker:
         return {
             "name": group.get("name", "group"),
             "grace": group.get("grace", plan.GRACE),
-            **{key: group[key] for key in probes.GROUP if key in group},
+            **{key.name: group[key.name] for key in keys.GROUP if key.name in group},
             "line": group["line"],
             "stop_signals": stop_signals,
             "processes": processes,
@@ -85,7 +87,7 @@ class Checker:
         """[host, port], where the file has [metrics]."""
         if "metrics" not in self.document:
             return None
-        found = self.table(("metrics",), self.document["metrics"], probes.METRICS, "[metrics]")
+        found = self.table(("metrics",), self.document["metrics"], METRICS, "[metrics]")
         if isinstance(self.document["metrics"], dict) and "listen" not in self.document["metrics"]:
             self.wrong(("metrics",), '[metrics]: no listen; say where it is served: listen = "127.0.0.1:9900"')
         if group.get("control", {}).get("path") == "":
@@ -94,7 +96,7 @@ class Checker:
             )
         return found.get("listen")
 
-    def array(self, key: str, readers: dict[str, schema.Reader]) -> list[dict[str, Any]]:
+    def array(self, key: str, known: dict[str, readers.Reader]) -> list[dict[str, Any]]:
         items = self.document.get(key, [])
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             self.wrong((key,), f"'{key}' is a list of tables; write [[{key}]]")
@@ -104,7 +106,7 @@ class Checker:
         seen: dict[str, int] = {}
         for index, item in enumerate(items):
             label = f"{key} '{item['name']}'" if isinstance(item.get("name"), str) else f"{key} {index + 1}"
-            read = self.table((key, index), self.for_replica(item, 0, (key, index), label), readers, label)
+            read = self.table((key, index), self.for_replica(item, 0, (key, index), label), known, label)
             found.append({**read, "raw": (index, item)} if key == "process" else read)
             if "name" not in item:
                 self.wrong((key, index), f'{label}: no name; give it one: name = "main"')
@@ -113,7 +115,7 @@ class Checker:
                 self.wrong((key, index, "name"), f"{label}: this name is taken, by line {first}")
         return found
 
-    def table(self, path: Path, table: Any, readers: dict[str, schema.Reader], label: str) -> dict[str, Any]:
+    def table(self, path: Path, table: Any, known: dict[str, readers.Reader], label: str) -> dict[str, Any]:
         """The keys that are right, as plain data."""
         if not isinstance(table, dict):
             self.wrong(path, f"'{path[-1]}' is a table; write {label}")
@@ -121,16 +123,16 @@ class Checker:
         found: dict[str, Any] = {"label": label, "line": {"": self.lines.get(path, 0)}}
         for key, value in table.items():
             found["line"][key] = self.lines.get((*path, key), self.lines.get(path, 0))
-            if key in readers:
+            if key in known:
                 try:
-                    found[key] = readers[key](value)
-                except schema.Wrongs as wrongs:
+                    found[key] = known[key](value)
+                except readers.Wrongs as wrongs:
                     for inner, item, text in wrongs.parts:
                         self.wrong((*path, key), f"{label}: {key}.{inner} = {shorten(item)}: wanted is {text}")
                 except ValueError as error:
                     self.wrong((*path, key), f"{label}: {key} = {shorten(value)}: wanted is {error}")
             else:
-                self.wrong((*path, key), f"{label}: unknown key '{key}'{nearest(key, readers)}")
+                self.wrong((*path, key), f"{label}: unknown key '{key}'{nearest(key, known)}")
         return found
 
     def check_processes(self, processes: list[dict[str, Any]]) -> None:
@@ -280,7 +282,7 @@ class Checker:
         for name in target["to"]:
             if not isinstance(name, str) or name not in indices:
                 raise ValueError(f"no process '{name}'{nearest(str(name), [str(n) for n in indices if n])}")
-        sent = schema.signal(target["as"]) if "as" in target else number
+        sent = readers.signal(target["as"]) if "as" in target else number
         return {number: ([index for name in target["to"] for index in indices[name]], sent)}
 
 
@@ -294,7 +296,9 @@ def with_number(key: str, value: Any, number: int) -> Any:
 
 def check(document: dict[str, Any], lines: dict[Path, int]) -> Declaration:
     """Raises Wrong with every error of the file."""
-    return Checker(document, lines).check()
+    declaration = Checker(document, lines).check()
+    pack(declaration)
+    return declaration
 
 
 def notes(declaration: Declaration) -> list[tuple[int, str]]:
@@ -337,7 +341,7 @@ def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
         text = "HOME stays that of pidone's own user; home = true sets HOME, USER and LOGNAME from the passwd line"
         found.append(("user", text))
     for number, soft, hard in process.get("rlimits", ()):
-        kind = {schema.LIMITS["cpu"]: "cpu", schema.LIMITS.get("rttime", -1): "rttime"}.get(number)
+        kind = {readers.LIMITS["cpu"]: "cpu", readers.LIMITS.get("rttime", -1): "rttime"}.get(number)
         if kind and soft == hard >= 0:
             text = f"{kind} = {soft} is the soft and the hard limit: SIGKILL, and no SIGXCPU before it;"
             found.append(("rlimits", f'{text} {kind} = "{soft}:{soft + 1}" leaves time to end by SIGXCPU'))

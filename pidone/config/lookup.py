@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pidone.init.plan import Process
+    from pidone.init.slots import Process
 
     #: (user and perhaps :group, groups or None, env_file or None, are HOME, USER and LOGNAME set?)
     Who = tuple["str | None", "tuple[str, ...] | None", "bytes | None", bool]

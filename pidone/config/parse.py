@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pidone.config import library
+from pidone import library
 from pidone.config.read import Wrong
 
 Path = tuple[Any, ...]  # ("process", 2, "command")

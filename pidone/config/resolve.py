@@ -9,12 +9,12 @@ import _signal
 import os
 import stat
 
-from pidone import paths
-from pidone.config import library, lookup, memory
-from pidone.config import policy as care
+from pidone import paths, probes
+from pidone.config import lookup, memory
 from pidone.config.read import Wrong
 from pidone.group.policy import PROBES
-from pidone.init.plan import INIT, LAST_RESORT, WINDOW, Plan, Process
+from pidone.init.plan import INIT, LAST_RESORT, WINDOW
+from pidone.init.slots import Plan, Process
 
 #: Seconds of a stop without any grace: who is told last, and SIGKILL (S88). The report's are used where it is slow.
 LEAST = WINDOW + LAST_RESORT
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 class Resolver:
     """Collects errors like the checker does, warnings for a start, and notes for `check`.
 
-    patience: seconds after which a look-up that hangs is ended by SIGALRM, and with it this process: from a name
-    service that hangs in C nothing else leads back (E50). 0 for no end.
+    token: of the sockets for sd_notify, where there are such. patience: seconds after which a look-up that hangs is
+    ended by SIGALRM, and with it this process: from a name service that hangs in C nothing else leads back (E50). 0 for
+    no end.
     """
 
     def __init__(self, declaration: dict[str, Any], directory: str, token: str = "", patience: float = 0.0) -> None:
@@ -44,8 +45,8 @@ class Resolver:
 
     def resolve(self) -> Plan:
         entries = self.declaration["processes"]
-        sockets = care.sockets(entries, self.token)
-        self.need_library(entries)
+        sockets = self.sockets()
+        self.check_handlers(entries)
         processes = [self.process(index, entry, sockets.get(index)) for index, entry in enumerate(entries)]
         for volume in self.declaration["volumes"]:
             if "owner" in volume:
@@ -57,17 +58,13 @@ class Resolver:
         scale = declared.get("time_scale", 1.0)
         given = declared.get("control", {})
         control = given.get("path")
-        bounds = [declared[key] * scale if key in declared else None for key in ("start_timeout", "deadline")]
         return Plan(
             processes,
-            grace=self.grace() * scale,
-            stop_signals=tuple(declared["stop_signals"]),
+            **{**declared["slots"], "grace": self.grace() * scale},
             routes={number: (tuple(to), sent) for number, (to, sent) in declared["routes"].items()},
             window=WINDOW * scale,
-            bounds=(bounds[0], bounds[1]),
             oom=memory.kill_counter(),
             notify=tuple(sockets.items()),
-            name=declared["name"],
             metrics=tuple(declared["metrics"]) if declared.get("metrics") else None,
             control=control.encode() if control is not None else None,
             access=(tuple(given.get("look", ())), tuple(given.get("steer", ()))),
@@ -90,33 +87,32 @@ class Resolver:
 
     def process(self, index: int, entry: Entry, socket: bytes | None) -> Process:
         env = dict(entry.get("env", {}))
-        group = self.declaration
-        if "log" in group:
-            entry = {"log": group["log"], **entry}
-        scale = group.get("time_scale", 1.0)
         if socket is not None:
-            env.update(care.notify_environment(entry, socket, scale))
+            env.update(notify_environment(entry, socket, self.declaration.get("time_scale", 1.0)))
         declared = tuple((key.encode(), value.encode()) for key, value in env.items())
         who = self.who(index, entry)
         found = self.look_up(index, entry, who, declared) if who is not None else (None, declared)
         return Process(
-            name=entry["name"],
-            role=entry["role"],
+            **entry["slots"],
             argv=command(entry),
             env=found[1] if found is not None else declared,
-            cwd=entry["cwd"].encode() if "cwd" in entry else None,
             user=found[0] if found is not None else None,
-            umask=entry.get("umask"),
-            nice=entry.get("nice"),
-            rlimits=tuple(tuple(limit) for limit in entry.get("rlimits", ())),
-            oom_score_adj=entry.get("oom_score_adj"),
-            stop_signal=entry.get("stop_signal", 15),
-            care=care.pack(index, entry, group.get("restart"), scale),
+            care=entry["policy"],
             who=who,
             declared=declared,
-            files=care.files(entry),
+            files=entry["files"],
             known=found is not None,
         )
+
+    def sockets(self) -> dict[int, bytes]:
+        """{index: name of its notify socket}, each a name that nobody else can have guessed."""
+        entries = self.declaration["processes"]
+        speaking = [any(entry.get(what, {}).get("handler") == "notify" for what in PROBES) for entry in entries]
+        if not any(speaking):
+            return {}
+        token = self.token or os.urandom(8).hex()
+        named = enumerate(zip(entries, speaking))
+        return {index: f"@pidone/{token}/{entry['name']}".encode() for index, (entry, speaks) in named if speaks}
 
     def who(self, index: int, entry: Entry) -> lookup.Who | None:
         """What its forked child is to look up."""
@@ -184,15 +180,13 @@ class Resolver:
             self.wrong(volume, "owner", str(unknown))
             return None
 
-    def need_library(self, entries: list[Entry]) -> None:
+    def check_handlers(self, entries: list[Entry]) -> None:
         """A probe that can never be answered is told at the start: it would say nothing, and nobody would miss it."""
-        asking = [(entry, what) for entry in entries for what in PROBES if what in entry]
-        for entry, what in asking:
-            if entry[what]["handler"] == "grpc":
-                try:
-                    library.load(*library.HTTP_2)
-                except library.Missing as missing:
-                    self.wrong(entry, what, f"a grpc probe cannot ask: {missing}")
+        for entry, what in [(entry, what) for entry in entries for what in PROBES if what in entry]:
+            name = entry[what]["handler"]
+            text = getattr(probes.handler(name), "missing", str)()
+            if text:
+                self.wrong(entry, what, f"a {name} probe cannot ask: {text}")
                 return
 
     def check_memory(self) -> None:
@@ -203,6 +197,14 @@ class Resolver:
             line = next(p["line"]["requests"] for p in self.declaration["processes"] if "requests" in p)
             text = f"memory requests do not fit: {parts} = {memory.show(total)}, and the container may use"
             self.errors.append((line, f"{text} {memory.show(allowed)}; ask for less, or give it more (docker run -m)"))
+
+
+def notify_environment(entry: Entry, socket: bytes, scale: float) -> dict[str, str]:
+    """What sd_notify(3) and sd_watchdog_enabled(3) look for."""
+    found = {"NOTIFY_SOCKET": socket.decode()}
+    if "liveness" in entry and entry["liveness"]["handler"] == "notify":
+        found["WATCHDOG_USEC"] = str(int(entry["liveness"]["period"] * scale * 1e6))
+    return found
 
 
 def command(entry: Entry) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pidone import probes
 from pidone.group.policy import ALWAYS, HOOKS, NEVER, PROBES, TOLD, default_restart
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
 
@@ -79,9 +80,9 @@ def of_roles(process: dict[str, Any]) -> Wrongs:
 def of_ports(process: dict[str, Any], key: str) -> Wrongs:
     """Put numbers for names (S52)."""
     found = process.get(key)
-    if not found or found["handler"] not in ("http", "tcp"):
+    place = getattr(probes.handler(found["handler"]), "PORT", None) if found else None
+    if not found or place is None:
         return
-    place = 2 if found["handler"] == "http" else 1
     name = found["argument"][place]
     if isinstance(name, str):
         known = process.get("ports", {})

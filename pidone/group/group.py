@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from pidone.group.reload import Reloading
-    from pidone.init.plan import Plan
+    from pidone.init.slots import Plan
 
     Handler = Callable[..., None]
 
@@ -109,7 +109,7 @@ class Group(Machine):
     def begin(self, now: float) -> None:
         if self.phase != START:
             return
-        for what, bound in zip(("start timeout", "deadline"), self.plan.bounds):
+        for what, bound in (("start timeout", self.plan.start_timeout), ("deadline", self.plan.deadline)):
             if bound is not None:
                 self.timers[what] = now + bound
         services.begin(self, now)

@@ -16,9 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from pidone.group.policy import Care
     from pidone.group.probe import Probe
-    from pidone.init import plan
+    from pidone.group.slots import Care
+    from pidone.init.slots import Plan
+    from pidone.init.slots import Process as Declared
 
     Reaction = Callable[..., None]
 
@@ -52,7 +53,7 @@ class Host:
         self.deaf = False
         self.timed: "dict[int, Process]" = {}
 
-    def adopt(self, plan: "plan.Plan") -> None:
+    def adopt(self, plan: "Plan") -> None:
         self.grace, self.minimum_grace, self.group_wide = plan.grace, plan.window, plan.group_wide
 
 
@@ -78,7 +79,7 @@ class Process:
         "followed", "ended_as", "unknown", "level", "restarts", "last", "again", "complained", "parked", "again_wanted",
     )  # fmt: skip
 
-    def __init__(self, id: int, place: int, declared: "plan.Process", policy: "Care", host: Host) -> None:
+    def __init__(self, id: int, place: int, declared: "Declared", policy: "Care", host: Host) -> None:
         self.id = id
         self.place = place
         self.declared = declared
@@ -256,7 +257,7 @@ class Process:
         """It has ended, and nobody stands for it."""
         failed = "OOMKilled" if oom else "Error"  # S90, S93
         self.terminate(code, number, failed if code or number or oom else "Completed")
-        if self.policy.message is not None:
+        if self.policy.termination_message is not None:
             self.run_helper("message")
             self.set_timer("message", now + self.host.minimum_grace)
         self.host.report(self, now, states.ENDED_ITSELF)

@@ -10,14 +10,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.group.group import Group
     from pidone.group.process import Process
-    from pidone.init.plan import Plan
+    from pidone.init.slots import Plan
 
 from pidone.group import ending, services
-from pidone.group.policy import Care, policy_of
+from pidone.group.policy import policy_of
+from pidone.group.slots import Care
 from pidone.group.states import COMMANDED
 from pidone.init.events import GROUP, NOTE, TAKE_OVER
 from pidone.init.machine import RUN, START
-from pidone.init.plan import Process as Declared
+from pidone.init.slots import Process as Declared
 
 
 class Reloading:
@@ -107,8 +108,8 @@ def go_on_starting(group: "Group", now: float) -> None:
     group.order.resume()
     group.phase = RUN if group.order.complete else START
     group.timers.pop("start timeout", None)
-    if group.plan.bounds[0] is not None and group.phase == START:
-        group.timers["start timeout"] = now + group.plan.bounds[0]
+    if group.plan.start_timeout is not None and group.phase == START:
+        group.timers["start timeout"] = now + group.plan.start_timeout
     for member in group.members:
         if ending.waits_to_restart(member):
             member.set_timer("restart", now)  # whom it waited for may be gone, or be no partner of it any more

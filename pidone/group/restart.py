@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.group.policy import Care
+    from pidone.group.slots import Care
 
 from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE
 
@@ -10,7 +10,7 @@ from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE
 def rule_for(care: "Care", code: int, number: int) -> "int | None":
     """What the first rule that matches the exit code says; None where none does (S56)."""
     status = 128 + number if number else code
-    for codes, all_but, action in care.rules:
+    for codes, all_but, action in care.restart_rules:
         if (status in codes) != all_but:
             return action
     return None

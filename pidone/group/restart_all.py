@@ -57,8 +57,8 @@ def go_on(group: "Group", now: float, process: "Process | None" = None, code: in
 def begin_anew(group: "Group", now: float) -> None:
     group.restarts_of_all += 1
     group.phase = START
-    if group.plan.bounds[0] is not None:
-        group.timers["start timeout"] = now + group.plan.bounds[0]
+    if group.plan.start_timeout is not None:
+        group.timers["start timeout"] = now + group.plan.start_timeout
     for member in group.members:
         member.restarts += member.last is not None
         member.state, member.passed, member.reason = WAITING, False, ""

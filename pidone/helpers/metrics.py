@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from pidone.config import library
+from pidone import library
 from pidone.helpers import proc
 from pidone.init.events import NO, UNKNOWN
 from pidone.init.words import say

@@ -5,6 +5,7 @@ network name space may send to it, so the kernel tells with each datagram who di
 is told which child of its own that process descends from, and its session.
 """
 
+import _signal
 import _socket
 import posix
 import sys
@@ -13,8 +14,8 @@ from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
+    #: ((member, name of its socket), ...)
+    Sockets = tuple[tuple[int, bytes], ...]
     #: (member, the sender's ancestor that is pidone's child, is it about readiness?)
     Key = tuple[int, int, bool]
 
@@ -41,12 +42,12 @@ WORDS = {
 }  # fmt: skip
 
 
-def run(argument: "Any", answer: int) -> "tuple[int, str]":
-    """argument: ((member, name of its socket), ...) and, to say each STATUS, the members' names. Never returns well.
+def run(sockets: "Sockets", all_names: "list[str]", answer: int) -> "tuple[int, str]":
+    """all_names: of the members, to say each STATUS; or none of them. Never returns well.
 
     PID 1 is told of which socket a word is, by its place: members may get other numbers.
     """
-    sockets, all_names = argument
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     names = [all_names[member] for member, _ in sockets] if all_names else []
     try:
         open_sockets = {listen(name): place for place, (_, name) in enumerate(sockets)}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pidone.group.process import Process
     from pidone.init.inherited import Inherited
     from pidone.init.loop import Loop
-    from pidone.init.plan import Process as Declared
+    from pidone.init.slots import Process as Declared
     from pidone.supervisor.loop import GroupLoop
 
 from pidone.group import status

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Event, Machine
-    from pidone.init.plan import Plan, Process
+    from pidone.init.slots import Plan, Process
     from pidone.init.terminal import Terminal
 
 from pidone.init import events, proc, reap, signals, trouble

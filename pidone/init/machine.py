@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from pidone.init.plan import Plan
+    from pidone.init.slots import Plan
 
     Event = tuple[Any, ...]
     Action = tuple[Any, ...]

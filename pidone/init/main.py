@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from pidone.init.arguments import Arguments
-    from pidone.init.plan import Plan
+    from pidone.init.slots import Plan
     from pidone.init.terminal import Terminal
 
 from pidone import kernel
@@ -75,7 +75,7 @@ def make_plan(wanted: "Arguments", inherited: "Inherited") -> "tuple[Plan, list[
         if made is None:
             posix._exit(code)
         group = made
-    group.take(wanted)
+    plan.take(group, wanted)
     return group, early
 
 

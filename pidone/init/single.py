@@ -8,7 +8,7 @@ exec the kernel keeps it (E2), and before the fork PID 1's own mask does (E1).
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.init.plan import Plan
+    from pidone.init.slots import Plan
 
 from pidone.init import events
 from pidone.init.events import ASKING, SAY, SIGHUP, SUSPEND

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from pidone.init.inherited import Inherited
-    from pidone.init.plan import Process
+    from pidone.init.slots import Process
     from pidone.init.terminal import Terminal
 
 from pidone import kernel as posix_kernel

@@ -2,7 +2,7 @@
 
 Theory. A helper is a forked child that answers through a pipe and ends; PID 1 keeps its pid and the pipe, and forgets
 both when it has ended, or has been dropped. Two tables say what each kind is: ARGUMENTS, what it runs with (by a
-handler of helpers/table.py), and ENDED, what its end leads to. A new kind is a line in each.
+function of the rooms helpers or probes), and ENDED, what its end leads to. A new kind is a line in each.
 
 A command of the file's is executed as the process itself would be: its user, environment, directory and limits, but
 with /dev/null for input, and an output of which the last line is told where it fails (S42, S74).
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from pidone.supervisor.loop import GroupLoop
 
-    Arguments = tuple[str, Any]
+    #: ("room.file:function", its arguments)
+    Arguments = tuple[str, tuple[Any, ...]]
 
 from pidone.group.policy import HOOKS, PROBES
 from pidone.init.events import ENDED as HELPER_ENDED
@@ -31,8 +32,12 @@ from pidone.supervisor import planner
 #: Helpers that are to outlast the sweep: they end by themselves.
 LASTING = ("suspects", "pump")
 
-#: A command as it stands, and one in which $(NAME) is replaced (S43). It waits as PID 1 does, with all signals blocked.
-COMMANDS = EXEC, EXPANDED = "exec", "expanded"
+#: A command of the file's. It waits as PID 1 does, with all signals blocked.
+COMMAND = "probes.exec:run"
+
+#: Who has more to say than once; and these two run without helpers/table.py.
+LISTENER = "helpers.notify:run"
+DIRECT = COMMAND, LISTENER
 
 VERDICTS = ("success", "failure", "unknown")
 
@@ -65,14 +70,11 @@ class Helpers:
 def run(loop: "GroupLoop", member: int, what: str) -> None:
     """Fork it; where that cannot be done, its end says so."""
     try:
-        handler, argument = ARGUMENTS[what](loop, member, what)
-        if handler in COMMANDS:
-            target, mask = "pidone.helpers.command:for_process", None
-            arguments: "tuple[Any, ...]" = (loop.declared(member), loop.inherited, argument, handler == EXPANDED)
-        else:
-            target, mask = "pidone.helpers.table:run", ALL if what in LASTING else ()
-            arguments = (handler, argument)
-        pid, fd = fork_into(loop.kernel, target, arguments, loop.inherited, mask, awaited=what == "notify")
+        place, arguments = ARGUMENTS[what](loop, member, what)
+        mask = None if place == COMMAND else ALL if what in LASTING else ()
+        if place not in DIRECT:
+            place, arguments = "helpers.table:run", (place, arguments)
+        pid, fd = fork_into(loop.kernel, "pidone." + place, arguments, loop.inherited, mask, awaited=what == "notify")
     except (OSError, ImportError) as error:
         text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
         loop.queue.append((HELPER_ENDED, member, what, UNKNOWN, text))
@@ -133,58 +135,67 @@ def read_end(kernel: "Any", fd: int) -> str:
 
 
 def for_listener(loop: "GroupLoop", member: int, what: str) -> "Arguments":
-    members = loop.group.members
     loop.notifications.sockets = [name for _, name in loop.plan.notify]
     loop.notifications.know_members(loop)
-    return what, (loop.plan.notify, [member.declared.name for member in members] if loop.verbose else [])
+    names = [member.declared.name for member in loop.group.members] if loop.verbose else []
+    return LISTENER, (loop.plan.notify, names)
 
 
 def for_pump(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     assert loop.output is not None
-    return what, loop.output.of_pump()
+    return "helpers.pump:run", loop.output.of_pump()
 
 
 def for_metrics(loop: "GroupLoop", member: int, what: str) -> "Arguments":
-    return what, (*(loop.plan.metrics or ()), loop.control and loop.control.path)
+    return "helpers.metrics:run", (*(loop.plan.metrics or ()), loop.control and loop.control.path)
 
 
 def for_suspects(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     user = loop.declared(member).user
-    return what, (loop.pids.get(member, 0), user[0] if user else loop.kernel.getuid(), list(loop.asides.running))
+    return "helpers.suspects:run", (
+        loop.pids.get(member, 0),
+        user[0] if user else loop.kernel.getuid(),
+        list(loop.asides.running),
+    )
 
 
 def for_follow(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     process, window = loop.group.by_id[member], loop.plan.window
     age = loop.kernel.monotonic() - process.started_at
     if process.policy.daemonizes and not process.followed:
-        return what, (process.policy.pid_file, age, 4 * window, None)
+        return "helpers.follow:run", (process.policy.pid_file, age, 4 * window, None)
     guests = loop.control.guests if loop.control is not None else ()
     known = [*loop.members, *loop.asides.running, *loop.dropped, *guests]
-    return what, (process.policy.pid_file, age, window, known)
+    return "helpers.follow:run", (process.policy.pid_file, age, window, known)
 
 
 def for_leftovers(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     if member in loop.pids and not loop.group.by_id[member].followed:
         loop.former[member] = loop.pids[member]
-    return what, (loop.former.get(member) or loop.pids.get(member, 0), loop.plan.window)
+    return "helpers.leftovers:run", (loop.former.get(member) or loop.pids.get(member, 0), loop.plan.window)
 
 
 def for_message(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     process, members = loop.group.by_id[member], len(loop.group.members)
-    return what, (process.policy.message, member == loop.group.primary, members, process.declared.user)
+    found = process.policy.termination_message
+    return "helpers.message:run", (found, member == loop.group.primary, members, process.declared.user)
 
 
 def for_probe(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     handler, argument = getattr(loop.group.by_id[member].policy, what)[:2]
+    if handler == "exec":
+        return COMMAND, (loop.declared(member), loop.inherited, argument, True)
     if handler == "file":
         path, stale = argument
-        return handler, (path, stale, loop.stamps.get(member, {}).get(path))
-    return (EXPANDED if handler == EXEC else handler), argument
+        argument = path, stale, loop.stamps.get(member, {}).get(path)
+    return "probes.%s:run" % handler, argument
 
 
 def for_hook(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     handler, argument = getattr(loop.group.by_id[member].policy, what)[:2]
-    return ("hook" if handler == "http" else handler), argument
+    if handler == "exec":
+        return COMMAND, (loop.declared(member), loop.inherited, argument, False)
+    return "probes.%s:hook" % handler, argument
 
 
 # -- what the end of each leads to

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Event
-    from pidone.init.plan import Process
+    from pidone.init.slots import Process
     from pidone.init.terminal import Terminal
     from pidone.supervisor.control_server import Control
     from pidone.supervisor.output import Output
@@ -190,7 +190,8 @@ class GroupLoop(Loop):
         if process.role == INIT:
             self.memory_kills.at_step = self.memory_kills.recount()  # what counts is what happens in its time
         self.left.pop(member, None)
-        extras = Extras(policy.message)
+        message = policy.termination_message
+        extras = Extras(message)
         extras.launches = policy.daemonizes
         if process.declared.files:
             process.declared.since = self.kernel.monotonic()
@@ -200,7 +201,7 @@ class GroupLoop(Loop):
         for spec in (policy.startup, policy.readiness):
             if spec is not None and spec[0] == "fd" and not extras.passing:
                 extras.pass_on(self.notifications.line_for(member), spec[1])
-        return extras if extras.placed or extras.launches or extras.pauses or policy.message is not None else None
+        return extras if extras.placed or extras.launches or extras.pauses or message is not None else None
 
     def sweep(self, number: int) -> None:
         if self.output is not None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pidone.init.inherited import Inherited
-    from pidone.init.plan import Plan
+    from pidone.init.slots import Plan
     from pidone.supervisor.loop import GroupLoop
 
 from pidone.init import plan as plans
@@ -114,5 +114,5 @@ def planned(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, 
     if plan is None:
         loop.note("turned", GROUP, "not reloaded")
         return
-    plan.take(loop.wanted)
+    plans.take(plan, loop.wanted)
     loop.feed((RELOAD, plan))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pidone.config import lookup
-from pidone.helpers.probes import file
 from pidone.init.events import NO, YES
+from pidone.probes import file
 from tests.conftest import Write
 from tests.namespace.test_check import check
 from tests.namespace.test_control import Line

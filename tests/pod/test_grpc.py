@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from pidone.helpers.probes.grpc import Failed, field, message
+from pidone.probes.grpc import Failed, field, message
 from tests.pid1 import PYTHON, Pidone
 from tests.pod.conftest import Pod
 from tests.pod.test_probes import one_probe, stop

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from pidone.config.policy import expand
 from pidone.config.probes import DEFAULTS, probe
 from pidone.group.group import Group
 from pidone.group.probe import Probe
-from pidone.helpers.probes import http
 from pidone.init import events as e
+from pidone.probes import http
+from pidone.probes.exec import expand
 from tests.explorer import make
 from tests.pid1 import HELD, PYTHON, Result, Running, until
 from tests.pod.conftest import Pod, Web, in_order, stamps, status

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from pidone.config.probes import backoff
+from pidone.config.values import backoff
 from pidone.group import restart, status
 from pidone.group.group import Group
-from pidone.group.policy import ALWAYS, BACKOFF, NEVER, Care
+from pidone.group.policy import ALWAYS, BACKOFF, NEVER
+from pidone.group.slots import Care
 from pidone.helpers import follow, leftovers
 from pidone.init import events as e
 from pidone.init.plan import INIT, PRIMARY, SIDECAR

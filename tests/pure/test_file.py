@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pidone.config import memory, schema
-from pidone.config.check import check
+from pidone import readers
+from pidone.config import memory
+from pidone.config.check import PROCESS, check
 from pidone.config.parse import parse
 from pidone.config.read import Wrong
 from pidone.init import plan
+from pidone.init.slots import Plan, Process
 from pidone.supervisor.oom import count_kills
 
 
@@ -67,7 +69,7 @@ def test_whatever_is_toml_has_a_line_for_each_of_its_top_keys(text: str) -> None
         assert (key,) in found or any(path[0] == key for path in found), (text, key, found)
 
 
-@given(st.dictionaries(st.sampled_from([*schema.PROCESS, "log", "nosuch"]), st.recursive(
+@given(st.dictionaries(st.sampled_from([*PROCESS, "log", "nosuch"]), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=5,
 )))  # fmt: skip
@@ -93,7 +95,12 @@ GOOD_VALUES = {
     "command": ["x"], "env": {"A": "b"}, "env_file": "f", "cwd": "/", "user": "u:g", "groups": ["a", 5], "umask": "022",
     "nice": -20, "rlimits": {"nofile": "unlimited", "core": 0}, "oom_score_adj": -1000, "stop_signal": "USR1",
     "requests": {"memory": "1.5GiB"}, "name": "a-1", "role": "primary", "shell": "x | y", "pause": True,
-    "home": True,
+    "home": True, "after": [], "replicas": 2, "restart": "always", "restart_rules": [{"in": [42]}],
+    "backoff": {"initial": "1s"}, "max_restarts": 0, "restart_with": ["a"], "essential": True, "daemonizes": True,
+    "pid_file": "/run/a.pid", "leftovers": "keep", "grace": "1s", "termination_message": "/run/why",
+    "startup": {"tcp": 80}, "readiness": {"fd": 3}, "liveness": {"exec": ["true"], "period": "5s"},
+    "ports": {"web": 80}, "post_start": {"sleep": "1s"}, "pre_stop": {"http": "http://:80", "headers": {"A": "b"}},
+    "log": {"file": "/var/log/a", "keep": 3},
 }  # fmt: skip
 BAD_VALUES: dict[str, list[Any]] = {
     "command": [[], "x", [1], ["a\0"], [""], None],
@@ -104,23 +111,30 @@ BAD_VALUES: dict[str, list[Any]] = {
     "oom_score_adj": [1001, "x"], "stop_signal": ["NOPE", 15, ""], "name": ["", "A", "a_b", "-a", "a" * 64, 1],
     "requests": [{"memory": "x"}, {"cpu": "1"}, {"memory": -1}, "1Gi", {"memory": True}, {"memory": 1.5}],
     "role": ["Primary", 1, ""], "shell": ["", 1, "\0"], "pause": [False, 1, "yes"],
-    "home": [1, "yes", "/root"],
+    "home": [1, "yes", "/root"], "after": ["a", [1]], "replicas": [0, "2", 10001], "restart": ["yes", 1],
+    "restart_rules": [[], {}, [{"in": []}], [{"in": [1], "not_in": [2]}], [{"in": [256]}]],
+    "backoff": [{"initial": 1}, {"first": "1s"}, "1s"], "max_restarts": [-1, "5"], "restart_with": [[], "a"],
+    "essential": [1], "daemonizes": ["yes"], "pid_file": ["rel"], "leftovers": ["stay", True], "grace": [5, "soon"],
+    "termination_message": ["rel"], "startup": [{}, {"tcp": 80, "exec": ["x"]}, {"http": "x"}, {"tcp": 8, "x": 1}],
+    "readiness": [{"fd": 2}, {"tcp": 80, "grace": "1s"}], "liveness": [{"fd": 3}, {"notify": False}, {"grpc": "x"}],
+    "ports": [{"8": 80}, {"web": 0}, []], "post_start": [{"tcp": 80}, {"sleep": 1}], "pre_stop": [{"exec": "x"}, "x"],
+    "log": ["x", {"mode": "prefix", "file": "/a"}, {"file": "a"}, {"mode": "json", "time": True}],
 }  # fmt: skip
 
 
 def test_there_are_examples_for_every_key() -> None:
-    assert set(GOOD_VALUES) == set(BAD_VALUES) == set(schema.PROCESS)
+    assert set(GOOD_VALUES) == set(BAD_VALUES) == set(PROCESS)
 
 
 @pytest.mark.parametrize(("key", "value"), [(k, v) for k, values in BAD_VALUES.items() for v in values])
 def test_a_wrong_value_says_what_would_be_right(key: str, value: Any) -> None:
     with pytest.raises(ValueError, match=r"\w+"):
-        schema.PROCESS[key](value)
+        PROCESS[key](value)
 
 
 @pytest.mark.parametrize("key", GOOD_VALUES)
 def test_a_right_value_is_taken(key: str) -> None:
-    schema.PROCESS[key](GOOD_VALUES[key])
+    PROCESS[key](GOOD_VALUES[key])
 
 
 @pytest.mark.parametrize(
@@ -129,7 +143,7 @@ def test_a_right_value_is_taken(key: str) -> None:
      ("64k", 64000), ("1Ki", 1024)],
 )  # fmt: skip
 def test_amounts_of_memory(text: Any, amount: int) -> None:
-    assert schema.memory(text) == amount
+    assert readers.memory(text) == amount
 
 
 def entry(name: str, role: int, amount: int) -> dict[str, Any]:
@@ -219,13 +233,14 @@ class TestCgroups:
 
 
 def test_a_plan_survives_its_packing() -> None:
-    process = plan.Process(
-        "a", plan.PRIMARY, [b"x", b"\xff"], ((b"A", b"1"),), b"/", (1, 2, (3,)), 0o22, 5, ((7, 1, 2),), 9, 3
-    )
-    before = plan.Plan([process], 3.5, (15, 37), {1: ((0,), 10)})
+    process = Process(
+        "a", plan.PRIMARY, [b"x", b"\xff"], ((b"A", b"1"),), cwd=b"/", user=(1, 2, (3,)), umask=0o22, nice=5,
+        rlimits=((7, 1, 2),), oom_score_adj=9, stop_signal=3,
+    )  # fmt: skip
+    before = Plan([process], 3.5, (15, 37), {1: ((0,), 10)})
     after = plan.unpack(plan.pack(before))
-    assert [getattr(after.processes[0], s) for s in plan.Process.__slots__] == [
-        getattr(process, s) for s in plan.Process.__slots__
+    assert [getattr(after.processes[0], s) for s in Process.__slots__] == [
+        getattr(process, s) for s in Process.__slots__
     ]
     assert (after.grace, after.stop_signals, after.routes) == (3.5, (15, 37), {1: ((0,), 10)})
 

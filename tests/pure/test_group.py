@@ -13,11 +13,13 @@ from pidone.control.protocol import STOP_ALL
 from pidone.group import restart
 from pidone.group.group import Group
 from pidone.group.order import Order
-from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, Care
+from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE
+from pidone.group.slots import Care
 from pidone.init import events as e
 from pidone.init.machine import OVER, RESTART, STOP, SWEPT
-from pidone.init.plan import INIT, LAST_RESORT, PRIMARY, SIDECAR, WINDOW, Plan, Process
+from pidone.init.plan import INIT, LAST_RESORT, PRIMARY, SIDECAR, WINDOW
 from pidone.init.single import Single
+from pidone.init.slots import Plan, Process
 from tests.explorer import GRACE, KILL, TERM, Found, Kind, World, begun, explore, kinds_of, make, show, small_groups
 from tests.pure.planted import MISTAKES, plain, planted
 
@@ -278,7 +280,7 @@ def test_the_policy_decides_and_after_a_probe_s_kill_not_the_code(  # S54, S58
 
 
 def test_the_first_rule_that_matches_decides() -> None:  # S56
-    care = Care(0, rules=(((42,), False, 0), ((0, 1), True, 1)))
+    care = Care(0, restart_rules=(((42,), False, 0), ((0, 1), True, 1)))
     found = [restart.rule_for(care, *end) for end in ((42, 0), (43, 0), (0, 0), (1, 0), (0, 9))]
     assert found == [0, 1, None, None, 1]
 

@@ -21,13 +21,16 @@ MAY = {
     "kernel": set(),
     "init": {"kernel"},
     "paths": {"init"},
+    "readers": {"init"},
+    "library": set(),
+    "probes": {"library", "paths", "readers", "init"},
     "control": {"paths"},
     "group": {"control", "init"},
     "supervisor": {"group", "control", "paths", "init", "kernel"},
-    "config": {"group", "control", "paths", "init"},
+    "config": {"group", "control", "probes", "readers", "library", "paths", "init"},
     "report": {"config", "supervisor", "control", "init"},
-    "helpers": {"report", "config", "supervisor", "group", "control", "paths", "init", "kernel"},
-    "cli": {"report", "config", "group", "control", "paths", "init"},
+    "helpers": {"library", "report", "config", "supervisor", "group", "control", "paths", "init", "kernel"},
+    "cli": {"report", "config", "group", "control", "probes", "paths", "init"},
     "compat": {"cli", "init", "kernel"},
     "__main__": {"init"},
 }
@@ -39,7 +42,7 @@ LATE = {
 }
 
 #: What decides, and so may import what is pure only: the room `group`, and of `init`
-PURE = {"pidone.control.protocol", "pidone.init.events", "pidone.init.machine", "pidone.init.plan"}
+PURE = {"pidone.control.protocol", *(f"pidone.init.{name}" for name in ("events", "machine", "plan", "slots"))}
 
 
 def is_module(name: str) -> bool:

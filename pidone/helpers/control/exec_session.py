@@ -25,7 +25,7 @@ from pidone.control.protocol import EXEC
 from pidone.helpers import leftovers
 from pidone.helpers.control.session import Refused as Refusal
 from pidone.init.plan import CANNOT, PRIMARY, WINDOW
-from pidone.init.plan import Process as Declared
+from pidone.init.slots import Process as Declared
 from pidone.init.spawn import Refused, execute, prepare
 from pidone.report import replay
 

@@ -10,13 +10,14 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from pidone.init.inherited import Inherited
 
 from pidone.init.events import NO, UNKNOWN, YES
-from pidone.init.plan import SIDECAR, Process
+from pidone.init.plan import SIDECAR
 from pidone.init.signals import name as signal_name
+from pidone.init.slots import Process
 from pidone.init.spawn import Refused, answer_pipe, execute, prepare
 
 #: Bytes of the output that are looked at; characters of its last line that are told.
@@ -26,6 +27,49 @@ TAIL, MOST = 4096, 200
 AT_ONCE = 64
 
 
+#: A row of docs/file.md.
+EXAMPLE = 'exec = ["redis-cli", "ping"]'
+DOC = "it ends with 0. It runs as the process does: user, environment, directory. `$(NAME)` is the declared `env`'s"
+
+HOOK_DOC = "it ends with 0. It runs as the process does"
+
+
+def read(value: "Any") -> "list[str]":
+    from pidone import readers
+
+    return readers.command(lambda line: readers.quoted(["sh", "-c", line]))(value)  # type: ignore[no-any-return]
+
+
+def describe(argument: "list[str]") -> str:
+    return " ".join(argument)[:40]
+
+
+def pack(argument: "list[str]") -> "tuple[bytes, ...]":
+    return tuple(word.encode() for word in argument)
+
+
+def expand(word: bytes, env: "dict[bytes, bytes]") -> bytes:
+    """$(NAME) from the declared environment; $$(NAME) is $(NAME) itself; an unknown one stays (S43).
+
+    Of a probe's command, when it is asked: what an env_file holds is known when the process has started.
+    """
+    found, rest = b"", word
+    while True:
+        before, dollar, rest = rest.partition(b"$")
+        found += before
+        if not dollar:
+            return found
+        if rest[:1] == b"$":
+            found, rest = found + b"$", rest[1:]
+        elif rest[:1] == b"(" and b")" in rest:
+            name, _, after = rest[1:].partition(b")")
+            known = env.get(name)
+            found += b"$(" + name + b")" if known is None else known
+            rest = after
+        else:
+            found += b"$"
+
+
 class SameSession:
     """Stands for a terminal in `prepare`: the session is the helper's, and stays so."""
 
@@ -33,21 +77,19 @@ class SameSession:
         pass
 
 
-def for_process(
+def run(
     process: "Process", inherited: "Inherited", argv: "list[bytes]", expanded: bool, answer: int
 ) -> "tuple[int, str]":
     """Run it as its process would be. expanded: $(NAME) is replaced, as the environment is at that moment (S43)."""
     words = list(argv)
-    if expanded and any(b"$" in word for word in words):
-        from pidone.config.policy import expand
-
+    if expanded:
         words = [expand(word, dict(process.env)) for word in words]
     slots = {slot: getattr(process, slot) for slot in Process.__slots__}
     slots.update(role=SIDECAR, argv=words, care=None, who=None, files=())
-    return run(Process(**slots), inherited)
+    return run_command(Process(**slots), inherited)
 
 
-def run(command: "Process", inherited: "Inherited") -> "tuple[int, str]":
+def run_command(command: "Process", inherited: "Inherited") -> "tuple[int, str]":
     """(YES, NO, or UNKNOWN where it could not be run; why). Raises OSError where there is no pipe or no fork."""
     output, writing = answer_pipe(awaited=True)
     refusal, refusing = answer_pipe(awaited=False)
@@ -58,13 +100,13 @@ def run(command: "Process", inherited: "Inherited") -> "tuple[int, str]":
     posix.close(refusing)
     tail, status, over = b"", None, False
     while status is None:
-        tail, over = read(output, tail)
+        tail, over = read_output(output, tail)
         ended, found = posix.waitpid(pid, posix.WNOHANG)
         if ended:
             status = found
         else:
             _signal.sigwaitinfo((_signal.SIGCHLD, _signal.SIGIO))
-    tail, over = read(output, tail)
+    tail, over = read_output(output, tail)
     if not over:
         go_on_reading(output)
     refused = posix.read(refusal, 4096)
@@ -93,7 +135,7 @@ def become(command: "Process", inherited: "Inherited", output: int, refusing: in
         posix._exit(UNKNOWN)
 
 
-def read(fd: int, tail: bytes) -> "tuple[bytes, bool]":
+def read_output(fd: int, tail: bytes) -> "tuple[bytes, bool]":
     """(the last bytes so far, has nobody the other end any more?)"""
     try:
         for _ in range(AT_ONCE):

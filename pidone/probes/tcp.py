@@ -4,6 +4,32 @@ import _socket
 import posix
 
 from pidone.init.events import NO, YES
+from pidone.probes import HERE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: A row of docs/file.md.
+EXAMPLE = 'tcp = "127.0.0.1:514"'
+DOC = "it accepts a connection"
+
+PORT = 1
+
+
+def read(value: "Any") -> "list[Any]":
+    """[host, port]"""
+    from pidone import readers
+
+    good = isinstance(value, (str, int)) and not isinstance(value, bool)
+    match = readers.PLACE.fullmatch(str(value)) if good else None
+    if match is None:
+        raise ValueError('tcp = "127.0.0.1:514", or only the port')
+    return [(match[1] or "").strip("[]") or HERE, readers.port(match[2])]
+
+
+def describe(argument: "list[Any]") -> str:
+    return "tcp %s:%s" % tuple(argument)
 
 
 def connect(host: str, port: int) -> "_socket.socket":
@@ -25,7 +51,7 @@ def connect(host: str, port: int) -> "_socket.socket":
     raise refused or LookupError("%s has no address" % host)
 
 
-def words(host: str, port: int, error: OSError) -> str:
+def why(host: str, port: int, error: OSError) -> str:
     reason = getattr(error, "reason", None)  # an SSLError's; its errno is none
     text = posix.strerror(error.errno).lower() if error.errno and not reason else str(reason or error).lower()
     return "%s:%d: %s" % (host, port, text)
@@ -40,7 +66,7 @@ def run(host: str, port: int) -> "tuple[int, str]":
     try:
         connect(host, port).close()
     except OSError as error:
-        return NO, words(host, port, error)
+        return NO, why(host, port, error)
     except LookupError as error:
         return NO, str(error)
     return YES, ""

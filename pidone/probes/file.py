@@ -6,7 +6,41 @@ from pidone.init.signals import show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     Stamp = tuple[int, int, int, int]
+
+
+#: A row of docs/file.md.
+EXAMPLE = 'file = "/run/ready"'
+DOC = (
+    "it is there, and has come or changed since the process was started; `stale = true` takes one that was there "
+    "before as well. For liveness any file will do"
+)
+
+
+def read(value: "Any") -> "list[Any]":
+    """[path, does one count that was there before the process?]"""
+    from pidone import readers
+
+    return [readers.absolute(value), False]
+
+
+def stale(value: "Any") -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("stale = true, where a file that was there before the process counts as well")
+    return value
+
+
+OPTIONS = {"stale": (stale, 1)}
+
+
+def describe(argument: "list[Any]") -> str:
+    return "file %s" % argument[0]
+
+
+def pack(argument: "list[Any]") -> "tuple[bytes, bool]":
+    return argument[0].encode(), argument[1]
 
 
 def run(path: bytes, stale: bool, before: "Stamp | None") -> "tuple[int, str]":

@@ -1,7 +1,7 @@
-"""Which keys there are, what each may hold, and what it becomes.
+"""TOML values -> plain data: what a value of the file may be, whatever key it stands at.
 
-A key is one line in a table: its name and the function that turns a TOML value into plain data or raises ValueError
-with what would be right. Adding a key is adding a line.
+A reader takes a value and returns plain data, or raises ValueError with what would be right. It knows no other key.
+Those of a Pod's behaviour are in config/values.py, those of a probe's handler in its own file.
 """
 
 from __future__ import annotations
@@ -60,6 +60,19 @@ def command(by_shell: Callable[[str], str]) -> Reader:
         return value
 
     return read
+
+
+#: [HOST:]PORT, where a port may be a name.
+PLACE = re.compile(r"(?:(\[[0-9a-fA-F:.]+\]|[^:/\[\]\s]*):)?([a-z0-9-]+)")
+
+
+def port(text: str) -> int | str:
+    """A number, or the name of one of the process's ports (S52). Raises ValueError."""
+    if not text.isdigit():
+        return text
+    if not 1 <= int(text) <= 65535:
+        raise ValueError("a port from 1 to 65535")
+    return int(text)
 
 
 def quoted(value: Any) -> str:
@@ -214,33 +227,3 @@ def requests(value: Any) -> int:
     if not isinstance(value, dict) or set(value) != {"memory"}:
         raise ValueError('{ memory = "512MiB" }')
     return memory(value["memory"])
-
-
-#: [group]
-GROUP: dict[str, Reader] = {"name": name, "grace": duration, "stop_signals": signal_list}
-
-#: [[volume]]
-VOLUME: dict[str, Reader] = {"name": name, "path": absolute, "mode": octal("0755"), "owner": user}
-
-#: [[process]]
-PROCESS: dict[str, Reader] = {
-    "name": name,
-    "role": role,
-    "command": command(lambda line: f"shell = {quoted(line)}"),
-    "shell": shell,
-    "pause": pause,
-    "env": environment,
-    "env_file": text,
-    "cwd": absolute,
-    "user": user,
-    "groups": groups,
-    "home": truth,
-    "umask": octal("0022"),
-    "nice": between(-20, 19),
-    "rlimits": rlimits,
-    "oom_score_adj": between(-1000, 1000),
-    "stop_signal": signal,
-    "requests": requests,
-}
-
-TABLES = ("group", "volume", "process", "signals", "metrics")

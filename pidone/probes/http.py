@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     Headers = tuple[tuple[str, str], ...]
 
 from pidone import __version__
-from pidone.helpers.probes import tcp
 from pidone.init.events import NO, YES
+from pidone.probes import HERE, tcp
 
 #: Bytes that are read of an answer at most (S48).
 MOST = 10240
@@ -22,6 +22,50 @@ MOST = 10240
 HOPS = 10
 
 DEFAULTS = {"https": 443, "http": 80}
+
+
+#: A row of docs/file.md.
+EXAMPLE = 'http = "http://127.0.0.1:8080/health"'
+DOC = 'it answers with 200 to 399; `headers = { Host = "example.org" }` besides. `https` is not verified'
+HOOK_DOC = "any answer will do"
+
+PORT = 2
+
+
+def read(value: "Any") -> "list[Any]":
+    """[scheme, host, port, path, headers]"""
+    import re
+
+    from pidone import readers
+
+    url = r"(https?)://(\[[0-9a-fA-F:.]+\]|[^:/?#\[\]\s]*)(?::([a-z0-9-]+))?(/[^#\s]*|\?[^#\s]*)?"
+    match = re.fullmatch(url, value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('http = "http://127.0.0.1:8080/health", with a port\'s name or number')
+    scheme, host, number, path = match[1], match[2].strip("[]"), match[3], match[4] or "/"
+    path = path if path.startswith("/") else "/" + path
+    return [scheme, host or HERE, readers.port(number) if number else DEFAULTS[scheme], path, []]
+
+
+def headers(value: "Any") -> "list[list[str]]":
+    import re
+
+    if not isinstance(value, dict) or not all(isinstance(v, str) and k for k, v in value.items()):
+        raise ValueError('headers = { Host = "example.org" }, strings; an empty one takes a header away')
+    if any(re.search(r"[\r\n\0]|^[^!-~]*:", k + v) or ":" in k or " " in k for k, v in value.items()):
+        raise ValueError("headers without line ends, and names without ':' and spaces")
+    return [[key, item] for key, item in value.items()]
+
+
+OPTIONS = {"headers": (headers, 4)}
+
+
+def describe(argument: "list[Any]") -> str:
+    return "%s://%s:%s%s" % tuple(argument[:4])
+
+
+def pack(argument: "list[Any]") -> "tuple[Any, ...]":
+    return (*argument[:4], tuple(tuple(header) for header in argument[4]))
 
 
 class Failed(Exception):
@@ -71,7 +115,7 @@ def get(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tu
         socket.sendall(request(scheme, host, port, path, headers))
         return answer(socket)
     except OSError as error:
-        raise Failed(tcp.words(host, port, error)) from None
+        raise Failed(tcp.why(host, port, error)) from None
 
 
 def _wrapped(socket: "Any") -> "Any":

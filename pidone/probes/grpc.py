@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from pidone import __version__
-from pidone.config import library
-from pidone.helpers.probes import tcp
+from pidone import __version__, library
 from pidone.init.events import NO, UNKNOWN, YES
+from pidone.probes import HERE, tcp
 
 #: Bytes of an answer, of which two are its message and five come before that; and of a frame, where nothing else has
 #: been agreed on (RFC 9113, 4.2).
@@ -34,16 +33,52 @@ OK, NOT_FOUND, UNIMPLEMENTED = "0", "5", "12"
 STREAM = 1
 
 
+#: A row of docs/file.md.
+EXAMPLE = "grpc = 50051"
+DOC = (
+    "the health service (`grpc.health.v1.Health`) on this port of 127.0.0.1 answers SERVING; `service = "
+    "\"my.Service\"` asks for one service. Without TLS; by the library `h2` (`pip install 'pidone[grpc]'`), "
+    "without which the start is refused"
+)
+
+
+def read(value: Any) -> list[Any]:
+    """[host, port, service]; in a Pod, too, the port is a number, and the host is the Pod (S51)."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        raise ValueError('grpc = 50051, a port\'s number; a service = "..." stands beside it')  # S51
+    return [HERE, value, ""]
+
+
+def service_name(value: Any) -> str:
+    if not isinstance(value, str) or len(value.encode()) > 4096:
+        raise ValueError('service = "my.package.Service", as its health service knows it')
+    return value
+
+
+OPTIONS = {"service": (service_name, 2)}
+
+
+def describe(argument: list[Any]) -> str:
+    return f"grpc {argument[0]}:{argument[1]} {argument[2]}".rstrip()
+
+
+def missing() -> str:
+    """Why h2 cannot be used; empty where it can."""
+    try:
+        library.load(*library.HTTP_2)
+    except library.Missing as error:
+        return str(error)
+    return ""
+
+
 class Failed(Exception):
     """str(): why the answer is none, or not a good one."""
 
 
 def run(host: str, port: int, service: str) -> tuple[int, str]:
     """A probe. service: empty for the server as a whole."""
-    try:
-        library.load(*library.HTTP_2)
-    except library.Missing as missing:
-        return UNKNOWN, str(missing)
+    if text := missing():
+        return UNKNOWN, text
     from h2.exceptions import ProtocolError
 
     try:
@@ -59,7 +94,7 @@ def run(host: str, port: int, service: str) -> tuple[int, str]:
                 socket.sendall(reply)
         state = serving(call, service)
     except OSError as error:
-        return NO, tcp.words(host, port, error)
+        return NO, tcp.why(host, port, error)
     except (Failed, LookupError) as error:
         return NO, str(error)
     except ProtocolError as error:

@@ -1,0 +1,220 @@
+"""What the keys of a Pod's behaviour may hold, but for its probes: restarts, ports, output, who may steer.
+
+Like the readers in `readers`: a TOML value -> plain data, or ValueError with what would be right.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from pidone import readers
+from pidone.control.protocol import LONGEST
+from pidone.group.policy import AGAIN, ALL, BACKOFF, POLICIES
+
+#: log = { file = ... }: bytes of the file, and how many older ones are kept.
+LOG_SIZE, LOG_KEEP = 10 << 20, 3
+
+
+def unknown_key(key: str, known: Any) -> ValueError:
+    close = difflib.get_close_matches(key, list(known), 1)
+    if close:
+        return ValueError(f"'{close[0]}', it seems: there is no '{key}'")
+    text = f"a table of {', '.join(sorted(known))}; there is no '{key}'"
+    return ValueError(f"{text}: {ELSEWHERE[key]}" if key in ELSEWHERE else text)
+
+
+#: What belongs to another kind of table.
+ELSEWHERE = {
+    "stale": "it belongs to a startup or readiness probe of a file",
+    "stderr": 'it belongs to mode = "prefix" or "json"; a file has both in one order',
+}
+
+
+def above_zero(value: Any) -> float:
+    seconds = readers.duration(value)
+    if seconds < 0.001:
+        raise ValueError("more than 0s, and at least 1ms")  # S27
+    return seconds
+
+
+def policy(value: Any) -> int:
+    if value not in POLICIES:
+        raise ValueError('"always", "on-failure" or "never"')
+    return POLICIES.index(value)
+
+
+def pack_rules(value: list[Any], scale: float) -> tuple[Any, ...]:
+    return tuple((tuple(codes), all_but, action) for codes, all_but, action in value)
+
+
+ACTIONS = {"restart": AGAIN, "restart-all": ALL}
+
+
+def rules(value: Any) -> list[tuple[list[int], bool, int]]:
+    """[(exit codes, all but these?, action)], in order (S56)."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("a list, such as [{ in = [42] }]")
+    if len(value) > 20:
+        raise ValueError("at most 20 rules")  # S56
+    found = []
+    for rule in value:
+        if not isinstance(rule, dict) or ("in" in rule) == ("not_in" in rule) or set(rule) - {"in", "not_in", "action"}:
+            raise ValueError('rules such as { in = [42] } or { not_in = [0], action = "restart-all" }')
+        codes = rule.get("in", rule.get("not_in"))
+        if not isinstance(codes, list) or not 1 <= len(codes) <= 255:
+            raise ValueError("1 to 255 exit codes in each rule")  # S56
+        action = rule.get("action", "restart")
+        if not isinstance(action, str) or action not in ACTIONS:
+            raise ValueError('action = "restart" or "restart-all"')
+        found.append(([readers.between(0, 255)(code) for code in codes], "not_in" in rule, ACTIONS[action]))
+    return found
+
+
+def backoff(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or set(value) - {"initial", "max", "reset"}:
+        raise ValueError('a table, such as { initial = "1s", max = "60s", reset = "10m" }')
+    return {key: above_zero(item) for key, item in value.items()}
+
+
+def pack_backoff(value: dict[str, float], scale: float) -> tuple[float, float, float]:
+    waits = zip(("initial", "max", "reset"), BACKOFF)
+    initial, most, reset = (max(value.get(key, default) * scale, 0.001) for key, default in waits)
+    return min(initial, most), most, reset  # S63
+
+
+def ports(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict) or not all(re.fullmatch(r"[a-z0-9-]{1,15}", key) for key in value):
+        raise ValueError("a table, such as { web = 8080 }; names of at most 15 lower-case letters, digits and '-'")
+    if any(key.isdigit() for key in value):
+        raise ValueError("names with a letter in them")
+    return {key: readers.between(1, 65535)(number) for key, number in value.items()}
+
+
+def names(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError('a list of processes, such as ["database"]; [] waits for nobody')
+    return value
+
+
+LOGS = '"inherit", "prefix", "json", { mode = "prefix", time = true } or { file = "/var/log/web.log" }'
+
+
+def log(value: Any) -> dict[str, Any]:
+    """{"mode", and "time", or "file", "max_size" (bytes), "keep"}"""
+    found: dict[str, Any] = {"mode": value} if isinstance(value, str) else value
+    if not isinstance(found, dict) or ("mode" in found) == ("file" in found):
+        raise ValueError(LOGS)
+    known = {"mode", "time", "stderr"} if "mode" in found else {"file", "max_size", "keep"}
+    wrong = [(key, item, str(unknown_key(key, known))) for key, item in found.items() if key not in known]
+    parts: dict[str, readers.Reader] = {
+        "mode": log_mode, "time": readers.truth, "file": readers.absolute, "max_size": readers.memory,
+        "keep": readers.between(0, 1000), "stderr": log_stderr,
+    }  # fmt: skip
+    made: dict[str, Any] = {}
+    for key in known & set(found):
+        try:
+            made[key] = parts[key](found[key])
+        except ValueError as error:
+            if isinstance(value, str):
+                raise
+            wrong.append((key, found[key], str(error)))
+    if made.get("time") and made.get("mode") != "prefix" and not wrong:
+        wrong.append(("time", True, 'time with mode = "prefix" only: JSON has it anyway'))
+    if "stderr" in made and made.get("mode") == "inherit" and not wrong:
+        wrong.append(("stderr", made["stderr"], 'stderr with mode = "prefix" or "json": what is inherited is apart'))
+    if made.get("max_size", LOG_SIZE) < 4096:
+        wrong.append(("max_size", found["max_size"], 'at least "4KiB"'))
+    if wrong:
+        raise readers.Wrongs(wrong)
+    return made
+
+
+def pack_log(found: dict[str, Any], scale: float) -> tuple[Any, ...] | None:
+    """As helpers/pump.py takes it; None where pidone does not touch the output."""
+    if "file" in found:
+        return "file", found["file"].encode(), found.get("max_size", LOG_SIZE), found.get("keep", LOG_KEEP)
+    if found["mode"] == "inherit":
+        return None
+    apart = found.get("stderr") == "separate"
+    return ("prefix", found.get("time", False), apart) if found["mode"] == "prefix" else ("json", apart)
+
+
+def log_mode(value: Any) -> str:
+    if value not in ("inherit", "prefix", "json"):
+        raise ValueError(LOGS)
+    return str(value)
+
+
+def log_stderr(value: Any) -> str:
+    if value not in ("together", "separate"):
+        raise ValueError('"together", in one order with stdout, or "separate"')
+    return str(value)
+
+
+def leftovers(value: Any) -> bool:
+    if value not in ("end", "keep"):
+        raise ValueError('"end" or "keep"')
+    return bool(value == "keep")
+
+
+def restart_with(value: Any) -> list[str]:
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise ValueError('a list of processes, such as ["database"]')
+    return value
+
+
+def control(value: Any) -> dict[str, Any]:
+    """{"path": of the control line's socket, empty for none; "look", "steer": users, and groups after an "@"}."""
+    if not isinstance(value, dict):
+        return {"path": control_path(value)}
+    found: dict[str, Any] = {}
+    wrong = []
+    for key, item in value.items():
+        try:
+            if key not in ("path", "look", "steer"):
+                raise unknown_key(key, ("path", "look", "steer"))
+            found[key] = control_path(item) if key == "path" else people(item)
+        except ValueError as error:
+            wrong.append((key, item, str(error)))
+    if wrong:
+        raise readers.Wrongs(wrong)
+    if found.get("path") == "" and ("look" in found or "steer" in found):
+        raise ValueError("a path, where others may look or steer; with false there is no socket")
+    return found
+
+
+def people(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and re.fullmatch(r"@?[^\s\0:@]+", name) for name in value
+    ):
+        raise ValueError('a list of users, and of groups after an "@", such as ["www-data", "@adm"]')
+    return value
+
+
+def control_path(value: Any) -> str:
+    if value is False:
+        return ""
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value.encode()) > LONGEST:
+        raise ValueError(
+            f"a path that starts with '/', of at most {LONGEST} bytes (unix(7)), false,"
+            ' or { path = "/...", look = ["name"], steer = ["@group"] }'
+        )
+    return value
+
+
+def listen(value: Any) -> list[Any]:
+    """[host, port]"""
+    match = readers.PLACE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not match[1] or not match[2].isdigit():
+        raise ValueError('listen = "127.0.0.1:9900"')
+    return [match[1].strip("[]"), readers.port(match[2])]
+
+
+def scale(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.001 <= value <= 1000:
+        raise ValueError(
+            "a number from 0.001, such as 0.05: each time of the file, and a Pod's 2 s, is multiplied by it"
+        )
+    return float(value)

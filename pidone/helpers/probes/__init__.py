@@ -1,1 +1,0 @@
-"""Probes that are asked from outside of the process: one file a kind."""

@@ -1,0 +1,102 @@
+"""What is to run, as plain data: the slots of a process and of a plan.
+
+Written by `./do generate` from pidone/config/keys.py and scripts/generate.py: change it there.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Process:
+    """One declared process."""
+
+    __slots__ = (
+        "name", "role", "argv", "env", "user", "care", "who", "declared", "files", "known", "since", "cwd", "umask",
+        "nice", "rlimits", "oom_score_adj", "stop_signal",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        role: int,  # INIT, SIDECAR or PRIMARY of `plan`
+        argv: "list[bytes]",  # empty for one that only pauses
+        env: "tuple[tuple[bytes, bytes], ...]" = (),  # put over the container's environment
+        user: "tuple[int, int, tuple[int, ...]] | None" = None,  # uid, gid, groups; None for PID 1's own
+        care: "tuple[Any, ...] | None" = None,  # of `group.slots.Care`; None where all is as by default
+        who: "tuple[Any, ...] | None" = None,  # what its child looks up (config/lookup.py)
+        declared: "tuple[tuple[bytes, bytes], ...]" = (),  # env of the file; `env` is the latest look-up's
+        files: "tuple[bytes, ...]" = (),  # what its child looks at for probes of a file
+        known: bool = True,  # is all of `who` known?
+        since: float = 0.0,  # when PID 1 forked it (monotonic)
+        cwd: "bytes | None" = None,
+        umask: "int | None" = None,
+        nice: "int | None" = None,
+        rlimits: "tuple[tuple[int, int, int], ...]" = (),
+        oom_score_adj: "int | None" = None,
+        stop_signal: int = 15,
+    ) -> None:
+        self.name = name
+        self.role = role
+        self.argv = argv
+        self.env = env
+        self.user = user
+        self.care = care
+        self.who = who
+        self.declared = declared
+        self.files = files
+        self.known = known
+        self.since = since
+        self.cwd = cwd
+        self.umask = umask
+        self.nice = nice
+        self.rlimits = rlimits
+        self.oom_score_adj = oom_score_adj
+        self.stop_signal = stop_signal
+
+
+class Plan:
+    """A group, or a single command."""
+
+    __slots__ = (
+        "processes", "grace", "stop_signals", "routes", "window", "oom", "notify", "control", "metrics", "access",
+        "memory", "rewrites", "group_wide", "forgiven", "name", "start_timeout", "deadline",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        processes: "list[Process]",  # in start order, the primary last (S3)
+        grace: float = 6.0,  # seconds
+        stop_signals: "tuple[int, ...]" = (),  # none for a single command: each signal is the primary's
+        routes: "dict[int, tuple[tuple[int, ...], int]] | None" = None,  # {number: (indices, number to send)}
+        window: float = 2.0,  # seconds that who is told last has
+        oom: "bytes | None" = None,  # the file that counts the memory's kills
+        notify: "tuple[tuple[int, bytes], ...]" = (),  # ((process index, its socket), ...)
+        control: "bytes | None" = None,  # its socket; b"" for none, None for the first place that can be had
+        metrics: "tuple[str, int] | None" = None,  # host and port of their server
+        access: "tuple[tuple[str, ...], tuple[str, ...]]" = ((), ()),  # who may look, and who may steer
+        memory: int = 0,  # bytes that the container may use; 0 for no limit
+        rewrites: "dict[int, int] | None" = None,  # {from: to}, 0 drops; this and the next two are the command line's
+        group_wide: bool = False,  # signals go to process groups
+        forgiven: "tuple[int, ...]" = (),  # exit codes that become 0 (E39)
+        name: str = "",
+        start_timeout: "float | None" = None,
+        deadline: "float | None" = None,
+    ) -> None:
+        self.processes = processes
+        self.grace = grace
+        self.stop_signals = stop_signals
+        self.routes = routes or {}
+        self.window = window
+        self.oom = oom
+        self.notify = notify
+        self.control = control
+        self.metrics = metrics
+        self.access = access
+        self.memory = memory
+        self.rewrites = rewrites or {}
+        self.group_wide = group_wide
+        self.forgiven = forgiven
+        self.name = name
+        self.start_timeout = start_timeout
+        self.deadline = deadline

@@ -1,0 +1,26 @@
+"""The process speaks by sd_notify(3); helpers/notify.py listens, so nobody is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: A row of docs/file.md.
+EXAMPLE = "notify = true"
+DOC = (
+    "sd_notify(3): `READY=1` and `STOPPING=1` for startup and readiness; for liveness `WATCHDOG=1` within each "
+    "`period`, which it finds in `$WATCHDOG_USEC`"
+)
+
+
+def read(value: Any) -> bool:
+    if value is not True:
+        raise ValueError("notify = true")
+    return True
+
+
+def describe(argument: bool) -> str:
+    return "READY=1 on $NOTIFY_SOCKET"
+
+
+def pack(argument: bool) -> bool:
+    return argument

@@ -1,0 +1,146 @@
+"""`./do generate`: what follows from the declarations is written where it stands.
+
+pidone/config/keys.py makes the slots of PID 1 (pidone/init/slots.py, pidone/group/slots.py) and the tables of
+docs/file.md; pidone/probes/*.py the table of handlers there. A test holds the files together.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pidone import probes
+from pidone.config import keys
+from pidone.config.keys import REQUIRED, Slot
+from pidone.init import plan
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Slots that are not one key's: name -> (slot, what it holds).
+PROCESS: dict[str, tuple[Slot, str]] = {
+    "name": (Slot("str"), ""),
+    "role": (Slot("int"), "INIT, SIDECAR or PRIMARY of `plan`"),
+    "argv": (Slot("list[bytes]"), "empty for one that only pauses"),
+    "env": (Slot("tuple[tuple[bytes, bytes], ...]", ()), "put over the container's environment"),
+    "user": (Slot("tuple[int, int, tuple[int, ...]] | None", None), "uid, gid, groups; None for PID 1's own"),
+    "care": (Slot("tuple[Any, ...] | None", None), "of `group.slots.Care`; None where all is as by default"),
+    "who": (Slot("tuple[Any, ...] | None", None), "what its child looks up (config/lookup.py)"),
+    "declared": (Slot("tuple[tuple[bytes, bytes], ...]", ()), "env of the file; `env` is the latest look-up's"),
+    "files": (Slot("tuple[bytes, ...]", ()), "what its child looks at for probes of a file"),
+    "known": (Slot("bool", True), "is all of `who` known?"),
+    "since": (Slot("float", 0.0), "when PID 1 forked it (monotonic)"),
+}
+
+POLICY: dict[str, tuple[Slot, str]] = {
+    "gate": (Slot("int"), "so many, from the list's head, must have started before it"),
+    "after": (Slot("tuple[int, ...]", ()), "and these"),
+}
+
+PLAN: dict[str, tuple[Slot, str]] = {
+    "processes": (Slot("list[Process]"), "in start order, the primary last (S3)"),
+    "grace": (Slot("float", plan.GRACE), "seconds"),
+    "stop_signals": (Slot("tuple[int, ...]", ()), "none for a single command: each signal is the primary's"),
+    "routes": (Slot("dict[int, tuple[tuple[int, ...], int]]", {}), "{number: (indices, number to send)}"),
+    "window": (Slot("float", plan.WINDOW), "seconds that who is told last has"),
+    "oom": (Slot("bytes | None", None), "the file that counts the memory's kills"),
+    "notify": (Slot("tuple[tuple[int, bytes], ...]", ()), "((process index, its socket), ...)"),
+    "control": (Slot("bytes | None", None), 'its socket; b"" for none, None for the first place that can be had'),
+    "metrics": (Slot("tuple[str, int] | None", None), "host and port of their server"),
+    "access": (Slot("tuple[tuple[str, ...], tuple[str, ...]]", ((), ())), "who may look, and who may steer"),
+    "memory": (Slot("int", 0), "bytes that the container may use; 0 for no limit"),
+    "rewrites": (Slot("dict[int, int]", {}), "{from: to}, 0 drops; this and the next two are the command line's"),
+    "group_wide": (Slot("bool", False), "signals go to process groups"),
+    "forgiven": (Slot("tuple[int, ...]", ()), "exit codes that become 0 (E39)"),
+}
+
+HEAD = '''"""{title}
+
+Written by `./do generate` from pidone/config/keys.py and scripts/generate.py: change it there.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+{typing}
+'''
+
+
+def of_class(name: str, doc: str, made: dict[str, tuple[Slot, str]], keyed: dict[str, Slot]) -> str:
+    """A class with these slots, and a constructor: what is made first, in its order, and then the keys."""
+    texts = {key: text for key, (_, text) in made.items()}
+    slots = {**{key: slot for key, (slot, _) in made.items()}, **keyed}
+    lines = [f"class {name}:", f'    """{doc}"""', "", "    __slots__ = ("]
+    names = textwrap.wrap(" ".join(f'"{key}",' for key in slots), 110, break_on_hyphens=False)
+    lines += [f"        {line}" for line in names]
+    lines += ["    )  # fmt: skip", "", "    def __init__(", "        self,"]
+    for key, slot in slots.items():
+        kind = slot.type + (" | None" if slot.default == {} else "")
+        kind = kind if kind in ("str", "int", "float", "bool") else f'"{kind}"'
+        default = "" if slot.default is REQUIRED else f" = {None if slot.default == {} else source(slot.default)}"
+        text = f"  # {texts[key]}" if texts.get(key) else ""
+        lines.append(f"        {key}: {kind}{default},{text}")
+    lines.append("    ) -> None:")
+    lines += [f"        self.{key} = {key}{' or {}' if slot.default == {} else ''}" for key, slot in slots.items()]
+    return "\n".join(lines) + "\n"
+
+
+def source(value: Any) -> str:
+    return '""' if value == "" else repr(value)
+
+
+def of_init() -> str:
+    """pidone/init/slots.py"""
+    title = "What is to run, as plain data: the slots of a process and of a plan."
+    process, group = keys.slots(keys.OF_PROCESS), keys.slots(keys.GROUP)
+    return "\n\n".join((
+        HEAD.format(title=title, typing="    from typing import Any"),
+        of_class("Process", "One declared process.", PROCESS, without(process, PROCESS)),
+        of_class("Plan", "A group, or a single command.", PLAN, without(group, PLAN)),
+    ))  # fmt: skip
+
+
+def without(slots: dict[str, Slot], made: dict[str, Any]) -> dict[str, Slot]:
+    return {key: slot for key, slot in slots.items() if key not in made}
+
+
+def of_group() -> str:
+    """pidone/group/slots.py"""
+    typing = "    from pidone.group.policy import HookSpec, LogSpec, ProbeSpec, Rule"
+    head = HEAD.format(title="What a group does for one process beyond starting it, as plain data.", typing=typing)
+    care = of_class("Care", "The keys of a process that the group looks at.", POLICY, keys.slots(keys.OF_POLICY))
+    return "\n\n".join([head, care])
+
+
+def rows(head: tuple[str, ...], found: Sequence[tuple[str, ...]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ("---",) * len(head), *found])
+
+
+def of_keys(table: tuple[keys.Key, ...]) -> list[tuple[str, ...]]:
+    return [(f"`{key.name}`", key.doc, key.default) for key in table]
+
+
+def of_file(text: str) -> str:
+    """docs/file.md: what stands between `<!-- table NAME -->` and `<!-- end -->`."""
+    names = ("GROUP", "VOLUME", "PROCESS", "RESTARTS", "PROBES", "HOOKS", "OUTPUT", "METRICS")
+    made = {name.lower(): rows(("key", "value", "default"), of_keys(getattr(keys, name))) for name in names}
+    asking = [(f"`{file.EXAMPLE}`", file.DOC) for file in map(probes.handler, probes.HANDLERS)]
+    doing = [(f"`{file.EXAMPLE}`", getattr(file, "HOOK_DOC", file.DOC)) for file in map(probes.handler, probes.HOOKS)]
+    made["handlers"] = rows(("handler", "success"), asking)
+    made["of hooks"] = rows(("handler", "success"), doing)
+    for name, table in made.items():
+        before, mark, rest = text.partition(f"<!-- table {name} -->\n")
+        assert mark, name
+        text = before + mark + table + rest[rest.index("<!-- end -->") :]
+    return text
+
+
+FILES = {
+    ROOT / "pidone" / "init" / "slots.py": lambda _: of_init(),
+    ROOT / "pidone" / "group" / "slots.py": lambda _: of_group(),
+    ROOT / "docs" / "file.md": of_file,
+}
+
+if __name__ == "__main__":
+    for path, made in FILES.items():
+        path.write_text(made(path.read_text() if path.exists() else ""))
