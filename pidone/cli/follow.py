@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from pidone.control.client import add_socket, ask
-from pidone.report.text import sentence
+from pidone.report.events import sentence
 
 
 class Events:

@@ -3,6 +3,7 @@
 Runs in forked children of PID 1 and in `pidonectl`; PID 1 itself never loads it. Data flows downwards:
 
     replay    the record's memory -> events, in order
+    events    each kind of event: its fields, its sentence
     facts     events -> the document: each process with its instances, each event with named fields
     cause     the document -> who died first, of what, who sent it, what followed: sentences
     text      the document -> lines for a terminal

@@ -7,7 +7,7 @@
  "processes": [{"name", "role", "instances": [{"pid", "forked", "execed", "started", "ready": [[from, to], ...],
                 "ended", "code", "signal", "core", "oom", "size", "failed", "successor": has it taken another one's
                 place?}], "restarts"}],
- "events": [{"at", "what", ...}]: of a start with "why" and "waited" (starts.py),
+ "events": [{"at", "what", ...}]: as in events.py; of a start with "why" and "waited" (starts.py),
  "cause": {...} as `cause` makes it, "output": {name: [last lines]}}
 """
 
@@ -15,79 +15,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pidone.control.protocol import VERBS
 from pidone.init.plan import ROLES
-from pidone.init.signals import name as signal_name
+from pidone.report.events import Names, named
 from pidone.report.replay import Event
 
 Document = dict[str, Any]
-
-#: {number: (name, role)} of every process that there was: those of today last, in their order.
-Names = dict[int, tuple[str, int]]
-
-#: Names of an event's fields, in the record's order. "process" is an index there and a name here; "signal" a number.
-FIELDS: dict[str, tuple[str, ...]] = {
-    "forked": ("process", "pid"),
-    "execed": ("process", "pid"),
-    "failed": ("process", "code", "text"),
-    "launched": ("process", "pid"),
-    "followed": ("process", "pid"),
-    "exited": ("process", "pid", "code", "signal", "core", "oom"),
-    "sized": ("process", "pid", "size"),
-    "stopped": ("process", "pid"),
-    "turned": ("process", "to"),
-    "sent": ("process", "pid", "signal", "whole"),
-    "swept": ("signal",),
-    "said": ("line",),
-    "begun": ("process", "beside"),
-    "ended": ("process", "beside", "verdict", "text"),
-    "noted": ("process", "word"),
-    "suspects": ("process", "pid", "many"),
-    "command": ("verb", "process", "number", "pid", "uid"),
-    "beside": ("process", "pid"),
-    "parted": ("process", "pid", "code", "signal", "name"),
-    "oom": ("kills",),
-    "exit": ("code",),
-    "signal": ("signal", "pid", "uid", "name"),
-    "reaped": ("pid", "name", "process", "code", "signal", "core", "waited"),
-    "broken": ("text",),
-    "missed": ("signals", "orphans", "sent", "stops"),
-}
-
-#: What is said of a process, by what it is: the place of the process's index among the words.
-ABOUT = {
-    "cannot start", "killed", "swallowed", "init failed", "sidecar ended", "essential ended", "not started", "restart",
-    "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
-    "stranger", "successor", "restart with",
-}  # fmt: skip
-
-WORDS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
-VERDICTS = ("yes", "no", "unknown")
-
-
-def event(raw: Event, names: Names) -> dict[str, Any]:
-    """One event with named fields."""
-    at, kind, rest = raw[1] / 1e6, raw[2], raw[3:]
-    found: dict[str, Any] = {"n": raw[0], "at": round(at, 6), "what": kind, **dict(zip(FIELDS.get(kind, ()), rest))}
-    if kind == "said":
-        about = rest[0] in ABOUT or (rest[0] == "grace over" and len(rest) > 1)
-        if about and len(rest) > 1:
-            found["process"] = rest[1]
-        found["words"] = list(rest[2:] if about else rest[1:])
-    if kind == "suspects":
-        found["who"] = [{"pid": pid, "uid": uid, "name": name} for pid, uid, name in rest[3:]]
-    for key, table in (("word", WORDS), ("verdict", VERDICTS)):
-        if isinstance(found.get(key), int):
-            found[key] = table[found[key]]
-    if kind == "command":
-        found["verb"] = VERBS.get(found["verb"], "?")
-    if "process" in found:
-        found["process"] = names.get(found["process"], (None, 0))[0]
-    if found.get("signal"):
-        found["signal"] = signal_name(found["signal"])
-    elif "signal" in found:
-        found["signal"] = None
-    return found
 
 
 def make(context: dict[str, Any], raw: list[Event]) -> Document:
@@ -97,7 +29,7 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
 
     context = dict(context)
     names: Names = context.pop("names")
-    events = [event(one, names) for one in raw]
+    events = [named(one, names) for one in raw]
     starts.tell(events)
     processes: dict[str, dict[str, Any]] = {}
     for name, role in names.values():  # one that was declared anew stands where it does today

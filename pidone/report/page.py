@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from pidone.report import timeline
-from pidone.report.text import at, head, sentence, state
+from pidone.report.events import sentence
+from pidone.report.text import at, head, state
 
 Document = dict[str, Any]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from pidone.report.text import sentence
+from pidone.report.events import sentence
 
 Document = dict[str, Any]
 

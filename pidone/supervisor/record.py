@@ -7,38 +7,7 @@ that a storm of that cannot push out how a process came to die (E47); and of wha
 second is noted, and the rest is counted. What is too long for a slot has a ring of a few long ones. A group's memory is
 shared with PID 1's children: who follows the record reads it where it is, and PID 1 does nothing for that.
 
-    forked    member, pid
-    execed    member, pid
-    failed    member, exit code it stands for, text
-    launched  member, pid: of a program that goes into the background the launcher has ended well
-    followed  member, pid: this one stands for the member from now on: its daemon, or its successor
-    exited    member, pid, code, signal, has it dumped its core?, says its cgroup that memory ran out?
-    sized     member, pid, kB: the most memory that one which was killed by SIGKILL has had
-    turned    member, what: "started"; the group (-1) "stop", "reloaded"
-    sent      member, pid, SIGKILL, whole process group?
-    swept     number: to all that is left
-    said      what, ...: a line for people, as `words` gets it
-    suspects  member, pid, how many, (pid, uid, name) ...: who could have sent this instance SIGKILL
-    command   "stop all", as below
-    signal    that begins a stop, as below
-    oom       kills: so many has the kernel killed in our cgroup, for memory ran out
-    broken    text: an exception in PID 1 itself, and where
-    exit      code
-
-and in the CROWD:
-
-    signal    number, pid, uid, name of its sender; pid 0 is the kernel, or somebody outside of this PID namespace
-    reaped    pid, name, member whose session it was of or -1, code, signal, core?, us since the last look, at most
-    stopped   member, pid: as by Ctrl-Z
-    sent      member, pid, another number, whole process group?
-    turned    member, what: "ready", "not ready"; the group (-1) "not reloaded", "not beside"
-    begun     member, what: a hook
-    ended     member, what, verdict, text: a hook, or another helper
-    noted     member, what: it has said so of itself
-    command   verb, member, number, pid, uid: of the control line
-    beside    member, pid: a command of somebody's begins beside it
-    parted    member, pid, code, signal, name: and has ended
-    missed    signals, orphans, sent signals, stops that were not noted one by one
+Which fields an event has, in which order, is in report/events.py.
 """
 
 import marshal

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
 from pidone.report import cause, facts, page, replay, starts, text, timeline
+from pidone.report.events import sentence
 from pidone.supervisor.record import HEAD, MOST, RINGS, Record
 
 NAMES = ["step", "log", "main"]
@@ -127,7 +128,7 @@ def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], w
 
 def test_an_exec_that_found_no_room_is_told_as_that() -> None:
     event = document([("turned", -1, "not beside", 9)])["events"][0]
-    assert text.sentence(event) == "a command of exec is refused: as many as may run do"
+    assert sentence(event) == "a command of exec is refused: as many as may run do"
 
 
 def test_where_the_record_has_lost_its_beginning_a_wait_is_not_made_up() -> None:

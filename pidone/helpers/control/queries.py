@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 from pidone.helpers import document
 from pidone.helpers.control.session import FOLLOWING, LOOK, Refused, Reloaded
 from pidone.init.plan import INIT
-from pidone.report import facts, replay
+from pidone.report import replay
+from pidone.report.events import named
 from pidone.supervisor.output import marks, tail
 
 
@@ -45,12 +46,12 @@ def events(session: Session, request: dict[str, Any]) -> None:
     names = session.known.common.names
     since = request.get("since", -1)
     for event in replay.events(session.known.common.memory, since):
-        session.say({"event": facts.event(event, names)})
+        session.say({"event": named(event, names)})
         since = event[0]
     if request.get("follow"):
         session.go_on(FOLLOWING)
         for event in session.following(since):
-            session.say({"event": facts.event(event, names)})
+            session.say({"event": named(event, names)})
     session.say({"ok": True})
 
 

@@ -1,0 +1,205 @@
+"""Every event of the record, each one entry: its fields, and its sentence.
+
+    "followed": Event("process pid", "pid {pid} of its pid_file stands for {process} from now on"),
+
+PID 1 notes it by `note("followed", member, pid)`: the fields in this order. The JSON has them under these names, and a
+name says how its value is shown (SHOWN). The sentence is text with the names in braces, or a function of the event. To
+add an event, add its entry, and a `note` where it happens. What anybody can make happen by the thousand is named in
+CROWD of supervisor/record.py as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from pidone.control.protocol import VERBS
+from pidone.init.signals import name as signal_name
+from pidone.report import starts
+from pidone.report.cause import how, sender
+from pidone.report.replay import Event as Raw
+
+#: {number: (name, role)} of every process that there was: those of today last, in their order.
+Names = dict[int, tuple[str, int]]
+
+Found = dict[str, Any]
+
+
+class Event:
+    """fields: a "_" before a name keeps it out of the JSON. apart: is it told one by one in the report? The others are
+    in the processes' lines. more: what becomes of the values behind the fields.
+    """
+
+    def __init__(
+        self,
+        fields: str,
+        sentence: str | Callable[[Found], str],
+        apart: bool = True,
+        more: Callable[[tuple[Any, ...]], Found] | None = None,
+    ) -> None:
+        self.fields, self.sentence, self.apart, self.more = fields.split(), sentence, apart, more
+
+
+#: What is said of a process, by what it is: its number follows.
+ABOUT = {
+    "cannot start", "killed", "swallowed", "init failed", "sidecar ended", "essential ended", "not started", "restart",
+    "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
+    "stranger", "successor", "restart with",
+}  # fmt: skip
+
+WORDS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
+VERDICTS = ("yes", "no", "unknown")
+
+#: What a value becomes, by its field's name. A process is a number in the record.
+SHOWN: dict[str, Callable[[Any, Names], Any]] = {
+    "process": lambda value, names: names.get(value, (None, 0))[0],
+    "signal": lambda value, names: signal_name(value) if value else None,
+    "word": lambda value, names: WORDS[value],
+    "verdict": lambda value, names: VERDICTS[value],
+    "verb": lambda value, names: VERBS.get(value, "?"),
+}
+
+OF_ALL = {
+    "stop": "the group stops", "reloaded": "the file read again has taken over",
+    "not beside": "a command of exec is refused: as many as may run do",
+    "not following": "a client that wants to follow is refused: as many as may do",
+}  # fmt: skip
+
+
+def with_pid(event: Found) -> str:
+    return f"{event['process']} (pid {event['pid']})" if event.get("pid") else str(event["process"])
+
+
+def behind(text: Any) -> str:
+    return f", {text}" if text else ""
+
+
+def end(event: Found) -> str:
+    return event["signal"] or f"exit code {event['code']}"
+
+
+def what_is_said(values: tuple[Any, ...]) -> Found:
+    line, rest = values[0], values[1:]
+    if rest and (line in ABOUT or line == "grace over"):
+        return {"process": rest[0], "words": list(rest[1:])}
+    return {"words": list(rest)}
+
+
+def said(event: Found) -> str:
+    words = ", ".join(str(word) for word in event["words"] if word not in (None, ""))
+    of = f" of {event['process']}" if event.get("process") else ""
+    return f"{event['line']}{of}{': ' if words else ''}{words}"
+
+
+def forked(event: Found) -> str:
+    why = starts.words(event) if "why" in event else ""
+    return f"{with_pid(event)} is forked{': ' if why else ''}{why}"
+
+
+def turned(event: Found) -> str:
+    if event["process"]:
+        return f"{event['process']} is {event['to']}"
+    return OF_ALL.get(event["to"], f"the file is {event['to']}")
+
+
+def commanded(event: Found) -> str:
+    of = "" if event["verb"] in ("stop all", "reload") else event["process"] or ""
+    return f"{event['verb']} {of}".rstrip() + f" commanded by pid {event['pid']}, uid {event['uid']}"
+
+
+def suspects(event: Found) -> str:
+    who = ", ".join(f"{one['name']} (pid {one['pid']}, uid {one['uid']})" for one in event["who"])
+    return f"who could have sent it to {event['process']}: {who or 'nobody in this container'}"
+
+
+def reaped(event: Found) -> str:
+    whose = f" of {event['process']}'s session" if event["process"] else ""
+    zombie = f"a zombie for at most {(event['waited'] or 0) / 1000:.1f} ms"
+    return f"orphan {event['name']} (pid {event['pid']}){whose} reaped: {end(event)}; {zombie}"
+
+
+EVENTS = {
+    "forked": Event("process pid", forked),
+    "execed": Event("process pid", "{process} (pid {pid}) has been executed", apart=False),
+    # code: the exit code that it stands for
+    "failed": Event("process code text", "{process} could not be started: {text}"),
+    # of a program that goes into the background the launcher has ended well
+    "launched": Event("process pid", "the launcher of {process} (pid {pid}) has ended, as it should", apart=False),
+    # its daemon, or its successor
+    "followed": Event("process pid", "pid {pid} of its pid_file stands for {process} from now on"),
+    # core: has it dumped one? oom: says its cgroup that memory ran out?
+    "exited": Event(
+        "process pid code signal core oom", lambda e: f"{with_pid(e)} {how(e)}{', out of memory' if e['oom'] else ''}"
+    ),
+    # kB: the most memory that one which was killed by SIGKILL has had
+    "sized": Event("process pid size", "{process} has had up to {size} kB of memory", apart=False),
+    # to: "started", "ready", "not ready"; of the group (-1) "stop", "reloaded", "not reloaded", and who is refused
+    "turned": Event("process to _client", turned),
+    # whole: to its process group
+    "sent": Event(
+        "process pid signal whole",
+        lambda e: f"{e['signal']} sent to {with_pid(e)}{' and its process group' if e['whole'] else ''}",
+    ),
+    "swept": Event("signal", "{signal} sent to all that is left"),
+    # a line for people, as `words` gets it
+    "said": Event("line", said, more=what_is_said),
+    # behind it (pid, uid, name) of the first of those who could have sent this instance SIGKILL
+    "suspects": Event(
+        "process pid many",
+        suspects,
+        more=lambda values: {"who": [{"pid": pid, "uid": uid, "name": name} for pid, uid, name in values[3:]]},
+    ),
+    # of the control line
+    "command": Event("verb process number pid uid", commanded),
+    # of its sender; pid 0 is the kernel, or somebody outside of this PID name space
+    "signal": Event("signal pid uid name", lambda e: f"{e['signal']} came from {sender(e)}"),
+    # so many has the kernel killed in our cgroup
+    "oom": Event("kills", "the kernel has killed {kills} processes here, for memory ran out", apart=False),
+    # an exception in PID 1 itself, and where
+    "broken": Event("text", "an internal error of pidone: {text}"),
+    "exit": Event("code", "pidone exits with {code}", apart=False),
+    # process: whose session it was of, or -1. waited: us since the last look, at most
+    "reaped": Event("pid name process code signal core waited", reaped, apart=False),
+    # as by Ctrl-Z
+    "stopped": Event("process pid", "{process} (pid {pid}) is stopped, as by Ctrl-Z", apart=False),
+    "begun": Event("process beside", "{beside} of {process} begins", apart=False),
+    # a hook, or another helper
+    "ended": Event(
+        "process beside verdict text",
+        lambda e: f"{e['beside']} of {e['process']} has ended: {e['verdict']}{behind(e.get('text'))}",
+    ),
+    "noted": Event("process word", "{process} says of itself: {word}"),
+    # a command of somebody's
+    "beside": Event("process pid", "a command beside {process} (pid {pid}) begins"),
+    "parted": Event(
+        "process pid code signal name",
+        lambda e: f"the command {e.get('name') or ''} beside {with_pid(e)} has ended: {end(e)}",
+    ),
+    # so many were not noted one by one
+    "missed": Event(
+        "signals orphans sent stops",
+        lambda e: (
+            f"not noted one by one: {e['signals']} signals, {e['orphans']} orphans"
+            + (f", {e['stops']} stops" if e.get("stops") else "")
+        ),
+    ),
+}
+
+
+def named(raw: Raw, names: Names) -> Found:
+    """One event of the record with named fields."""
+    number, at, kind, *values = raw
+    entry = EVENTS[kind] if kind in EVENTS else Event("", "")
+    found = {name: value for name, value in zip(entry.fields, values) if name[0] != "_"}
+    if entry.more is not None:
+        found.update(entry.more(tuple(values)))
+    shown = {name: SHOWN[name](value, names) if name in SHOWN else value for name, value in found.items()}
+    return {"n": number, "at": round(at / 1e6, 6), "what": kind, **shown}
+
+
+def sentence(event: Found) -> str:
+    """One event in a line."""
+    entry = EVENTS.get(event["what"])
+    if entry is None:  # of a newer pidone
+        return " ".join(f"{key} {value}" for key, value in event.items() if key not in ("n", "at"))
+    whole = {**dict.fromkeys(entry.fields, ""), **event}  # one that was too long for its slot has lost its last fields
+    return entry.sentence.format_map(whole) if isinstance(entry.sentence, str) else entry.sentence(whole)

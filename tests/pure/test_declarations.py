@@ -1,0 +1,122 @@
+"""One declaration for each thing: what follows from it is as it says, and it is found in few places."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from pidone import probes
+from pidone.config import keys
+from pidone.report.events import EVENTS, named, sentence
+from scripts.generate import FILES
+from tests.pid1 import ROOT
+
+SOURCES = sorted((ROOT / "pidone").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_is_generated_is_what_do_generate_writes(path: Path) -> None:
+    text = path.read_text()
+    assert FILES[path](text) == text, "run ./do generate"
+
+
+#: Keys of one purpose, and of a name that stands for nothing else. The others act in several places of a life.
+PLAIN = (
+    "nice", "rlimits", "oom_score_adj", "env_file", "requests", "ports", "groups", "replicas", "restart_rules",
+    "backoff", "max_restarts", "stop_timeout",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", PLAIN)
+def test_a_key_is_found_in_at_most_four_files(key: str) -> None:
+    """By grep for the key as a word of the code: its entry, its slot, what may stand beside it, and where it acts."""
+    word = re.compile(rf"\b{key}\b")
+    found = [str(path.relative_to(ROOT)) for path in SOURCES if word.search(code(path))]
+    assert "pidone/config/keys.py" in found and len(found) <= 4, found
+
+
+def code(path: Path) -> str:
+    """Its names, attributes, and strings of one word."""
+    words = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            words.append(node.attr)
+        elif isinstance(node, ast.keyword):
+            words.append(node.arg or "")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value:
+            words.append(node.value)
+    return " ".join(words)
+
+
+def test_each_key_stands_in_the_docs_once() -> None:
+    text = (ROOT / "docs" / "file.md").read_text()
+    for table in (keys.GROUP, keys.VOLUME, keys.METRICS, keys.OF_PROCESS, keys.OF_POLICY):
+        for key in table:
+            assert f"\n| `{key.name}` | {key.doc} | {key.default} |\n" in text, key.name
+
+
+@pytest.mark.parametrize("name", [*probes.HANDLERS, *probes.HOOKS])
+def test_a_handler_has_what_it_needs(name: str) -> None:
+    file = probes.handler(name)
+    argument = file.read(example(file.EXAMPLE))
+    assert file.describe(argument) and file.DOC
+    probes.pack(name, argument)
+    asked = name in probes.HANDLERS and name not in ("notify", "fd")
+    assert hasattr(file, "run") == asked
+    if name in probes.HOOKS and name not in ("exec", "sleep"):
+        assert hasattr(file, "hook")
+
+
+def example(text: str) -> object:
+    """The value of `key = value`, of TOML that Python reads as well."""
+    return ast.literal_eval(text.partition(" = ")[2].replace("true", "True"))
+
+
+def noted() -> list[tuple[str, str, list[ast.expr]]]:
+    """(where, kind, fields) of each `….note("kind", …)` of PID 1."""
+    found = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "note":
+                kind, *fields = node.args
+                if isinstance(kind, ast.Constant):
+                    found.append((f"{path.relative_to(ROOT)}:{node.lineno}", str(kind.value), fields))
+    return found
+
+
+def test_what_is_noted_has_the_fields_of_its_entry() -> None:
+    for where, kind, fields in noted():
+        declared = EVENTS[kind].fields
+        if not any(isinstance(field, ast.Starred) for field in fields):
+            least = len([name for name in declared if name[0] != "_"])
+            good = least <= len(fields) <= len(declared) or (EVENTS[kind].more and len(fields) >= least)
+            assert good, f"{where}: {kind} has {' '.join(declared)}"
+    assert {kind for _, kind, _ in noted()} | {"suspects"} == set(EVENTS)  # that one's kind is its helper's
+
+
+def test_an_event_of_which_the_last_fields_were_cut_off_has_a_sentence() -> None:
+    """One that is too long for its slot loses of its end."""
+    values = {
+        "process": 0,
+        "pid": 5,
+        "waited": 900,
+        "code": 3,
+        "signal": 9,
+        "uid": 0,
+        "number": 0,
+        "verb": 1,
+        "word": 1,
+        "verdict": 1,
+    }
+    for kind, entry in EVENTS.items():
+        for cut in range(1, len(entry.fields) + 1):
+            fields = [values.get(name, "x") for name in entry.fields[:cut]]
+            event = named((0, 0, kind, *fields), {0: ("web", 1)})
+            assert event["what"] == kind and isinstance(sentence(event), str)
+
+
+def test_an_event_of_a_newer_pidone_is_shown_as_it_is() -> None:
+    assert sentence({"n": 1, "at": 0.5, "what": "hatched", "eggs": 3}) == "what hatched eggs 3"
