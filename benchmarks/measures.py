@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.peers import Peers
 from pidone.cli import pyz as one_file
-from pidone.supervisor.record import RINGS
+from pidone.layout import RINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0

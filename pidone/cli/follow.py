@@ -24,7 +24,7 @@ class Events:
     def run(arguments: argparse.Namespace) -> int:
         since = -1
         while True:
-            for answer in ask(arguments, {"do": "events", "follow": arguments.follow, "since": since}):
+            for answer in ask(arguments.socket, {"do": "events", "follow": arguments.follow, "since": since}):
                 if "event" in answer:
                     since = answer["event"]["n"]
                     Events.show(arguments, answer["event"])
@@ -56,7 +56,7 @@ class Logs:
     def run(arguments: argparse.Namespace) -> int:
         request = {"do": "logs", "name": arguments.name, "lines": max(0, arguments.lines), "follow": arguments.follow}
         while True:
-            for answer in ask(arguments, request):
+            for answer in ask(arguments.socket, request):
                 if "data" in answer:
                     Logs.show(arguments, answer)
             if not answer.get("again"):

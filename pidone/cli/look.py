@@ -33,9 +33,9 @@ class Wait:
     def run(arguments: argparse.Namespace) -> int:
         request = {"do": "wait", "name": arguments.name, "until": arguments.until, "timeout": arguments.timeout}
         end = time.monotonic() + arguments.timeout
-        answer = ask_once(arguments, request)
+        answer = ask_once(arguments.socket, request)
         while answer.get("again"):  # the file was read again meanwhile
-            answer = ask_once(arguments, {**request, "timeout": max(0.0, end - time.monotonic())})
+            answer = ask_once(arguments.socket, {**request, "timeout": max(0.0, end - time.monotonic())})
         if answer["reached"]:
             return 0
         tell(f"pidonectl: {arguments.name} was not {arguments.until} within {arguments.timeout:g} s")
@@ -52,7 +52,7 @@ class Health:
 
     @staticmethod
     def run(arguments: argparse.Namespace) -> int:
-        answer = ask_once(arguments, {"do": "health"})
+        answer = ask_once(arguments.socket, {"do": "health"})
         if arguments.json:
             print(json.dumps({"healthy": answer["healthy"], "why": answer["why"] or None}))
         else:

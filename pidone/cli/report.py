@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
         tell("pidonectl: a FILE or --live, and not both")
         return 2
     try:
-        document = broken.load(arguments.file) if arguments.file else ask_once(arguments, {"do": "report"})["report"]
+        document = (
+            broken.load(arguments.file) if arguments.file else ask_once(arguments.socket, {"do": "report"})["report"]
+        )
     except broken.Broken as error:
         tell(f"pidonectl: {error}")
         return 1

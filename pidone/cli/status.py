@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    found = ask_once(arguments, {"do": "status"})["status"]
+    found = ask_once(arguments.socket, {"do": "status"})["status"]
     print(json.dumps(found, indent=2) if arguments.json else "\n".join(table(found)))
     return 0
 

@@ -34,7 +34,7 @@ class Verb:
         for key in ("name", "signal", "wait", "timeout"):
             if getattr(arguments, key, None) is not None:
                 request[key] = getattr(arguments, key)
-        answer = ask_once(arguments, request)
+        answer = ask_once(arguments.socket, request)
         if answer.get("again"):
             raise Unanswered("the file was read again meanwhile; pidonectl status tells what has come of it")
         if answer.get("started") is False:

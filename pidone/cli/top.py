@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise Unanswered("top needs the package psutil: pip install psutil") from None
     usage = Usage(psutil)
     if arguments.once:
-        usage.look(pids(ask_once(arguments, {"do": "status"})["status"]))
+        usage.look(pids(ask_once(arguments.socket, {"do": "status"})["status"]))
         time.sleep(0.2)  # what processor time is a share of
-        found = ask_once(arguments, {"do": "status"})["status"]
+        found = ask_once(arguments.socket, {"do": "status"})["status"]
         print("\n".join(lines(found, usage.look(pids(found)))))
         return 0
     try:
@@ -127,7 +127,7 @@ class Screen:
         term = self.terminal
         with term.fullscreen(), term.cbreak(), term.hidden_cursor():
             while True:
-                self.found = ask_once(self.arguments, {"do": "status"})["status"]
+                self.found = ask_once(self.arguments.socket, {"do": "status"})["status"]
                 self.draw()
                 end = time.monotonic() + self.arguments.delay
                 while time.monotonic() < end:
@@ -148,11 +148,11 @@ class Screen:
         request, word = ACTS[str(key)]
         name = self.found["processes"][self.chosen % many]["name"]
         try:
-            ask_once(self.arguments, {**request, "name": name})
+            ask_once(self.arguments.socket, {**request, "name": name})
             self.said = f"{word} {name}: done"
         except Unanswered as unanswered:
             self.said = f"{word} {name}: {unanswered}"
-        self.found = ask_once(self.arguments, {"do": "status"})["status"]
+        self.found = ask_once(self.arguments.socket, {"do": "status"})["status"]
         return True
 
     def draw(self) -> None:

@@ -90,9 +90,9 @@ def queue_up(line: socket.socket, place: bytes) -> None:
             time.sleep(0.02)
 
 
-def ask(arguments: argparse.Namespace, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Each answer; the last one has "ok". Raises Unanswered."""
-    with connect(arguments.socket) as line:
+def ask(socket: str | None, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each answer; the last one has "ok". socket: its path; None for the usual places. Raises Unanswered."""
+    with connect(socket) as line:
         with contextlib.suppress(*REFUSED):
             line.sendall(json.dumps(request).encode() + b"\n")
         yield from answers(line)
@@ -118,6 +118,6 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
                 return
 
 
-def ask_once(arguments: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]:
+def ask_once(socket: str | None, request: dict[str, Any]) -> dict[str, Any]:
     """The last answer. Raises Unanswered."""
-    return list(ask(arguments, request))[-1]
+    return list(ask(socket, request))[-1]

@@ -22,6 +22,9 @@ VERBS = {
 #: So many sessions answer at a time, so many clients follow, and so many commands run beside processes.
 SESSIONS = 16
 
+#: Why a file could not be read again: to clients as well.
+HUNG = "a user or a group in it cannot be looked up: what /etc/nsswitch.conf asks for them hangs"
+
 #: sockaddr_un's path, with its end (unix(7)).
 LONGEST = 107
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 from pidone import __version__
 from pidone.config import memory
 from pidone.helpers.clock import moment
+from pidone.helpers.tails import tail
+from pidone.oom import count_kills
 from pidone.report import facts, replay
-from pidone.supervisor.oom import count_kills
-from pidone.supervisor.output import tail
 
 
 def make(known: Snapshot, code: int | None) -> dict[str, Any]:

@@ -6,13 +6,13 @@ probes. The format is the field's own client library's (pip install 'pidone[metr
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterable
 from typing import Any
 
 from pidone import library
+from pidone.control.client import Unanswered, ask_once
 from pidone.helpers import proc
 from pidone.init.events import NO, UNKNOWN
 from pidone.init.words import say
@@ -42,38 +42,21 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         allow_reuse_address = True
 
+    where = os.fsdecode(path)
     registry = client.CollectorRegistry()
-    registry.register(Collector(core, path))
+    registry.register(Collector(core, where))
     try:
-        server = make_server(host, port, App(client, registry, path), server_class=Server, handler_class=Quiet)
+        server = make_server(host, port, App(client, registry, where), server_class=Server, handler_class=Quiet)
     except OSError as error:
         return UNKNOWN, f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}"
     server.serve_forever()
     return UNKNOWN, "it has stopped serving"
 
 
-class Unanswered(Exception):
-    """PID 1 does not answer: it is busy ending."""
-
-
-def ask(path: bytes, request: str) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(10)
-        try:
-            line.connect(path)
-            line.sendall(json.dumps({"do": request}).encode() + b"\n")
-            data = b""
-            while part := line.recv(1 << 16):
-                data += part
-            return dict(json.loads(data))
-        except (OSError, ValueError) as error:
-            raise Unanswered(str(error)) from None
-
-
 class App:
     """/metrics and /health."""
 
-    def __init__(self, client: Any, registry: Any, path: bytes) -> None:
+    def __init__(self, client: Any, registry: Any, path: str) -> None:
         self.metrics = client.make_wsgi_app(registry)
         self.path = path
 
@@ -84,7 +67,7 @@ class App:
         if where != "/health":
             return plain(start_response, "404 Not Found", "there are /metrics and /health")
         try:
-            answer = ask(self.path, "health")
+            answer = ask_once(self.path, {"do": "health"})
         except Unanswered as error:
             return plain(start_response, "503 Service Unavailable", f"pidone does not answer: {error}")
         if answer.get("healthy"):
@@ -100,7 +83,7 @@ def plain(start_response: Any, status: str, text: str) -> list[bytes]:
 class Collector:
     """What Prometheus gets at each scrape."""
 
-    def __init__(self, core: Any, path: bytes) -> None:
+    def __init__(self, core: Any, path: str) -> None:
         self.core = core
         self.path = path
 
@@ -115,8 +98,8 @@ class Collector:
 
     def collect(self) -> list[Any]:
         try:
-            found = ask(self.path, "status")["status"]
-        except (Unanswered, KeyError) as error:
+            found = ask_once(self.path, {"do": "status"})["status"]
+        except Unanswered as error:
             say(f"metrics: pidone does not answer: {error}")
             return []
         return [*self.of_group(found), *self.of_processes(found), *self.of_counts(found), *self.of_kernel(found)]

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 from pidone.helpers.clock import moment
 from pidone.helpers.log_file import LogFile, LogFiles, whole_characters
+from pidone.helpers.tails import held, hold, keep, tail
 from pidone.init.events import NO, YES
 from pidone.init.words import say
-from pidone.supervisor.output import ERR, TAIL, held, hold, keep, tail
+from pidone.layout import ERR, TAIL
 
 #: Chunks of one process that are read before others have their turn; bytes of one after which there may be more.
 AT_ONCE, MUCH = 8, 8192

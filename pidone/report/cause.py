@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from pidone.config.memory import show as amount
-from pidone.supervisor.oom import is_large
+from pidone.oom import is_large
 
 Document = dict[str, Any]
 Event = dict[str, Any]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import marshal
 from typing import Any
 
-from pidone.supervisor.record import HEAD, RINGS
+from pidone.layout import RINGS, RINGS_HEAD
 
 Event = tuple[Any, ...]
 
 
 def counts(memory: Any) -> tuple[int, ...]:
     """How many events each ring has had."""
-    head = memory[:HEAD]  # all of them at once: an event of one ring is not seen before an older one of another
+    head = memory[:RINGS_HEAD]  # all of them at once: an event of one ring is not seen before an older one of another
     return tuple(int.from_bytes(head[8 * ring : 8 * ring + 8], "little") for ring in range(len(RINGS)))
 
 
 def events(memory: Any, since: int = -1) -> list[Event]:
     """Those that are still there and have a number above `since`. A slot that is being written is left out."""
     found: list[Event] = []
-    first = HEAD
+    first = RINGS_HEAD
     for had, (slots, size) in zip(counts(memory), RINGS):
         for place in range(had - 1, max(-1, had - slots - 1), -1):
             start = first + size * (place % slots)

@@ -5,9 +5,7 @@ who asks, answers, and has a deadline of its own (helpers/control/answer.py). Wh
 1 as a command of a fixed size. At most SESSIONS children answer at a time; others wait in the socket's queue.
 """
 
-import _socket
 import posix
-from errno import EADDRINUSE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +35,6 @@ CANNOT_FORK = (
 #: Connections that are accepted between two looks at signals and children (E29): each costs a fork.
 AT_ONCE = 4
 
-#: Connections that the kernel keeps waiting for us.
-QUEUE = 128
-
 
 class Control:
     """sessions: pids of those that answer. followers: of those that go on telling what comes; as many again.
@@ -56,7 +51,7 @@ class Control:
         Raises OSError; FileExistsError where another pidone answers at this path.
         """
         self.kernel = kernel
-        self.socket, self.place = listen(path, shared)
+        self.socket, self.place = kernel.load("pidone.supervisor.control_socket").listen(path, shared)
         self.path = path
         self.sessions: "set[int]" = set()
         self.followers: "set[int]" = set()
@@ -69,7 +64,7 @@ class Control:
             if len(self.sessions) >= SESSIONS:
                 return False  # the end of one of them comes here again
             try:
-                fd = self.socket._accept()[0]  # type: ignore[attr-defined]
+                fd = self.socket._accept()[0]
             except OSError:
                 return False
             try:
@@ -166,72 +161,6 @@ def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
     return member is not None
 
 
-def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes]]":
-    """(the socket, its directory's descriptor and its name there). Raises OSError."""
-    import fcntl
-
-    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
-    directory, name, _ = paths.walk(path)
-    before = posix.umask(0o111 if shared else 0o177)
-    # bind(2) takes no directory's descriptor, but the path of one; without a /proc the path has to do
-    place = b"/proc/self/fd/%d/%s" % (directory, name)
-    try:
-        if not posix.access("/proc/self/fd/%d" % directory, posix.F_OK):
-            place = path
-        try:
-            socket.bind(place)
-        except OSError as error:
-            status = posix.stat(name, dir_fd=directory, follow_symlinks=False) if error.errno == EADDRINUSE else None
-            if status is not None and status.st_mode & 0o170000 != 0o140000:
-                raise FileExistsError(EADDRINUSE, "there is something that is no socket") from None
-            if error.errno != EADDRINUSE or answers(place):
-                raise
-            posix.unlink(name, dir_fd=directory)  # of one that was killed
-            socket.bind(place)
-    except BaseException:
-        posix.close(directory)
-        raise
-    finally:
-        posix.umask(before)
-    socket.listen(QUEUE)
-    fcntl.fcntl(socket.fileno(), fcntl.F_SETOWN, posix.getpid())
-    fcntl.fcntl(socket.fileno(), fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
-    return socket, (directory, name)
-
-
-def make_directory(path: bytes, shared: bool) -> None:
-    """Raises OSError."""
-    try:
-        posix.mkdir(path, 0o700)
-    except FileExistsError:
-        pass
-    if shared:
-        try:
-            fd, _ = paths.open_directory(path)
-        except OSError:
-            return
-        try:
-            posix.fchmod(fd, 0o755)
-        except OSError:
-            pass  # another user's
-        finally:
-            posix.close(fd)
-
-
-def answers(path: bytes) -> bool:
-    """Does somebody listen there? Raises FileExistsError if so, for a socket is never taken from another."""
-    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
-    try:
-        probe.connect(path)
-    except BlockingIOError:
-        pass  # its queue is full
-    except OSError:
-        return False
-    finally:
-        probe.close()
-    raise FileExistsError(EADDRINUSE, "another pidone answers there")
-
-
 def open_at(kernel: "Any", path: "bytes | None", uid: int, shared: bool) -> "tuple[Control | None, str]":
     """path: where the file says, or None for the first place that can be had. shared: as of Control.
 
@@ -244,13 +173,11 @@ def open_at(kernel: "Any", path: "bytes | None", uid: int, shared: bool) -> "tup
             return None, "no control line: %s: %s" % (show(path), paths.words(error))
     for place in places(uid, posix.environ.get(b"XDG_RUNTIME_DIR")):
         try:
-            make_directory(place.rpartition(b"/")[0], shared)
-            if not paths.is_own(place, uid):
-                continue
-            return Control(place, shared, kernel), ""
+            if kernel.load("pidone.supervisor.control_socket").make_directory(place, shared, uid):
+                return Control(place, shared, kernel), ""
         except FileExistsError:
             text = 'no control line: another pidone answers at %s; control = "/path" of [group] names another'
             return None, text % show(place)
         except OSError:
-            continue  # it cannot be written there
+            pass  # it cannot be written there
     return None, ""

@@ -27,12 +27,13 @@ from pidone.init import reap, trouble
 from pidone.init.events import ASIDE, DROP, EXIT, EXITED, NOTE, RESOLVED, SIGHUP, SIGKILL, SWEEP, TAKE_OVER
 from pidone.init.loop import Loop, signal, sweep
 from pidone.init.plan import CANNOT, INIT
+from pidone.oom import is_large
 from pidone.supervisor import control_server, helpers, output, planner
 from pidone.supervisor.counters import Tally
 from pidone.supervisor.extras import Extras
 from pidone.supervisor.helpers import Helpers
 from pidone.supervisor.notifications import Notifications
-from pidone.supervisor.oom import RECENT, MemoryKills, is_large
+from pidone.supervisor.oom import RECENT, MemoryKills
 from pidone.supervisor.record import Record
 
 #: So many processes that are gone are remembered by name, for the record that tells of them.

@@ -26,18 +26,10 @@ if TYPE_CHECKING:
 from pidone import kernel as posix_kernel
 from pidone.init.events import ENDED, GROUP, NO, SIGHUP
 from pidone.init.loop import signal
+from pidone.layout import ERR, OUT, PLACE
 
 #: poll(2)
 POLLIN, POLLHUP = 1, 16
-
-#: Bytes of each stream's tail: how many have come so far, and the last of them, in a ring; how many marks there have
-#: been, and the last of them: (nanoseconds of the monotonic clock, how many bytes had come then); how many of the last
-#: bytes a pump that has handed over has not passed on.
-HEAD, TAIL, MARKS, MARK = 8, 16384, 256, 16
-PLACE = HEAD + TAIL + 8 + MARKS * MARK + 8
-
-#: What of the LogSpec says that stderr has a pipe of its own: its last item, but of a file's.
-OUT, ERR = 0, 1
 
 
 def streams_of(members: "dict[int, tuple[str, Any]]") -> "list[Stream]":
@@ -206,57 +198,3 @@ def make_pipe(kernel: "Any") -> "tuple[int, int]":
 def is_over(kernel: "Any", fd: int) -> bool:
     """Has a pipe been read to its end, and has nobody who could write?"""
     return bool(kernel.poll_in(fd) & (POLLIN | POLLHUP) == POLLHUP)
-
-
-def tail(tails: "mmap", place: int) -> "tuple[int, bytes]":
-    """(how many bytes have come so far, the last of them) of the place-th stream."""
-    start = place * PLACE
-    count = int.from_bytes(tails[start : start + HEAD], "little")
-    data = tails[start + HEAD : start + HEAD + TAIL]
-    if count <= TAIL:
-        return count, data[:count]
-    return count, data[count % TAIL :] + data[: count % TAIL]
-
-
-def keep(tails: "mmap", place: int, count: int, data: bytes, now: int) -> None:
-    """Put the last bytes of a stream that has had `count` into its tail. now: nanoseconds."""
-    start = place * PLACE
-    last = data[-TAIL:]
-    at = (count - len(last)) % TAIL
-    first = last[: TAIL - at]
-    tails[start + HEAD + at : start + HEAD + at + len(first)] = first
-    rest = last[len(first) :]
-    tails[start + HEAD : start + HEAD + len(rest)] = rest
-    tails[start : start + HEAD] = count.to_bytes(HEAD, "little")
-    start += HEAD + TAIL
-    number = int.from_bytes(tails[start : start + 8], "little")
-    at = start + 8 + number % MARKS * MARK
-    tails[at : at + MARK] = now.to_bytes(8, "little") + count.to_bytes(8, "little")
-    tails[start : start + 8] = (number + 1).to_bytes(8, "little")
-
-
-def hold(tails: "mmap", place: int, number: int) -> None:
-    """So many of the last bytes are left to the next pump."""
-    end = (place + 1) * PLACE
-    tails[end - 8 : end] = number.to_bytes(8, "little")
-
-
-def held(tails: "mmap", place: int) -> bytes:
-    """What the pump before has left to this one, which has it from now on."""
-    end = (place + 1) * PLACE
-    number = int.from_bytes(tails[end - 8 : end], "little")
-    hold(tails, place, 0)
-    data = tail(tails, place)[1]
-    return data[len(data) - number :]
-
-
-def marks(tails: "mmap", place: int) -> "list[tuple[int, int]]":
-    """(nanoseconds, how many bytes had come then), the oldest first."""
-    start = place * PLACE + HEAD + TAIL
-    number = int.from_bytes(tails[start : start + 8], "little")
-    found = []
-    for mark in range(max(0, number - MARKS), number):
-        at = start + 8 + mark % MARKS * MARK
-        data = tails[at : at + MARK]
-        found.append((int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little")))
-    return found

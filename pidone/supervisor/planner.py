@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pidone.init.slots import Plan
     from pidone.supervisor.loop import GroupLoop
 
+from pidone.control.protocol import HUNG
 from pidone.init import plan as plans
 from pidone.init import signals
 from pidone.init.events import GROUP, RELOAD, YES
@@ -20,7 +21,6 @@ from pidone.init.signals import show
 
 #: Why the child that reads the file has not lived.
 KILLED = "the child that reads it was killed by "
-HUNG = "a user or a group in it cannot be looked up: what /etc/nsswitch.conf asks for them hangs"
 
 STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
 

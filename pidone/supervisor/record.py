@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 from pidone import kernel as posix_kernel
 from pidone.init.events import SIGKILL
+from pidone.layout import RINGS, RINGS_HEAD
 
 #: Kinds of the second ring, and lines for people, by their first word, that belong there.
 CROWD = ("signal", "reaped", "missed", "stopped", "begun", "ended", "noted", "command", "beside", "parted")
@@ -26,9 +27,9 @@ CROWD_SAID = ("readiness", "probe warns", "stranger", "message", "hurry")
 #: Of "turned" what belongs to the first ring.
 TURNS = ("started", "stop", "reloaded")
 
-#: (slots, bytes of each) of the three rings; bytes before the first slot: how many events each ring has had.
-RINGS, HEAD = ((1280, 160), (512, 160), (64, 640)), 24
-SIZE = HEAD + sum(slots * size for slots, size in RINGS)
+SIZE = RINGS_HEAD + sum(slots * size for slots, size in RINGS)
+
+#: The ring of what is too long for the others.
 LONG = 2
 
 #: Of what may come in thousands (signals, orphans, sent signals, stops) so many a second are noted.
@@ -76,7 +77,7 @@ class Record:
             fields = (*fields[:-1], last[: len(last) // 2]) if isinstance(last, str) and last else fields[:-1]
             data = marshal.dumps((self.number, at, kind, *fields), 2)
         self.number += 1
-        start = HEAD + size * (self.counts[ring] % RINGS[ring][0])
+        start = RINGS_HEAD + size * (self.counts[ring] % RINGS[ring][0])
         for slots, bytes_of_each in RINGS[:ring]:
             start += slots * bytes_of_each
         self.memory[start : start + len(data)] = data

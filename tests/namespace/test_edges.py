@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pidone.control.protocol import COMMAND_SIZE
+from pidone.layout import ERR, OUT
 from pidone.supervisor.control_server import COMMANDS, Control
-from pidone.supervisor.output import ERR, OUT, Output
+from pidone.supervisor.output import Output
 from tests.conftest import Write
 from tests.namespace.test_control import Line
 from tests.namespace.test_signals import process

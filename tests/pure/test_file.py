@@ -17,7 +17,7 @@ from pidone.config.parse import parse
 from pidone.config.read import Wrong
 from pidone.init import plan
 from pidone.init.slots import Plan, Process
-from pidone.supervisor.oom import count_kills
+from pidone.oom import count_kills
 
 
 def lines(text: str) -> dict[tuple[Any, ...], int]:

@@ -20,7 +20,8 @@ from tests.pure.test_rooms import PACKAGE
 #: and a status are no system calls.
 THROUGH_THE_KERNEL = {
     "init/loop.py", "init/reap.py", "init/notes.py", "init/proc.py", "init/report.py", "init/trouble.py",
-    "supervisor/counters.py", "supervisor/helpers.py", "supervisor/loop.py", "supervisor/notifications.py",
+    "supervisor/control_server.py", "supervisor/counters.py", "supervisor/helpers.py", "supervisor/loop.py",
+    "supervisor/notifications.py",
     "supervisor/oom.py", "supervisor/output.py", "supervisor/planner.py", "supervisor/record.py",
 }  # fmt: skip
 NO_CALLS = {"strerror", "WIFSIGNALED", "WTERMSIG", "WEXITSTATUS"}

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
+from pidone.layout import RINGS
+from pidone.layout import RINGS_HEAD as HEAD
 from pidone.report import cause, facts, page, replay, starts, text, timeline
 from pidone.report.events import sentence
-from pidone.supervisor.record import HEAD, MOST, RINGS, Record
+from pidone.supervisor.record import MOST, Record
 
 NAMES = ["step", "log", "main"]
 

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from pidone.helpers.control.session import Session
     from pidone.helpers.snapshot import ProcessState
 
-from pidone.control.protocol import RELOAD, RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
+from pidone.control.protocol import HUNG, RELOAD, RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
 from pidone.helpers.control.session import ANSWERING, FOLLOWING, Refused, Reloaded
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import number as signal_number
 from pidone.init.words import how
-from pidone.supervisor.planner import HUNG
 
 #: Seconds in which a process that is started by a command is to have started, where nobody says.
 STARTING = 60.0

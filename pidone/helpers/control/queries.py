@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 from pidone.helpers import document
 from pidone.helpers.control.session import FOLLOWING, LOOK, Refused, Reloaded
+from pidone.helpers.tails import marks, tail
 from pidone.init.plan import INIT
 from pidone.report import replay
 from pidone.report.events import named
-from pidone.supervisor.output import marks, tail
 
 
 def status(session: Session, request: dict[str, Any]) -> None:

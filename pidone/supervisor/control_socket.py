@@ -1,0 +1,78 @@
+"""The socket of the control line: made once, before PID 1's loop begins. Loaded by the loop's kernel."""
+
+import _socket
+import posix
+from errno import EADDRINUSE
+
+from pidone import paths
+
+#: Connections that the kernel keeps waiting for us.
+QUEUE = 128
+
+
+def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes]]":
+    """(the socket, its directory's descriptor and its name there). Raises OSError."""
+    import fcntl
+
+    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+    directory, name, _ = paths.walk(path)
+    before = posix.umask(0o111 if shared else 0o177)
+    # bind(2) takes no directory's descriptor, but the path of one; without a /proc the path has to do
+    place = b"/proc/self/fd/%d/%s" % (directory, name)
+    try:
+        if not posix.access("/proc/self/fd/%d" % directory, posix.F_OK):
+            place = path
+        try:
+            socket.bind(place)
+        except OSError as error:
+            status = posix.stat(name, dir_fd=directory, follow_symlinks=False) if error.errno == EADDRINUSE else None
+            if status is not None and status.st_mode & 0o170000 != 0o140000:
+                raise FileExistsError(EADDRINUSE, "there is something that is no socket") from None
+            if error.errno != EADDRINUSE or answers(place):
+                raise
+            posix.unlink(name, dir_fd=directory)  # of one that was killed
+            socket.bind(place)
+    except BaseException:
+        posix.close(directory)
+        raise
+    finally:
+        posix.umask(before)
+    socket.listen(QUEUE)
+    fcntl.fcntl(socket.fileno(), fcntl.F_SETOWN, posix.getpid())
+    fcntl.fcntl(socket.fileno(), fcntl.F_SETFL, posix.O_NONBLOCK | fcntl.FASYNC)
+    return socket, (directory, name)
+
+
+def make_directory(place: bytes, shared: bool, uid: int) -> bool:
+    """That of a socket. Is it our own? shared: others than pidone's user may enter. Raises OSError."""
+    directory = place.rpartition(b"/")[0]
+    try:
+        posix.mkdir(directory, 0o700)
+    except FileExistsError:
+        pass
+    if shared:
+        try:
+            fd, _ = paths.open_directory(directory)
+        except OSError:
+            return paths.is_own(place, uid)
+        try:
+            posix.fchmod(fd, 0o755)
+        except OSError:
+            pass  # another user's
+        finally:
+            posix.close(fd)
+    return paths.is_own(place, uid)
+
+
+def answers(path: bytes) -> bool:
+    """Does somebody listen there? Raises FileExistsError if so, for a socket is never taken from another."""
+    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+    try:
+        probe.connect(path)
+    except BlockingIOError:
+        pass  # its queue is full
+    except OSError:
+        return False
+    finally:
+        probe.close()
+    raise FileExistsError(EADDRINUSE, "another pidone answers there")
