@@ -53,8 +53,8 @@ VERDICTS = ("yes", "no", "unknown")
 SHOWN: dict[str, Callable[[Any, Names], Any]] = {
     "process": lambda value, names: names.get(value, (None, 0))[0],
     "signal": lambda value, names: signal_name(value) if value else None,
-    "word": lambda value, names: WORDS[value],
-    "verdict": lambda value, names: VERDICTS[value],
+    "word": lambda value, names: None if value is None else WORDS[value],
+    "verdict": lambda value, names: None if value is None else VERDICTS[value],
     "verb": lambda value, names: VERBS.get(value, "?"),
 }
 
@@ -189,6 +189,7 @@ def named(raw: Raw, names: Names) -> Found:
     """One event of the record with named fields."""
     number, at, kind, *values = raw
     entry = EVENTS[kind] if kind in EVENTS else Event("", "")
+    values += [None] * (len(entry.fields) - len(values))  # it was too long for its slot, and has lost its end
     found = {name: value for name, value in zip(entry.fields, values) if name[0] != "_"}
     if entry.more is not None:
         found.update(entry.more(tuple(values)))
@@ -201,5 +202,4 @@ def sentence(event: Found) -> str:
     entry = EVENTS.get(event["what"])
     if entry is None:  # of a newer pidone
         return " ".join(f"{key} {value}" for key, value in event.items() if key not in ("n", "at"))
-    whole = {**dict.fromkeys(entry.fields, ""), **event}  # one that was too long for its slot has lost its last fields
-    return entry.sentence.format_map(whole) if isinstance(entry.sentence, str) else entry.sentence(whole)
+    return entry.sentence.format_map(event) if isinstance(entry.sentence, str) else entry.sentence(event)

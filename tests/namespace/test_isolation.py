@@ -181,6 +181,8 @@ def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(writ
         "pidone.control",
         "pidone.paths",
         "pidone.kernel",
+        "pidone.layout",
+        "pidone.oom",
     }
     single, group = loaded("--", "true"), loaded("-c", file)
     assert {"pidone.init.loop", "pidone.init.spawn"} <= single <= group
