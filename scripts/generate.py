@@ -6,7 +6,6 @@ docs/file.md; pidone/probes/*.py the table of handlers there. A test holds the f
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,8 +70,7 @@ def of_class(name: str, doc: str, made: dict[str, tuple[Slot, str]], keyed: dict
     texts = {key: text for key, (_, text) in made.items()}
     slots = {**{key: slot for key, (slot, _) in made.items()}, **keyed}
     lines = [f"class {name}:", f'    """{doc}"""', "", "    __slots__ = ("]
-    names = textwrap.wrap(" ".join(f'"{key}",' for key in slots), 110, break_on_hyphens=False)
-    lines += [f"        {line}" for line in names]
+    lines += packed([f'"{key}"' for key in slots], "        ")
     lines += ["    )  # fmt: skip", "", "    def __init__(", "        self,"]
     for key, slot in slots.items():
         kind = slot.type + (" | None" if slot.default == {} else "")
@@ -81,8 +79,20 @@ def of_class(name: str, doc: str, made: dict[str, tuple[Slot, str]], keyed: dict
         text = f"  # {texts[key]}" if texts.get(key) else ""
         lines.append(f"        {key}: {kind}{default},{text}")
     lines.append("    ) -> None:")
-    lines += [f"        self.{key} = {key}{' or {}' if slot.default == {} else ''}" for key, slot in slots.items()]
+    lines += ["        (", *packed([f"self.{key}" for key in slots], "            "), "        ) = ("]
+    values = [f"{key} or {{}}" if slot.default == {} else key for key, slot in slots.items()]
+    lines += [*packed(values, "            "), "        )  # fmt: skip"]
     return "\n".join(lines) + "\n"
+
+
+def packed(items: list[str], indent: str) -> list[str]:
+    """As many on a line as there is room for."""
+    lines = [""]
+    for item in items:
+        if len(indent) + len(lines[-1]) + len(item) > 118:
+            lines.append("")
+        lines[-1] += f" {item},"
+    return [indent + line[1:] for line in lines]
 
 
 def source(value: Any) -> str:

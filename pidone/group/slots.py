@@ -39,22 +39,12 @@ class Care:
         pre_stop: "HookSpec | None" = None,
         log: "LogSpec | None" = None,
     ) -> None:
-        self.gate = gate
-        self.after = after
-        self.restart = restart
-        self.restart_rules = restart_rules
-        self.backoff = backoff
-        self.max_restarts = max_restarts
-        self.restart_with = restart_with
-        self.essential = essential
-        self.daemonizes = daemonizes
-        self.pid_file = pid_file
-        self.leftovers = leftovers
-        self.grace = grace
-        self.termination_message = termination_message
-        self.startup = startup
-        self.readiness = readiness
-        self.liveness = liveness
-        self.post_start = post_start
-        self.pre_stop = pre_stop
-        self.log = log
+        (
+            self.gate, self.after, self.restart, self.restart_rules, self.backoff, self.max_restarts,
+            self.restart_with, self.essential, self.daemonizes, self.pid_file, self.leftovers, self.grace,
+            self.termination_message, self.startup, self.readiness, self.liveness, self.post_start, self.pre_stop,
+            self.log,
+        ) = (
+            gate, after, restart, restart_rules, backoff, max_restarts, restart_with, essential, daemonizes, pid_file,
+            leftovers, grace, termination_message, startup, readiness, liveness, post_start, pre_stop, log,
+        )  # fmt: skip

@@ -36,23 +36,14 @@ class Process:
         oom_score_adj: "int | None" = None,
         stop_signal: int = 15,
     ) -> None:
-        self.name = name
-        self.role = role
-        self.argv = argv
-        self.env = env
-        self.user = user
-        self.care = care
-        self.who = who
-        self.declared = declared
-        self.files = files
-        self.known = known
-        self.since = since
-        self.cwd = cwd
-        self.umask = umask
-        self.nice = nice
-        self.rlimits = rlimits
-        self.oom_score_adj = oom_score_adj
-        self.stop_signal = stop_signal
+        (
+            self.name, self.role, self.argv, self.env, self.user, self.care, self.who, self.declared, self.files,
+            self.known, self.since, self.cwd, self.umask, self.nice, self.rlimits, self.oom_score_adj,
+            self.stop_signal,
+        ) = (
+            name, role, argv, env, user, care, who, declared, files, known, since, cwd, umask, nice, rlimits,
+            oom_score_adj, stop_signal,
+        )  # fmt: skip
 
 
 class Plan:
@@ -83,20 +74,11 @@ class Plan:
         start_timeout: "float | None" = None,
         deadline: "float | None" = None,
     ) -> None:
-        self.processes = processes
-        self.grace = grace
-        self.stop_signals = stop_signals
-        self.routes = routes or {}
-        self.window = window
-        self.oom = oom
-        self.notify = notify
-        self.control = control
-        self.metrics = metrics
-        self.access = access
-        self.memory = memory
-        self.rewrites = rewrites or {}
-        self.group_wide = group_wide
-        self.forgiven = forgiven
-        self.name = name
-        self.start_timeout = start_timeout
-        self.deadline = deadline
+        (
+            self.processes, self.grace, self.stop_signals, self.routes, self.window, self.oom, self.notify,
+            self.control, self.metrics, self.access, self.memory, self.rewrites, self.group_wide, self.forgiven,
+            self.name, self.start_timeout, self.deadline,
+        ) = (
+            processes, grace, stop_signals, routes or {}, window, oom, notify, control, metrics, access, memory,
+            rewrites or {}, group_wide, forgiven, name, start_timeout, deadline,
+        )  # fmt: skip
