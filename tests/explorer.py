@@ -12,6 +12,7 @@ group are finitely many although it could be restarted for ever.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
 import sys
@@ -612,6 +613,14 @@ def explore(
     kinds: tuple[Kind, ...], most: int = 1 << 60, group: Any = pod.Group, ticks: bool = False
 ) -> tuple[int, bool]:
     """(transitions, were these all?). Raises Found with the shortest sequence that breaks a rule."""
+    gc.disable()  # it would look through every world that is kept, again and again, for what `let_go` frees
+    try:
+        return search(kinds, most, group, ticks)
+    finally:
+        gc.enable()
+
+
+def search(kinds: tuple[Kind, ...], most: int, group: Any, ticks: bool) -> tuple[int, bool]:
     try:
         start = begun(kinds, group, ticks)
     except AssertionError as error:
