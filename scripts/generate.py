@@ -1,7 +1,7 @@
 """`./do generate`: what follows from the declarations is written where it stands.
 
 pidone/config/keys.py makes the slots of PID 1 (pidone/init/slots.py, pidone/group/slots.py) and the tables of
-docs/file.md; pidone/probes/*.py the table of handlers there. A test holds the files together.
+docs/reference/file.md; pidone/probes/*.py the table of handlers there. A test holds the files together.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def of_keys(table: tuple[keys.Key, ...]) -> list[tuple[str, ...]]:
 
 
 def of_file(text: str) -> str:
-    """docs/file.md: what stands between `<!-- table NAME -->` and `<!-- end -->`."""
+    """docs/reference/file.md: what stands between `<!-- table NAME -->` and `<!-- end -->`."""
     names = ("GROUP", "VOLUME", "PROCESS", "RESTARTS", "PROBES", "HOOKS", "OUTPUT", "METRICS")
     made = {name.lower(): rows(("key", "value", "default"), of_keys(getattr(keys, name))) for name in names}
     asking = [(f"`{file.EXAMPLE}`", file.DOC) for file in map(probes.handler, probes.HANDLERS)]
@@ -148,7 +148,7 @@ def of_file(text: str) -> str:
 FILES = {
     ROOT / "pidone" / "init" / "slots.py": lambda _: of_init(),
     ROOT / "pidone" / "group" / "slots.py": lambda _: of_group(),
-    ROOT / "docs" / "file.md": of_file,
+    ROOT / "docs" / "reference" / "file.md": of_file,
 }
 
 if __name__ == "__main__":

@@ -4,5 +4,5 @@ peers      a day's programs -> the files and the command line by which each peer
 stage      one container under one peer: starts it, looks at it from outside, removes it
 scenarios  one file each: what is run, what is looked at, what is counted
 play       scenarios x peers -> results; whatever hangs, fails or is missing is a cell that says so
-show       results -> text, Markdown, a chart a scenario, docs/comparison.md
+show       results -> text, Markdown, a chart a scenario, docs/explanation/comparison.md
 """

@@ -1,4 +1,4 @@
-"""Results -> a table as text or Markdown, a chart a scenario, and docs/comparison.md."""
+"""Results -> a table as text or Markdown, a chart a scenario, and docs/explanation/comparison.md."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ HEAD = """\
 
 A container manages one process. Make the app PID 1, and its helpers are nobody's when it dies; make an init of a
 whole system PID 1, and the container reports on that, and not on the app. What follows is what each does on the same
-days, in real containers, with the same small programs ([demos/comparison/app.c](../demos/comparison/app.c)), the
+days, in real containers, with the same small programs ([demos/comparison/app.c](../../demos/comparison/app.c)), the
 days on which another does better than pidone included. Every figure was written here by `demos/compare --write`, and
 comes from one run of it, which `./do compare` repeats on a fresh machine in some quarter of an hour.
 
@@ -87,7 +87,7 @@ def page(document: Document) -> str:
         + (f", in {facts['minutes']:g} minutes.\n" if "minutes" in facts else ".\n")
     )
     text_ += TAUGHT
-    text_ += " ([how each was configured](../demos/comparison/peers.py)).\n"
+    text_ += " ([how each was configured](../../demos/comparison/peers.py)).\n"
     for number, name in enumerate(document["results"], 1):
         text_ += f"\n## {number}. {title(SCENARIOS[name])}\n\n{text(SCENARIOS[name])}\n\n"
         text_ += as_markdown(rows(name, document["results"])) + "\n"

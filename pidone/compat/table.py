@@ -1,6 +1,6 @@
 """What each of the three takes and does, found out from their manuals and from Debian's own binaries of them.
 
-tini 0.19.0, dumb-init 1.2.5, catatonit 0.1.7. docs/drop-in.md lists where pidone differs, and why.
+tini 0.19.0, dumb-init 1.2.5, catatonit 0.1.7. docs/how-to/drop-in.md lists where pidone differs, and why.
 """
 
 from errno import EACCES, ENOENT

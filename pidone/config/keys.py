@@ -1,10 +1,10 @@
-"""Every key of the file, each one entry: its reader, its place in docs/file.md, and what PID 1 has of it.
+"""Every key of the file, each one entry: its reader, its place in docs/reference/file.md, and what PID 1 has of it.
 
     Key("nice", readers.between(-20, 19), "inherited", "-20 to 19", Slot("int | None", None))
 
-To add a key, add its entry and run `./do generate`. That writes the tables of docs/file.md and the slots of PID 1,
-which must not import this file: init/slots.py and group/slots.py. Then use the slot where the key acts. What keys may
-not stand together is in rules.py.
+To add a key, add its entry and run `./do generate`. That writes the tables of docs/reference/file.md, and the slots of
+PID 1, which must not import this file: init/slots.py and group/slots.py. Then use the slot where the key acts. What
+keys may not stand together is in rules.py.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Slot:
 
 
 class Key:
-    """default and doc: cells of its row in docs/file.md. slot: None where PID 1 itself has nothing of it."""
+    """default and doc: cells of its row in docs/reference/file.md. slot: None where PID 1 itself has nothing of it."""
 
     def __init__(self, name: str, read: readers.Reader, default: str, doc: str, slot: Slot | None = None) -> None:
         self.name, self.read, self.default, self.doc, self.slot = name, read, default, doc, slot

@@ -1,7 +1,7 @@
 """How a declared group lives, as a Pod: what decides. Loaded by PID 1 only where there is a group.
 
 Pure: no system call, no clock, no environment; it is driven through orders of events by a test. What carries out is the
-room `supervisor`. docs/architecture.md shows the tables by which it goes. Read it in this order:
+room `supervisor`. docs/explanation/architecture.md shows the tables by which it goes. Read it in this order:
 
     process      one process's life, a machine of its own: its start, its stop, its end; knows of no other
     probe        its probes: consecutive results become a verdict

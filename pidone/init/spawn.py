@@ -179,7 +179,7 @@ def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | No
 
 
 def stdin_from_null() -> None:
-    """stdin belongs to the primary: two readers of one terminal or pipe would each get half (docs/decisions.md)."""
+    """stdin belongs to the primary: two readers of one terminal or pipe would each get half (decisions.md)."""
     fd = posix.open("/dev/null", posix.O_RDONLY)
     if fd == 0:
         posix.set_inheritable(0, True)

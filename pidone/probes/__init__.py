@@ -4,7 +4,7 @@ A handler's file has
 
     read(value)         a TOML value -> the argument: plain data. Raises ValueError with what would be right
     describe(argument)  the argument in a few words, for `pidonectl check`
-    EXAMPLE, DOC        its row in docs/file.md
+    EXAMPLE, DOC        its row in docs/reference/file.md
     run(*argument)      asks, in a forked child: (YES, NO or UNKNOWN; words). Not where the process speaks by itself
 
 and, where it needs them,

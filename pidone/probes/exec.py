@@ -27,7 +27,7 @@ TAIL, MOST = 4096, 200
 AT_ONCE = 64
 
 
-#: A row of docs/file.md.
+#: A row of docs/reference/file.md.
 EXAMPLE = 'exec = ["redis-cli", "ping"]'
 DOC = "it ends with 0. It runs as the process does: user, environment, directory. `$(NAME)` is the declared `env`'s"
 

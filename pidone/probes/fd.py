@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pidone import readers
 
-#: A row of docs/file.md.
+#: A row of docs/reference/file.md.
 EXAMPLE = "fd = 3"
 DOC = (
     "it writes a newline to this descriptor, as s6 has it. Not for liveness; one descriptor a process, and not "

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Stamp = tuple[int, int, int, int]
 
 
-#: A row of docs/file.md.
+#: A row of docs/reference/file.md.
 EXAMPLE = 'file = "/run/ready"'
 DOC = (
     "it is there, and has come or changed since the process was started; `stale = true` takes one that was there "

@@ -33,7 +33,7 @@ OK, NOT_FOUND, UNIMPLEMENTED = "0", "5", "12"
 STREAM = 1
 
 
-#: A row of docs/file.md.
+#: A row of docs/reference/file.md.
 EXAMPLE = "grpc = 50051"
 DOC = (
     "the health service (`grpc.health.v1.Health`) on this port of 127.0.0.1 answers SERVING; `service = "

@@ -24,7 +24,7 @@ HOPS = 10
 DEFAULTS = {"https": 443, "http": 80}
 
 
-#: A row of docs/file.md.
+#: A row of docs/reference/file.md.
 EXAMPLE = 'http = "http://127.0.0.1:8080/health"'
 DOC = 'it answers with 200 to 399; `headers = { Host = "example.org" }` besides. `https` is not verified'
 HOOK_DOC = "any answer will do"

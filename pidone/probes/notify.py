@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-#: A row of docs/file.md.
+#: A row of docs/reference/file.md.
 EXAMPLE = "notify = true"
 DOC = (
     "sd_notify(3): `READY=1` and `STOPPING=1` for startup and readiness; for liveness `WATCHDOG=1` within each "

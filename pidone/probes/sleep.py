@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pidone import readers
 
-#: A row of docs/file.md.
+#: A row of docs/reference/file.md.
 EXAMPLE = 'sleep = "5s"'
 DOC = "nothing is asked: it waits"
 

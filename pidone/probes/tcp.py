@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: A row of docs/file.md.
+#: A row of docs/reference/file.md.
 EXAMPLE = 'tcp = "127.0.0.1:514"'
 DOC = "it accepts a connection"
 

@@ -1,4 +1,4 @@
-"""docs/hosts.md: wherever pidone runs, a process sees what it would have seen without it, is stopped, and is reaped."""
+"""docs/how-to/hosts.md: wherever pidone runs, a process sees what it would have seen without it, and ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITHOUT_PRCTL = {
     "syscalls": [{"names": ["prctl"], "action": "SCMP_ACT_ERRNO"}],
 }
 
-#: row of docs/hosts.md -> options of docker run
+#: row of docs/how-to/hosts.md -> options of docker run
 HOSTS: dict[str, list[str]] = {
     "a plain container": [],
     "`USER` other than root": ["--user", "daemon"],
@@ -255,7 +255,8 @@ podman pod rm -t 1 -f {name} >&2
 
 
 def test_every_host_has_its_row_and_every_row_its_test() -> None:
-    lines = [line for line in (ROOT / "docs" / "hosts.md").read_text().splitlines() if line.startswith("|")][2:]
+    text = (ROOT / "docs" / "how-to" / "hosts.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
     rows = [(cells[1].strip(), cells[3]) for cells in (line.split("|") for line in lines)]
     assert [name for name, _ in rows[: len(HOSTS)]] == list(HOSTS), rows
     source = Path(__file__).read_text()

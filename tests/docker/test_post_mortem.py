@@ -1,4 +1,4 @@
-"""docs/post-mortem.md: five deaths, each for real, under nothing, tini, supervisord and pidone, and what they leave."""
+"""docs/how-to/post-mortem.md: five deaths under nothing, tini, supervisord and pidone, and what they leave."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.docker.engine import Container, Engine
 from tests.namespace.test_signals import process
 from tests.pid1 import ROOT, until
 
-DOCUMENT = ROOT / "docs" / "post-mortem.md"
+DOCUMENT = ROOT / "docs" / "how-to" / "post-mortem.md"
 UNDER = ("nothing", "tini", "supervisord", "pidone")
 
 

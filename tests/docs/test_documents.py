@@ -21,7 +21,7 @@ from tests.conftest import Write
 from tests.docker.engine import BASE, Container, Engine
 from tests.pid1 import PYTHON, ROOT, Pidone, Result
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("docs/*/*.md")])
 DOCUMENTS = [path for path in DOCUMENTS if not path.parent.name.startswith(".")]
 
 
@@ -166,6 +166,16 @@ class TestConfig:
         assert result.code == 0 and "log: would reopen its file now" in result.lines, result
 
 
+def test_the_index_lists_every_page_under_its_kind() -> None:
+    text = (ROOT / "docs" / "README.md").read_text()
+    kinds = re.findall(r"^## .*\n((?:.+\n|\n(?!##))*)", text, re.M)
+    listed = [re.findall(r"\]\((\S+?\.md)\)", part) for part in kinds]
+    assert [len({path.split("/")[0] for path in part}) for part in listed] == [1, 1, 1, 1]
+    assert sorted(path for part in listed for path in part) == sorted(
+        str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").glob("*/*.md")
+    )
+
+
 def test_every_link_leads_somewhere() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
@@ -181,7 +191,9 @@ def test_every_test_that_a_document_names_exists() -> None:
 
 def test_every_statement_of_a_pod_is_listed_with_its_tests() -> None:
     """A hundred rows, each with a mark and every test of that number; a cross and a wave say why."""
-    rows = re.findall(r"^\| S(\d+) \| (.+) \| ([✓≈✗]) \| (.+) \|$", (ROOT / "docs" / "pod.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| S(\d+) \| (.+) \| ([✓≈✗]) \| (.+) \|$", (ROOT / "docs" / "reference" / "pod.md").read_text(), re.M
+    )
     assert [int(number) for number, *_ in rows] == list(range(1, 101))
     tests = "\n".join(path.read_text() for path in (ROOT / "tests" / "pod").glob("*.py"))
     for number, text, mark, names in rows:
@@ -207,7 +219,9 @@ def marked() -> dict[int, set[str]]:
 
 def test_every_edge_case_is_listed_with_its_tests() -> None:
     """A row each, with every test that carries its number. Three numbers are not held yet: they are the report's."""
-    rows = re.findall(r"^\| E(\d+) \| .+ \| (.+) \|$", (ROOT / "docs" / "edge-cases.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| E(\d+) \| .+ \| (.+) \|$", (ROOT / "docs" / "reference" / "edge-cases.md").read_text(), re.M
+    )
     assert [int(number) for number, _ in rows] == [*range(1, 57), 60, 61, 62]
     there = marked()
     for number, names in rows:
@@ -230,16 +244,18 @@ def test_the_tutorial_s_pictures_are_what_its_steps_make(clone: Path, name: str)
 
 def test_the_comparison_s_page_is_written_from_its_results() -> None:
     document = json.loads((ROOT / "demos" / "comparison" / "results.json").read_text())
-    assert (ROOT / "docs" / "comparison.md").read_text() == show.page(document), "demos/compare --write writes it"
+    assert (ROOT / "docs" / "explanation" / "comparison.md").read_text() == show.page(document), (
+        "demos/compare --write writes it"
+    )
     for name in document["results"]:
-        chart = ElementTree.parse(ROOT / "docs" / "comparison" / f"{name}.svg")
+        chart = ElementTree.parse(ROOT / "docs" / "explanation" / "comparison" / f"{name}.svg")
         words = {element.text for element in chart.iter("{http://www.w3.org/2000/svg}text")}
         assert {"pidone", "systemd"} <= words, name
 
 
 def measured() -> Iterator[tuple[str, str, str]]:
-    """(row, column, cell) of the README's and docs/starting.md's tables of figures."""
-    for document in ("README.md", "docs/starting.md"):
+    """(row, column, cell) of the README's and docs/how-to/starting.md's tables of figures."""
+    for document in ("README.md", "docs/how-to/starting.md"):
         head: list[str] = []
         for line in (ROOT / document).read_text().splitlines():
             cells = [cell.strip() for cell in line.strip("|").split("|")]

@@ -1,4 +1,4 @@
-"""docs/extending.md is done: its changes are applied to a copy of the checkout, and its commands run there."""
+"""docs/how-to/extending.md is done: its changes are applied to a copy of the checkout, and its commands run there."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.pid1 import ROOT
 
-PAGE = ROOT / "docs" / "extending.md"
+PAGE = ROOT / "docs" / "how-to" / "extending.md"
 
 
 def apply(text: str, copy: Path) -> None:
@@ -30,11 +31,24 @@ def apply(text: str, copy: Path) -> None:
     path.write_text(path.read_text().replace(before, after))
 
 
+def environment(copy: Path) -> None:
+    """A .venv of its own that shares the packages of ours: `./do` must not install the copy into ours."""
+    ours, its = Path(sys.prefix), copy / ".venv"
+    (its / "bin").mkdir(parents=True)
+    (its / "bin" / "python").symlink_to(ours / "bin" / "python")
+    for name in ("lib", "pyvenv.cfg"):
+        (its / name).symlink_to(ours / name)
+    script = its / "bin" / "pidonectl"
+    script.write_text(f"#!{its}/bin/python\nimport sys\nfrom pidone.cli.main import main\nsys.exit(main())\n")
+    script.chmod(0o755)
+    (its / "installed-test").touch()
+
+
 @pytest.fixture
 def extended(tmp_path: Path) -> Path:
     copy = tmp_path / "pidone"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info"))
-    (copy / ".venv").symlink_to(ROOT / ".venv")
+    environment(copy)
     subprocess.run(["git", "init", "-q"], cwd=copy, check=True)
     subprocess.run(["git", "add", "docs"], cwd=copy, check=True)
     for change in re.findall(r"^```diff\n(.*?)^```$", PAGE.read_text(), re.M | re.S):

@@ -1,7 +1,7 @@
 """pidone in the place of tini, dumb-init and catatonit, against Debian's own binaries of the three.
 
 The same command lines, environments, signals, terminals and children under theirs and ours: the exit code, what each
-child saw, and what was left have to be the same. Where they are not to be, docs/drop-in.md says so and why.
+child saw, and what was left have to be the same. Where they are not to be, docs/how-to/drop-in.md says so and why.
 """
 
 from __future__ import annotations
@@ -734,6 +734,6 @@ def test_a_signal_that_the_caller_ignores_stays_so_under_theirs_but_for_python_s
 
 
 def test_the_differences_are_at_most_five_and_each_has_its_reason() -> None:
-    text = (ROOT / "docs" / "drop-in.md").read_text()
+    text = (ROOT / "docs" / "how-to" / "drop-in.md").read_text()
     found = re.findall(r"^\d\. \*\*(.+?)\*\*(.+?)(?=^\d\. |^#|\Z)", text, re.M | re.S)
     assert 1 <= len(found) <= 5 and all("because" in reason or "for PID 1" in reason for _, reason in found), found

@@ -1,4 +1,4 @@
-"""How many files of pidone/ one event visits in a real PID 1: docs/architecture.md has the figures."""
+"""How many files of pidone/ one event visits in a real PID 1: docs/explanation/architecture.md has the figures."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_one_event_visits_as_many_files_as_the_page_says(write: Write, helper: s
         run.end()
     lines = trace.read_text()[before:].splitlines()
     files = visited(lines, first, last)
-    page = (ROOT / "docs" / "architecture.md").read_text()
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
     shown = re.search(rf"^\| {words} \| (\d+): (.*) \|$", page, re.M)
     assert shown, f"| {words} | {len(files)}: {', '.join(sorted(files))} |"
     assert shown[2] == ", ".join(f"`{name}`" if "/" in name else name for name in sorted(files)), sorted(files)

@@ -139,7 +139,7 @@ def test_a_caller_s_ignored_sighup_stays_ignored_as_under_nohup(pidone: Pidone, 
 
 
 def test_sigpipe_is_the_default_whatever_the_caller_left(pidone: Pidone, helper: str) -> None:
-    """The one disposition that is lost: CPython sets it before pidone's first instruction (docs/decisions.md)."""
+    """The one disposition that is lost: CPython sets it before pidone's first instruction (decisions.md)."""
     wrap = ("env", "--ignore-signal=PIPE")
     assert "signal 13: ignored" in seen(pidone.bare(helper, "dump", wrap=wrap))
     assert "signal 13: ignored" not in seen(pidone.run("--", helper, "dump", wrap=wrap))

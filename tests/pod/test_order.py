@@ -1,4 +1,4 @@
-"""S1-S25: order and gating. Each test is named by its statement; docs/pod.md lists them all."""
+"""S1-S25: order and gating. Each test is named by its statement; docs/reference/pod.md lists them all."""
 
 from __future__ import annotations
 

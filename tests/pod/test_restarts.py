@@ -114,7 +114,7 @@ def test_s59_the_first_restart_is_at_once_then_the_wait_doubles_to_its_most(pod:
 
 
 def test_s60_the_wait_counts_from_the_last_end(pod: Pod) -> None:
-    """Measured from the end: a run of half a second in a window of 0.3 s still waits (see docs/decisions.md)."""
+    """Measured from the end: a run of half a second in a window of 0.3 s still waits (see decisions.md)."""
     side = pod.entry(
         "side", "sidecar", pod.helper, "stamp", "side", "1", "500", backoff='{ initial = "300ms", max = "300ms" }'
     )

@@ -1,4 +1,4 @@
-"""docs/architecture.md shows the automaton as the code has it: `python -m tests.pure.test_architecture` writes it."""
+"""docs/explanation/architecture.md shows the automaton as the code has it: `./do generate` writes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pidone.group import group, process, states
 from pidone.init import events, machine
 from tests.pid1 import ROOT
 
-PAGE = ROOT / "docs" / "architecture.md"
+PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 PHASES = ("START", "RUN", "RESTART", "STOP", "SWEPT", "KILLED")
 EVENTS = (
     "BEGIN", "EXECED", "FAILED", "EXITED", "STOPPED", "SIGNAL", "DEADLINE", "ALONE", "ENDED", "NOTED", "COMMAND",
@@ -57,7 +57,7 @@ def drawn(table: list[list[str]]) -> str:
 @pytest.mark.parametrize("name", tables())
 def test_the_page_shows_the_automaton_as_it_is(name: str) -> None:
     found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", PAGE.read_text(), re.S)
-    assert found and found[1] == drawn(tables()[name]), "run python -m tests.pure.test_architecture"
+    assert found and found[1] == drawn(tables()[name]), "run ./do generate"
 
 
 def test_every_outcome_and_every_event_has_a_row() -> None:
