@@ -35,15 +35,7 @@ def ask(
     """
     pid, reading = begin(kernel, path, command, inherited)
     data, early = [], []  # type: list[bytes], list[int]
-    while True:
-        try:
-            part = kernel.read(reading, 65536)
-            if not part:
-                break
-            data.append(part)
-            continue
-        except BlockingIOError:
-            pass
+    while not read(kernel, reading, data):
         info = kernel.sigwaitinfo(signals.ALL)
         number = rewrites.get(info.si_signo, info.si_signo)
         if number in STOPPING:
@@ -91,12 +83,14 @@ def plan_again(loop: "GroupLoop", by: int) -> None:
     loop.asides.add(pid, GROUP, "plan", -1)
 
 
-def read(kernel: "Any", fd: int, parts: "list[bytes]") -> None:
+def read(kernel: "Any", fd: int, parts: "list[bytes]") -> bool:
+    """What has come so far. True at its end."""
     try:
         while part := kernel.read(fd, 65536):
             parts.append(part)
+        return True
     except BlockingIOError:
-        pass
+        return False
 
 
 def planned(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:

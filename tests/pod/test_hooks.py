@@ -29,7 +29,7 @@ def test_s69_until_it_returns_it_is_not_running_and_nothing_is_probed(pod: Pod) 
         run.line("main started")
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "started side", "post_start of side: yes", "side is running(started", "main started")
+    in_order(result, "started side", "post_start of side: yes", "side is running(started", "started main")
     before = result.text.partition("post_start of side: yes")[0]
     assert "readiness" not in before and "side is running" not in before, result
 
