@@ -1,7 +1,7 @@
 """A checked declaration kept beside its file as FILE.plan, so that a start need not parse TOML.
 
-It holds the file's own bytes; where they differ from the file's, or another version of pidone wrote it, it is not
-used: a stale one costs time and never changes what runs.
+It holds the file's own bytes. Where they differ from the file's, or a pidone of another version or with other slots
+wrote it, it is not used: a stale one costs time and never changes what runs.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import os
 import sys
 
 from pidone import __version__, paths
+from pidone.group.slots import Care
+from pidone.init.slots import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # at run time `typing` would cost more than all that this module saves
     from typing import Any
 
-_MARK = f"pidone {__version__} {sys.hexversion >> 16:x}"
+MARK = __version__, sys.hexversion >> 16, Process.__slots__, Care.__slots__
 
 
 def path_of(path: str) -> str:
@@ -25,7 +27,7 @@ def path_of(path: str) -> str:
 
 def write(path: str, data: bytes, declaration: dict[str, Any]) -> None:
     """Raises OSError."""
-    paths.replace_file(os.fsencode(path_of(path)), marshal.dumps((_MARK, data, declaration)))
+    paths.replace_file(os.fsencode(path_of(path)), marshal.dumps((MARK, data, declaration)))
 
 
 def read(path: str, data: bytes) -> dict[str, Any] | None:
@@ -35,4 +37,4 @@ def read(path: str, data: bytes) -> dict[str, Any] | None:
             mark, source, declaration = marshal.loads(file.read())
     except (OSError, EOFError, ValueError, TypeError):
         return None
-    return declaration if mark == _MARK and source == data else None
+    return declaration if mark == MARK and source == data else None

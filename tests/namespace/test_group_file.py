@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import marshal
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pidone.config import compiled
 from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.pid1 import PYTHON, Pidone, Running, until
@@ -279,13 +282,25 @@ class TestCompiled:
         result = pidone.run("-c", file, wrap=("strace", "-f", "-e", "trace=openat,open,execve", "-o", f"{file}.trace"))
         assert result.text == "found\n", result
         trace = Path(f"{file}.trace").read_text()
-        assert "g.toml.plan" in trace and "declare/schema" not in trace and "tomllib" not in trace
+        loaded = set(re.findall(r"pidone/(?:(\w+)/)?__pycache__/(\w+)\.", trace))
+        assert "g.toml.plan" in trace and ("config", "resolve") in loaded and "tomllib" not in trace
+        assert not {("config", "keys"), ("config", "check"), ("config", "parse"), ("", "readers")} & loaded
 
     def test_a_changed_file_is_read_anew(self, pidone: Pidone, write: Write) -> None:
         file = write("g.toml", process("main", "primary", "echo", "old"))
         self.compile(file)
         write("g.toml", process("main", "primary", "echo", "new"))
         assert pidone.run("-c", file).text == "new\n"
+
+    @pytest.mark.parametrize("other", [("0.4.0", 0, (), ()), (*compiled.MARK[:3], (*compiled.MARK[3], "cpus"))])
+    def test_one_of_another_pidone_is_passed_over(self, pidone: Pidone, write: Write, other: tuple[Any, ...]) -> None:
+        file = write("g.toml", process("main", "primary", "echo", "found"))
+        self.compile(file)
+        mark, source, declaration = marshal.loads(Path(file + ".plan").read_bytes())
+        declaration["processes"][0]["command"] = ["echo", "stale"]
+        for made, said in ((mark, "stale\n"), (other, "found\n")):
+            Path(file + ".plan").write_bytes(marshal.dumps((made, source, declaration)))
+            assert pidone.run("-c", file).text == said
 
     @pytest.mark.parametrize("junk", [b"", b"junk", b"\xe3" * 100, b"N"])
     def test_a_broken_one_is_passed_over(self, pidone: Pidone, write: Write, junk: bytes) -> None:
