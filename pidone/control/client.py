@@ -38,8 +38,8 @@ def add_socket(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def connect(path: str | None) -> socket.socket:
-    """Raises Unanswered."""
+def connect(path: str | None, patience: float = PATIENCE) -> socket.socket:
+    """patience: seconds that it stands in the queue. Raises Unanswered."""
     named = path or os.environ.get("PIDONE_CONTROL")
     tried = [os.fsencode(named)] if named else usual_places()
     wrong, forbidden = [], []
@@ -48,7 +48,7 @@ def connect(path: str | None) -> socket.socket:
             raise Unanswered(f"{os.fsdecode(place)}: a socket's path has at most {LONGEST} bytes (unix(7))")
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            queue_up(line, place)
+            queue_up(line, place, patience)
             return line
         except OSError as error:
             line.close()
@@ -75,9 +75,9 @@ def usual_places() -> list[bytes]:
     return list(dict.fromkeys(found))
 
 
-def queue_up(line: socket.socket, place: bytes) -> None:
+def queue_up(line: socket.socket, place: bytes, patience: float) -> None:
     """connect(2) that waits where the queue is full (EAGAIN), but not for ever. Raises OSError."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     line.setblocking(False)
     while True:
         try:
@@ -90,9 +90,13 @@ def queue_up(line: socket.socket, place: bytes) -> None:
             time.sleep(0.02)
 
 
-def ask(socket: str | None, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Each answer; the last one has "ok". socket: its path; None for the usual places. Raises Unanswered."""
-    with connect(socket) as line:
+def ask(socket: str | None, request: dict[str, Any], patience: float | None = None) -> Iterator[dict[str, Any]]:
+    """Each answer; the last one has "ok". Raises Unanswered.
+
+    socket: its path; None for the usual places. patience: seconds that each answer may take; None for no end.
+    """
+    with connect(socket, PATIENCE if patience is None else patience) as line:
+        line.settimeout(patience)
         with contextlib.suppress(*REFUSED):
             line.sendall(json.dumps(request).encode() + b"\n")
         yield from answers(line)
@@ -105,11 +109,16 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
             part = line.recv(1 << 16)
         except ConnectionResetError:
             part = b""
+        except socket.timeout:
+            raise Unanswered(f"there was no answer within {line.gettimeout():g} s") from None
         if not part:
             raise Unanswered("pidone has hung up before its answer was whole; it may have ended")
         *lines, data = (data + part).split(b"\n")
         for one in lines:
-            answer = json.loads(one)
+            try:
+                answer = json.loads(one)
+            except ValueError:
+                raise Unanswered("what answers there is no pidone") from None
             if answer.get("ok") is False:
                 wrong = answer.get("errors") or [answer.get("error", "refused")]
                 raise Unanswered("\npidonectl: ".join(wrong), int(answer.get("code", 1)))
@@ -118,6 +127,6 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
                 return
 
 
-def ask_once(socket: str | None, request: dict[str, Any]) -> dict[str, Any]:
+def ask_once(socket: str | None, request: dict[str, Any], patience: float | None = None) -> dict[str, Any]:
     """The last answer. Raises Unanswered."""
-    return list(ask(socket, request))[-1]
+    return list(ask(socket, request, patience))[-1]

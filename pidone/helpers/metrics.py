@@ -19,6 +19,9 @@ from pidone.init.words import say
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
+#: Seconds for an answer of PID 1's: the server serves one scrape at a time.
+PATIENCE = 10.0
+
 
 def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
     """path: of the control line. Never returns well."""
@@ -67,7 +70,7 @@ class App:
         if where != "/health":
             return plain(start_response, "404 Not Found", "there are /metrics and /health")
         try:
-            answer = ask_once(self.path, {"do": "health"})
+            answer = ask_once(self.path, {"do": "health"}, PATIENCE)
         except Unanswered as error:
             return plain(start_response, "503 Service Unavailable", f"pidone does not answer: {error}")
         if answer.get("healthy"):
@@ -98,8 +101,8 @@ class Collector:
 
     def collect(self) -> list[Any]:
         try:
-            found = ask_once(self.path, {"do": "status"})["status"]
-        except Unanswered as error:
+            found = ask_once(self.path, {"do": "status"}, PATIENCE)["status"]
+        except (Unanswered, KeyError) as error:
             say(f"metrics: pidone does not answer: {error}")
             return []
         return [*self.of_group(found), *self.of_processes(found), *self.of_counts(found), *self.of_kernel(found)]

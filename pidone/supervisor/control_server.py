@@ -169,8 +169,9 @@ def open_at(kernel: "Any", path: "bytes | None", uid: int, shared: bool) -> "tup
     if path is not None:
         try:
             return Control(path, shared, kernel), ""
-        except OSError as error:
-            return None, "no control line: %s: %s" % (show(path), paths.words(error))
+        except (OSError, ImportError) as error:
+            why = paths.words(error) if isinstance(error, OSError) else str(error)
+            return None, "no control line: %s: %s" % (show(path), why)
     for place in places(uid, posix.environ.get(b"XDG_RUNTIME_DIR")):
         try:
             if kernel.load("pidone.supervisor.control_socket").make_directory(place, shared, uid):
@@ -178,6 +179,6 @@ def open_at(kernel: "Any", path: "bytes | None", uid: int, shared: bool) -> "tup
         except FileExistsError:
             text = 'no control line: another pidone answers at %s; control = "/path" of [group] names another'
             return None, text % show(place)
-        except OSError:
+        except (OSError, ImportError):
             pass  # it cannot be written there
     return None, ""

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pidone.control.client import Unanswered, ask_once
 from tests.conftest import Write
 from tests.namespace.test_control import Line
 from tests.namespace.test_signals import process
@@ -176,3 +178,22 @@ def test_without_the_library_that_is_said_once(write: Write, tmp_path: Path, sou
 def test_what_metrics_may_not_be(pidone: Pidone, write: Write, lines: str, words: str) -> None:
     result = pidone.run("-c", write("g.toml", f"{lines}\n{process('main', 'primary', 'true')}"))
     assert result.code == 2 and words in result.err, result
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(None, "there was no answer within 0.2 s"), (b"", "pidone has hung up"), (b"HTTP/1.1 400\n", "is no pidone")],
+)
+def test_a_pid_1_that_does_not_answer_costs_a_scrape_its_patience(
+    tmp_path: Path, answer: bytes | None, words: str
+) -> None:
+    """As one that is stopped or traced: the server serves one scrape at a time."""
+    with socket.socket(socket.AF_UNIX) as line, ThreadPoolExecutor(1) as other:
+        line.bind(str(tmp_path / "c"))
+        line.listen()
+        asked = other.submit(ask_once, str(tmp_path / "c"), {"do": "status"}, 0.2)
+        if answer is not None:
+            with line.accept()[0] as client:
+                client.sendall(answer)
+        with pytest.raises(Unanswered, match=words):
+            asked.result()
