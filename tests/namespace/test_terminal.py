@@ -23,7 +23,10 @@ from tests.pid1 import NAMESPACE, PATIENCE, PYTHON, ROOT, SETSID, Pidone, until
 
 #: The app of these tests: says what the terminal sends it, and what size it has.
 APP = r"""
-import os, signal, sys
+import os, select, signal, sys
+woken, wake = os.pipe()  # a signal that comes right before a read(2) would not end it
+os.set_blocking(wake, False)
+signal.set_wakeup_fd(wake)
 def said(number, frame):
     size = os.get_terminal_size(0)
     os.write(1, f"got {number} {size.columns} {size.lines}\n".encode())  # print may be what it interrupts
@@ -31,7 +34,12 @@ for number in (signal.SIGINT, signal.SIGWINCH, signal.SIGHUP, signal.SIGCONT, si
     signal.signal(number, said)
 print("up", os.tcgetpgrp(0) == os.getpgrp(), flush=True)
 while True:
-    line = sys.stdin.readline()
+    ready = select.select([0, woken], [], [])[0]
+    if woken in ready:
+        os.read(woken, 100)
+    if 0 not in ready:
+        continue
+    line = os.read(0, 4096).decode()
     if not line or line == "end\n":
         sys.exit(7)
     print("read", line, end="", flush=True)
