@@ -105,13 +105,9 @@ def of_init() -> str:
     process, group = keys.slots(keys.OF_PROCESS), keys.slots(keys.GROUP)
     return "\n\n".join((
         HEAD.format(title=title, typing="    from typing import Any"),
-        of_class("Process", "One declared process.", PROCESS, without(process, PROCESS)),
-        of_class("Plan", "A group, or a single command.", PLAN, without(group, PLAN)),
+        of_class("Process", "One declared process.", PROCESS, process),
+        of_class("Plan", "A group, or a single command.", PLAN, group),
     ))  # fmt: skip
-
-
-def without(slots: dict[str, Slot], made: dict[str, Any]) -> dict[str, Slot]:
-    return {key: slot for key, slot in slots.items() if key not in made}
 
 
 def of_group() -> str:

@@ -128,7 +128,7 @@ class Checker:
                     found[key] = known[key](value)
                 except readers.Wrongs as wrongs:
                     for inner, item, text in wrongs.parts:
-                        self.wrong((*path, key), f"{label}: {key}.{inner} = {shorten(item)}: wanted is {text}")
+                        self.wrong((*path, key, inner), f"{label}: {key}.{inner} = {shorten(item)}: wanted is {text}")
                 except ValueError as error:
                     self.wrong((*path, key), f"{label}: {key} = {shorten(value)}: wanted is {error}")
             else:

@@ -3,8 +3,9 @@
     Key("nice", readers.between(-20, 19), "inherited", "-20 to 19", Slot("int | None", None))
 
 To add a key, add its entry and run `./do generate`. That writes the tables of docs/reference/file.md, and the slots of
-PID 1, which must not import this file: init/slots.py and group/slots.py. Then use the slot where the key acts. What
-keys may not stand together is in rules.py.
+PID 1, which must not import this file. The table in which the entry stands says where PID 1 has it: PROCESS gives
+`process.nice` (init/slots.py), GROUP `plan.deadline`, the others `policy.backoff` (group/slots.py). Read it where the
+key acts. A time needs `scaled`, or time_scale passes it over. What keys may not stand together is in rules.py.
 """
 
 from __future__ import annotations
@@ -359,7 +360,7 @@ METRICS = (
     ),
 )  # fmt: skip
 
-#: Keys of [[process]] whose slots are in `init.slots.Process`, and in `group.slots.Care`.
+#: Of [[process]]: the slots of the former are in `init.slots.Process`, of the latter in `group.slots.Care`.
 OF_PROCESS = PROCESS
 OF_POLICY = (*RESTARTS, *PROBES, *HOOKS, *OUTPUT)
 

@@ -2,22 +2,25 @@
 
 A handler's file has
 
-    read(value)         a TOML value -> the argument: plain data. Raises ValueError with what would be right
+    read(value)         a TOML value -> the argument, a list of plain data; anything else needs `pack`.
+                        Raises ValueError with what would be right
     describe(argument)  the argument in a few words, for `pidonectl check`
     EXAMPLE, DOC        its row in docs/reference/file.md
-    run(*argument)      asks, in a forked child: (YES, NO or UNKNOWN; words). Not where the process speaks by itself
+    run(*argument)      asks, in a forked child: (YES, NO or UNKNOWN; words). Not where nobody is asked:
+                        notify, fd, sleep
 
 and, where it needs them,
 
-    OPTIONS             {key: (reader, its place in the argument)}: keys that only its probes have
+    OPTIONS             {key: (reader, its place in the list)}: keys that only its probes have. None has to be
+                        given: `read` puts the default in its place
     PORT                the place in the argument of a port, which may be a name (S52)
     pack(argument)      the argument as `run` takes it; without it a tuple of its items
-    hook(*argument)     as `run`, for a hook; HOOK_DOC is its row then
+    hook(*argument)     asks for a hook, where `run` would not do; HOOK_DOC is its row then
     missing()           why nothing can be asked on this machine, or ""
 
 A child is forked for each question, so at its top a file imports only what `run` needs; `read` imports its own. PID 1
-itself loads none of them. It knows three handlers by name: `exec`, which runs as the process does, and `notify` and
-`fd`, where the process speaks.
+itself loads none of them. It knows five by name: `exec`, which runs as the process does; `file`, whose state at the
+process's start it keeps; `sleep`, for which it sets a timer; `notify` and `fd`, where the process speaks.
 """
 
 TYPE_CHECKING = False

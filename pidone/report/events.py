@@ -26,7 +26,7 @@ Found = dict[str, Any]
 
 class Event:
     """fields: a "_" before a name keeps it out of the JSON. apart: is it told one by one in the report? The others are
-    in the processes' lines. more: what becomes of the values behind the fields.
+    in the processes' lines. more: (all values) -> fields that come besides, for what has no fixed number.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Event:
         self.fields, self.sentence, self.apart, self.more = fields.split(), sentence, apart, more
 
 
-#: What is said of a process, by what it is: its number follows.
+#: Lines ("said") of which the next word is a process.
 ABOUT = {
     "cannot start", "killed", "swallowed", "init failed", "sidecar ended", "essential ended", "not started", "restart",
     "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
@@ -53,8 +53,8 @@ VERDICTS = ("yes", "no", "unknown")
 SHOWN: dict[str, Callable[[Any, Names], Any]] = {
     "process": lambda value, names: names.get(value, (None, 0))[0],
     "signal": lambda value, names: signal_name(value) if value else None,
-    "word": lambda value, names: None if value is None else WORDS[value],
-    "verdict": lambda value, names: None if value is None else VERDICTS[value],
+    "word": lambda value, names: dict(enumerate(WORDS)).get(value, value),
+    "verdict": lambda value, names: dict(enumerate(VERDICTS)).get(value, value),
     "verb": lambda value, names: VERBS.get(value, "?"),
 }
 

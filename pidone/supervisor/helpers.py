@@ -35,8 +35,10 @@ LASTING = ("suspects", "pump")
 #: A command of the file's. It waits as PID 1 does, with all signals blocked.
 COMMAND = "probes.exec:run"
 
-#: Who has more to say than once; and these two run without helpers/table.py.
+#: It has more to say than once.
 LISTENER = "helpers.notify:run"
+
+#: These two run without helpers/table.py.
 DIRECT = COMMAND, LISTENER
 
 VERDICTS = ("success", "failure", "unknown")
@@ -131,7 +133,7 @@ def read_end(kernel: "Any", fd: int) -> str:
         kernel.close(fd)
 
 
-# -- what each runs with: (handler, argument)
+# -- what each runs with
 
 
 def for_listener(loop: "GroupLoop", member: int, what: str) -> "Arguments":
@@ -232,7 +234,7 @@ def suspects_found(loop: "GroupLoop", member: int, what: str, verdict: int, text
         who = [int(victim), int(many), *((int(pid), int(uid), name) for pid, uid, name in found)]
     except ValueError:
         who = [0, 0]  # it was killed itself
-    loop.note(what, member, *who)
+    loop.note("suspects", member, *who)
 
 
 def follow_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:

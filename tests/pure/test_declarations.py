@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from pidone import probes
 from pidone.config import keys
+from pidone.helpers import table
+from pidone.init.events import NO, YES
 from pidone.report.events import EVENTS, named, sentence
 from scripts.generate import FILES
 from tests.pid1 import ROOT
@@ -53,9 +56,8 @@ def code(path: Path) -> str:
 
 def test_each_key_stands_in_the_docs_once() -> None:
     text = (ROOT / "docs" / "reference" / "file.md").read_text()
-    for table in (keys.GROUP, keys.VOLUME, keys.METRICS, keys.OF_PROCESS, keys.OF_POLICY):
-        for key in table:
-            assert f"\n| `{key.name}` | {key.doc} | {key.default} |\n" in text, key.name
+    for key in (*keys.GROUP, *keys.VOLUME, *keys.METRICS, *keys.OF_PROCESS, *keys.OF_POLICY):
+        assert f"\n| `{key.name}` | {key.doc} | {key.default} |\n" in text, key.name
 
 
 @pytest.mark.parametrize("name", [*probes.HANDLERS, *probes.HOOKS])
@@ -63,11 +65,16 @@ def test_a_handler_has_what_it_needs(name: str) -> None:
     file = probes.handler(name)
     argument = file.read(example(file.EXAMPLE))
     assert file.describe(argument) and file.DOC
-    probes.pack(name, argument)
-    asked = name in probes.HANDLERS and name not in ("notify", "fd")
-    assert hasattr(file, "run") == asked
-    if name in probes.HOOKS and name not in ("exec", "sleep"):
-        assert hasattr(file, "hook")
+    packed = probes.pack(name, argument)
+    if name in ("notify", "fd", "sleep"):
+        assert not hasattr(file, "run"), "nobody is asked"
+    elif name not in ("exec", "file"):  # PID 1 adds to the arguments of these
+        inspect.signature(file.run).bind(*packed)
+
+
+def test_a_hook_of_a_handler_that_has_none_of_its_own_asks_as_a_probe_does(tmp_path: Path) -> None:
+    assert table.run("probes.file:hook", (bytes(tmp_path), True, None), -1) == (YES, "")
+    assert table.run("probes.file:hook", (bytes(tmp_path / "x"), True, None), -1)[0] == NO
 
 
 def example(text: str) -> object:
@@ -94,7 +101,7 @@ def test_what_is_noted_has_the_fields_of_its_entry() -> None:
             least = len([name for name in declared if name[0] != "_"])
             good = least <= len(fields) <= len(declared) or (EVENTS[kind].more and len(fields) >= least)
             assert good, f"{where}: {kind} has {' '.join(declared)}"
-    assert {kind for _, kind, _ in noted()} | {"suspects"} == set(EVENTS)  # that one's kind is its helper's
+    assert {kind for _, kind, _ in noted()} == set(EVENTS)
 
 
 def test_an_event_of_which_the_last_fields_were_cut_off_has_a_sentence() -> None:

@@ -122,8 +122,15 @@ BAD_VALUES: dict[str, list[Any]] = {
 }  # fmt: skip
 
 
+def test_a_wrong_value_of_a_table_s_key_has_its_own_line() -> None:
+    text = '[[process]]\nname = "a"\nrole = "primary"\ncommand = ["x"]\n[process.startup]\ntcp = 80\nperiod = 5\n'
+    with pytest.raises(Wrong) as wrong:
+        check(*parse(text.encode()))
+    assert [line for line, _ in wrong.value.errors] == [7]
+
+
 def test_there_are_examples_for_every_key() -> None:
-    assert set(GOOD_VALUES) == set(BAD_VALUES) == set(PROCESS)
+    assert set(GOOD_VALUES) == set(BAD_VALUES) == set(PROCESS), "give each key a right and some wrong values above"
 
 
 @pytest.mark.parametrize(("key", "value"), [(k, v) for k, values in BAD_VALUES.items() for v in values])

@@ -155,11 +155,11 @@ def code_lines(path: Path) -> int:
     return len(lines)
 
 
-def test_pid_1_s_own_code_is_under_4300_lines_of_which_init_has_under_1580() -> None:
-    """What is loaded to say something is left out of what a group adds."""
-    lines = {room: sum(code_lines(p) for p in sources(room) if room == "init" or p.stem not in ("words", "status"))
-             for room in ("init", "group", "supervisor")}  # fmt: skip
-    assert lines["init"] < 1580 and sum(lines.values()) < 4300, lines
+def test_pid_1_s_own_code_is_under_4200_lines_of_which_init_has_under_1530() -> None:
+    """What is loaded to say something is left out of what a group adds, and what is generated of both."""
+    left_out = {"init": ("slots",), "group": ("slots", "status"), "supervisor": ("words",)}
+    lines = {room: sum(code_lines(p) for p in sources(room) if p.stem not in left_out[room]) for room in left_out}
+    assert lines["init"] < 1530 and sum(lines.values()) < 4200, f"{lines}: take something out, or say why it may grow"
 
 
 def test_what_a_single_command_s_pid_1_loads_is_under_1520_lines_with_comments() -> None:
