@@ -17,10 +17,10 @@ from pidone.init import plan
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Slots that are not one key's: name -> (slot, what it holds).
-PROCESS: dict[str, tuple[Slot, str]] = {
-    "name": (Slot("str"), ""),
-    "role": (Slot("int"), "INIT, SIDECAR or PRIMARY of `plan`"),
+#: Slots in their order, the other keys' after them: name -> (slot, or None where it is a key's; what it holds).
+PROCESS: dict[str, tuple[Slot | None, str]] = {
+    "name": (None, ""),
+    "role": (None, "INIT, SIDECAR or PRIMARY of `plan`"),
     "argv": (Slot("list[bytes]"), "empty for one that only pauses"),
     "env": (Slot("tuple[tuple[bytes, bytes], ...]", ()), "put over the container's environment"),
     "user": (Slot("tuple[int, int, tuple[int, ...]] | None", None), "uid, gid, groups; None for PID 1's own"),
@@ -32,15 +32,15 @@ PROCESS: dict[str, tuple[Slot, str]] = {
     "since": (Slot("float", 0.0), "when PID 1 forked it (monotonic)"),
 }
 
-POLICY: dict[str, tuple[Slot, str]] = {
+POLICY: dict[str, tuple[Slot | None, str]] = {
     "gate": (Slot("int"), "so many, from the list's head, must have started before it"),
     "after": (Slot("tuple[int, ...]", ()), "and these"),
 }
 
-PLAN: dict[str, tuple[Slot, str]] = {
+PLAN: dict[str, tuple[Slot | None, str]] = {
     "processes": (Slot("list[Process]"), "in start order, the primary last (S3)"),
-    "grace": (Slot("float", plan.GRACE), "seconds"),
-    "stop_signals": (Slot("tuple[int, ...]", ()), "none for a single command: each signal is the primary's"),
+    "grace": (None, "seconds"),
+    "stop_signals": (None, "none for a single command: each signal is the primary's"),
     "routes": (Slot("dict[int, tuple[tuple[int, ...], int]]", {}), "{number: (indices, number to send)}"),
     "window": (Slot("float", plan.WINDOW), "seconds that who is told last has"),
     "oom": (Slot("bytes | None", None), "the file that counts the memory's kills"),
@@ -65,10 +65,10 @@ if TYPE_CHECKING:
 '''
 
 
-def of_class(name: str, doc: str, made: dict[str, tuple[Slot, str]], keyed: dict[str, Slot]) -> str:
+def of_class(name: str, doc: str, made: dict[str, tuple[Slot | None, str]], keyed: dict[str, Slot]) -> str:
     """A class with these slots, and a constructor: what is made first, in its order, and then the keys."""
     texts = {key: text for key, (_, text) in made.items()}
-    slots = {**{key: slot for key, (slot, _) in made.items()}, **keyed}
+    slots: dict[str, Slot] = {**{key: slot or keyed[key] for key, (slot, _) in made.items()}, **keyed}
     lines = [f"class {name}:", f'    """{doc}"""', "", "    __slots__ = ("]
     lines += packed([f'"{key}"' for key in slots], "        ")
     lines += ["    )  # fmt: skip", "", "    def __init__(", "        self,"]
@@ -102,7 +102,7 @@ def source(value: Any) -> str:
 def of_init() -> str:
     """pidone/init/slots.py"""
     title = "What is to run, as plain data: the slots of a process and of a plan."
-    process, group = keys.slots(keys.OF_PROCESS), keys.slots(keys.GROUP)
+    process, group = keys.slots(keys.PROCESS), keys.slots(keys.GROUP)
     return "\n\n".join((
         HEAD.format(title=title, typing="    from typing import Any"),
         of_class("Process", "One declared process.", PROCESS, process),

@@ -31,7 +31,7 @@ REPLICA = f"$({order.INDEX})"
 FITS = 9.0
 
 GROUP, VOLUME, METRICS = keys.read_by(keys.GROUP), keys.read_by(keys.VOLUME), keys.read_by(keys.METRICS)
-PROCESS = keys.read_by(keys.OF_PROCESS, keys.OF_POLICY)
+PROCESS = keys.read_by(keys.PROCESS, keys.OF_POLICY)
 
 
 class Checker:

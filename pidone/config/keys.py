@@ -159,9 +159,8 @@ PROCESS = (
     ),
     Key(
         "pause", readers.pause, "",
-        "`true` instead of a command: it waits until it is told to end, by SIGTERM, SIGINT or its `stop_signal`, and "
-        "ends with 0: a primary that only holds the group together, as a Pod's infra container does, while its "
-        "members come and go",
+        "`true` instead of a command: the process waits for SIGTERM, SIGINT or its `stop_signal`, and exits with 0. "
+        "Such a primary only holds the group together, as a Pod's infra container does, while its members come and go",
     ),
     Key(
         "env", readers.environment, "",
@@ -360,8 +359,7 @@ METRICS = (
     ),
 )  # fmt: skip
 
-#: Of [[process]]: the slots of the former are in `init.slots.Process`, of the latter in `group.slots.Care`.
-OF_PROCESS = PROCESS
+#: Of [[process]], those of which the slots are in `group.slots.Care`; PROCESS has them in `init.slots.Process`.
 OF_POLICY = (*RESTARTS, *PROBES, *HOOKS, *OUTPUT)
 
 TABLES = ("group", "volume", "process", "signals", "metrics")

@@ -13,7 +13,7 @@ from pidone.init.plan import SIDECAR
 
 Entry = dict[str, Any]
 
-GROUP, PROCESS, POLICY = keys.slots(keys.GROUP), keys.slots(keys.OF_PROCESS), keys.slots(keys.OF_POLICY)
+GROUP, PROCESS, POLICY = keys.slots(keys.GROUP), keys.slots(keys.PROCESS), keys.slots(keys.OF_POLICY)
 
 
 def pack(declaration: dict[str, Any]) -> None:

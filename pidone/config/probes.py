@@ -10,7 +10,7 @@ import difflib
 from typing import Any
 
 from pidone import probes, readers
-from pidone.config.values import above_zero, unknown_key
+from pidone.config.values import above_zero, each_key, unknown_key
 from pidone.group.policy import TOLD
 
 #: Of the kubelet (S26), in seconds and counts.
@@ -49,7 +49,7 @@ def probe(what: str) -> readers.Reader:
         found: dict[str, Any] = {**DEFAULTS, "handler": handler, "grace": None}
         if what != "startup" and handler in TOLD:
             found["failure_threshold"] = 1  # one word is enough, as is a watchdog that was not fed (sd_notify(3))
-        found.update(parts(value, handler, COMMON, {*COMMON, *probes.HANDLERS}))
+        found.update(parts(value, handler, COMMON, probes.HANDLERS))
         check_rules(what, handler, found, value)
         if what == "liveness" and handler == "file":
             found["argument"][1] = True  # it asks whether the file is still there, whoever has made it
@@ -58,31 +58,18 @@ def probe(what: str) -> readers.Reader:
     return read
 
 
-def parts(value: dict[str, Any], handler: str, common: dict[str, readers.Reader], known: set[str]) -> dict[str, Any]:
-    """{"argument"; and each common key that is given}. Raises Wrongs with everything that is wrong in the table."""
+def parts(
+    value: dict[str, Any], handler: str, common: dict[str, readers.Reader], also: tuple[str, ...]
+) -> dict[str, Any]:
+    """{"argument"; and each common key that is given}. also: the other handlers. Raises Wrongs."""
     file = probes.handler(handler)
     options = getattr(file, "OPTIONS", {})
-    found: dict[str, Any] = {}
-    placed: dict[int, Any] = {}
-    wrong: list[tuple[str, Any, str]] = []
-    for key, item in value.items():
-        try:
-            if key == handler:
-                found["argument"] = file.read(item)
-            elif key in options:
-                read, place = options[key]
-                placed[place] = read(item)
-            elif key in common:
-                found[key] = common[key](item)
-            else:
-                raise unknown_key(key, {*known, *options})
-        except ValueError as error:
-            wrong.append((key, item, str(error)))
-    if wrong:
-        raise readers.Wrongs(wrong)
-    for place, item in placed.items():
-        found["argument"][place] = item
-    return found
+    of_handler = {handler: file.read, **{key: read for key, (read, _) in options.items()}}
+    found = each_key(value, {**of_handler, **common}, also)
+    argument = found.pop(handler)
+    for key in options.keys() & found.keys():
+        argument[options[key][1]] = found.pop(key)
+    return {"argument": argument, **found}
 
 
 def check_rules(what: str, handler: str, found: dict[str, Any], given: dict[str, Any]) -> None:
@@ -104,7 +91,7 @@ def hook(value: Any) -> dict[str, Any]:
     if isinstance(value, dict) and "tcp" in value:
         raise ValueError("exec, http or sleep: a hook that only connects does nothing")  # S73
     handler = one_handler(value, probes.HOOKS)
-    return {"handler": handler, **parts(value, handler, {}, {*probes.HOOKS})}
+    return {"handler": handler, **parts(value, handler, {}, probes.HOOKS)}
 
 
 def pack(found: dict[str, Any], scale: float) -> tuple[Any, ...]:

@@ -107,12 +107,15 @@ class Resolver:
     def sockets(self) -> dict[int, bytes]:
         """{index: name of its notify socket}, each a name that nobody else can have guessed."""
         entries = self.declaration["processes"]
-        speaking = [any(entry.get(what, {}).get("handler") == "notify" for what in PROBES) for entry in entries]
-        if not any(speaking):
+        speaking = [
+            index
+            for index, entry in enumerate(entries)
+            if any(entry.get(what, {}).get("handler") == "notify" for what in PROBES)
+        ]
+        if not speaking:
             return {}
         token = self.token or os.urandom(8).hex()
-        named = enumerate(zip(entries, speaking))
-        return {index: f"@pidone/{token}/{entry['name']}".encode() for index, (entry, speaks) in named if speaks}
+        return {index: f"@pidone/{token}/{entries[index]['name']}".encode() for index in speaking}
 
     def who(self, index: int, entry: Entry) -> lookup.Who | None:
         """What its forked child is to look up."""

@@ -32,6 +32,25 @@ ELSEWHERE = {
 }
 
 
+def each_key(table: dict[str, Any], known: dict[str, readers.Reader], also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The keys of an inner table, read. also: what a misspelt key may have meant besides.
+
+    Raises Wrongs with everything that is wrong in it.
+    """
+    found: dict[str, Any] = {}
+    wrong: list[tuple[str, Any, str]] = []
+    for key, item in table.items():
+        try:
+            if key not in known:
+                raise unknown_key(key, {*known, *also})
+            found[key] = known[key](item)
+        except ValueError as error:
+            wrong.append((key, item, str(error)))
+    if wrong:
+        raise readers.Wrongs(wrong)
+    return found
+
+
 def above_zero(value: Any) -> float:
     seconds = readers.duration(value)
     if seconds < 0.001:
@@ -103,32 +122,17 @@ LOGS = '"inherit", "prefix", "json", { mode = "prefix", time = true } or { file 
 
 def log(value: Any) -> dict[str, Any]:
     """{"mode", and "time", or "file", "max_size" (bytes), "keep"}"""
-    found: dict[str, Any] = {"mode": value} if isinstance(value, str) else value
-    if not isinstance(found, dict) or ("mode" in found) == ("file" in found):
+    if isinstance(value, str):
+        return {"mode": log_mode(value)}
+    if not isinstance(value, dict) or ("mode" in value) == ("file" in value):
         raise ValueError(LOGS)
-    known = {"mode", "time", "stderr"} if "mode" in found else {"file", "max_size", "keep"}
-    wrong = [(key, item, str(unknown_key(key, known))) for key, item in found.items() if key not in known]
-    parts: dict[str, readers.Reader] = {
-        "mode": log_mode, "time": readers.truth, "file": readers.absolute, "max_size": readers.memory,
-        "keep": readers.between(0, 1000), "stderr": log_stderr,
-    }  # fmt: skip
-    made: dict[str, Any] = {}
-    for key in known & set(found):
-        try:
-            made[key] = parts[key](found[key])
-        except ValueError as error:
-            if isinstance(value, str):
-                raise
-            wrong.append((key, found[key], str(error)))
-    if made.get("time") and made.get("mode") != "prefix" and not wrong:
-        wrong.append(("time", True, 'time with mode = "prefix" only: JSON has it anyway'))
-    if "stderr" in made and made.get("mode") == "inherit" and not wrong:
-        wrong.append(("stderr", made["stderr"], 'stderr with mode = "prefix" or "json": what is inherited is apart'))
-    if made.get("max_size", LOG_SIZE) < 4096:
-        wrong.append(("max_size", found["max_size"], 'at least "4KiB"'))
-    if wrong:
-        raise readers.Wrongs(wrong)
-    return made
+    found = each_key(value, TO_STDOUT if "mode" in value else TO_FILE)
+    if found.get("time") and found["mode"] != "prefix":
+        raise readers.Wrongs([("time", True, 'time with mode = "prefix" only: JSON has it anyway')])
+    if "stderr" in found and found["mode"] == "inherit":
+        text = 'stderr with mode = "prefix" or "json": what is inherited is apart'
+        raise readers.Wrongs([("stderr", found["stderr"], text)])
+    return found
 
 
 def pack_log(found: dict[str, Any], scale: float) -> tuple[Any, ...] | None:
@@ -153,6 +157,22 @@ def log_stderr(value: Any) -> str:
     return str(value)
 
 
+def log_size(value: Any) -> int:
+    size = readers.memory(value)
+    if size < 4096:
+        raise ValueError('at least "4KiB"')
+    return size
+
+
+#: The keys of `log`, by where the output goes.
+TO_STDOUT: dict[str, readers.Reader] = {"mode": log_mode, "time": readers.truth, "stderr": log_stderr}
+TO_FILE: dict[str, readers.Reader] = {
+    "file": readers.absolute,
+    "max_size": log_size,
+    "keep": readers.between(0, 1000),
+}
+
+
 def leftovers(value: Any) -> bool:
     if value not in ("end", "keep"):
         raise ValueError('"end" or "keep"')
@@ -169,17 +189,7 @@ def control(value: Any) -> dict[str, Any]:
     """{"path": of the control line's socket, empty for none; "look", "steer": users, and groups after an "@"}."""
     if not isinstance(value, dict):
         return {"path": control_path(value)}
-    found: dict[str, Any] = {}
-    wrong = []
-    for key, item in value.items():
-        try:
-            if key not in ("path", "look", "steer"):
-                raise unknown_key(key, ("path", "look", "steer"))
-            found[key] = control_path(item) if key == "path" else people(item)
-        except ValueError as error:
-            wrong.append((key, item, str(error)))
-    if wrong:
-        raise readers.Wrongs(wrong)
+    found = each_key(value, {"path": control_path, "look": people, "steer": people})
     if found.get("path") == "" and ("look" in found or "steer" in found):
         raise ValueError("a path, where others may look or steer; with false there is no socket")
     return found

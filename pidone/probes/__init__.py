@@ -2,7 +2,7 @@
 
 A handler's file has
 
-    read(value)         a TOML value -> the argument, a list of plain data; anything else needs `pack`.
+    read(value)         a TOML value -> the argument: a list of plain data, or one value where nobody is asked.
                         Raises ValueError with what would be right
     describe(argument)  the argument in a few words, for `pidonectl check`
     EXAMPLE, DOC        its row in docs/reference/file.md
@@ -14,7 +14,7 @@ and, where it needs them,
     OPTIONS             {key: (reader, its place in the list)}: keys that only its probes have. None has to be
                         given: `read` puts the default in its place
     PORT                the place in the argument of a port, which may be a name (S52)
-    pack(argument)      the argument as `run` takes it; without it a tuple of its items
+    pack(argument)      the argument as `run` takes it; without it a list as a tuple
     hook(*argument)     asks for a hook, where `run` would not do; HOOK_DOC is its row then
     missing()           why nothing can be asked on this machine, or ""
 
@@ -43,4 +43,6 @@ def handler(name: str) -> "Any":
 def pack(name: str, argument: "Any") -> "Any":
     """The argument as PID 1 keeps it, and `run` takes it."""
     found = handler(name)
-    return found.pack(argument) if hasattr(found, "pack") else tuple(argument)
+    if hasattr(found, "pack"):
+        return found.pack(argument)
+    return tuple(argument) if isinstance(argument, list) else argument

@@ -16,7 +16,3 @@ read = readers.between(3, 1023)
 
 def describe(argument: int) -> str:
     return f"a newline on descriptor {argument}"
-
-
-def pack(argument: int) -> int:
-    return argument

@@ -20,7 +20,3 @@ def read(value: Any) -> bool:
 
 def describe(argument: bool) -> str:
     return "READY=1 on $NOTIFY_SOCKET"
-
-
-def pack(argument: bool) -> bool:
-    return argument

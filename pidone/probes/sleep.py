@@ -13,7 +13,3 @@ read = readers.duration
 
 def describe(argument: float) -> str:
     return f"sleep {argument:g} s"
-
-
-def pack(argument: float) -> float:
-    return argument

@@ -56,7 +56,7 @@ def code(path: Path) -> str:
 
 def test_each_key_stands_in_the_docs_once() -> None:
     text = (ROOT / "docs" / "reference" / "file.md").read_text()
-    for key in (*keys.GROUP, *keys.VOLUME, *keys.METRICS, *keys.OF_PROCESS, *keys.OF_POLICY):
+    for key in (*keys.GROUP, *keys.VOLUME, *keys.METRICS, *keys.PROCESS, *keys.OF_POLICY):
         assert f"\n| `{key.name}` | {key.doc} | {key.default} |\n" in text, key.name
 
 
