@@ -9,8 +9,8 @@ RINGS, RINGS_HEAD = ((1280, 160), (512, 160), (64, 640)), 24
 #: The tail of one stream: how many bytes have come so far, and the last of them, in a ring; how many marks there have
 #: been, and the last of them: (nanoseconds of the monotonic clock, how many bytes had come then); how many of the last
 #: bytes a pump that has handed over has not passed on.
-HEAD, TAIL, MARKS, MARK = 8, 16384, 256, 16
-PLACE = HEAD + TAIL + 8 + MARKS * MARK + 8
+COUNT, TAIL, MARKS, MARK = 8, 16384, 256, 16
+PLACE = COUNT + TAIL + 8 + MARKS * MARK + 8
 
 #: The two streams of a process: stdout, and what is not told apart from it; stderr.
 OUT, ERR = 0, 1

@@ -13,7 +13,7 @@ HTTP_2 = ("h2.connection", "h2", "'pidone[grpc]'")
 PROMETHEUS = ("prometheus_client.core", "prometheus-client", "'pidone[metrics]'")
 
 
-class Missing(Exception):
+class MissingPackageError(Exception):
     """str(): which package, why it cannot be used, and what to do."""
 
 
@@ -32,9 +32,9 @@ def load(module: str, package: str, install: str) -> Any:
 
                 site.main()
             elif (error.name or "").partition(".")[0] == module.partition(".")[0]:
-                raise Missing(f"the package {package} is not here: pip install {install}") from None
+                raise MissingPackageError(f"the package {package} is not here: pip install {install}") from None
             else:
-                raise Missing(f"the package {package} does not load: {error}") from None
+                raise MissingPackageError(f"the package {package} does not load: {error}") from None
         except Exception as error:
-            raise Missing(f"the package {package} does not load: {type(error).__name__}: {error}") from None
+            raise MissingPackageError(f"the package {package} does not load: {type(error).__name__}: {error}") from None
     raise AssertionError("unreachable")

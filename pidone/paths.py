@@ -24,7 +24,7 @@ _DIRECTORY = posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEX
 _KIND, _LINK, _PLAIN, _OTHERS_WRITE = 0o170000, 0o120000, 0o100000, 0o022
 
 
-class Unsafe(OSError):
+class UnsafePathError(OSError):
     """A component of the path may not be trusted. str(), strerror: which one, and why."""
 
 
@@ -105,10 +105,10 @@ def _check_link(fd: int, status: "posix.stat_result", place: bytes, hops: int) -
     if not is_strict():
         return
     if not is_ours(status):
-        raise Unsafe(ELOOP, "%s is a link of uid %d's, which is not followed" % (show(place), status.st_uid))
+        raise UnsafePathError(ELOOP, "%s is a link of uid %d's, which is not followed" % (show(place), status.st_uid))
     if not nobody_else_writes(fd):
         text = "%s is a link in a directory where others may write, and is not followed"
-        raise Unsafe(ELOOP, text % show(place))
+        raise UnsafePathError(ELOOP, text % show(place))
 
 
 def open_file(path: bytes, flags: int, mode: int = 0o600, walked: "tuple[int, bytes, bool] | None" = None) -> int:
@@ -124,7 +124,7 @@ def open_file(path: bytes, flags: int, mode: int = 0o600, walked: "tuple[int, by
             status = posix.fstat(file)
             if status.st_mode & _KIND == _PLAIN and status.st_nlink > 1 and not nobody_else_writes(fd):
                 posix.close(file)
-                raise Unsafe(EMLINK, "%s has a second name (a hard link), and is not opened" % show(path))
+                raise UnsafePathError(EMLINK, "%s has a second name (a hard link), and is not opened" % show(path))
         return file
     finally:
         if walked is None:
@@ -160,10 +160,10 @@ def open_directory(path: bytes, make: "int | None" = None) -> "tuple[int, bool]"
         posix.close(fd)
 
 
-def words(error: OSError) -> str:
+def reason(error: OSError) -> str:
     """Why it does not work, in words: those of Unsafe name the component."""
     text = error.strerror or str(error)
-    return text if isinstance(error, Unsafe) else text[:1].lower() + text[1:]
+    return text if isinstance(error, UnsafePathError) else text[:1].lower() + text[1:]
 
 
 def replace_file(path: bytes, data: bytes, mode: "int | None" = None) -> None:

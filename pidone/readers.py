@@ -15,7 +15,7 @@ from pidone.init import arguments, plan, signals
 Reader = Callable[[Any], Any]
 
 
-class Wrongs(ValueError):
+class ValuesError(ValueError):
     """What is wrong inside of a table: (key, value, what would be right), all of it at once."""
 
     def __init__(self, parts: list[tuple[str, Any, str]]) -> None:

@@ -18,31 +18,31 @@ from pidone.init import plan
 ROOT = Path(__file__).resolve().parent.parent
 
 #: Slots in their order, the other keys' after them: name -> (slot, or None where it is a key's; what it holds).
-PROCESS: dict[str, tuple[Slot | None, str]] = {
+PROCESS_SLOTS: dict[str, tuple[Slot | None, str]] = {
     "name": (None, ""),
     "role": (None, "INIT, SIDECAR or PRIMARY of `plan`"),
     "argv": (Slot("list[bytes]"), "empty for one that only pauses"),
     "env": (Slot("tuple[tuple[bytes, bytes], ...]", ()), "put over the container's environment"),
     "user": (Slot("tuple[int, int, tuple[int, ...]] | None", None), "uid, gid, groups; None for PID 1's own"),
-    "care": (Slot("tuple[Any, ...] | None", None), "of `group.slots.Care`; None where all is as by default"),
-    "who": (Slot("tuple[Any, ...] | None", None), "what its child looks up (config/lookup.py)"),
-    "declared": (Slot("tuple[tuple[bytes, bytes], ...]", ()), "env of the file; `env` is the latest look-up's"),
-    "files": (Slot("tuple[bytes, ...]", ()), "what its child looks at for probes of a file"),
-    "known": (Slot("bool", True), "is all of `who` known?"),
-    "since": (Slot("float", 0.0), "when PID 1 forked it (monotonic)"),
+    "policy": (Slot("tuple[Any, ...] | None", None), "of `group.slots.ProcessPolicy`; None where all is as by default"),
+    "to_look_up": (Slot("tuple[Any, ...] | None", None), "what its child looks up (config/lookup.py)"),
+    "declared_env": (Slot("tuple[tuple[bytes, bytes], ...]", ()), "env of the file; `env` is the latest look-up's"),
+    "probe_files": (Slot("tuple[bytes, ...]", ()), "what its child looks at for probes of a file"),
+    "resolved": (Slot("bool", True), "is all of `to_look_up` resolved?"),
+    "forked_at": (Slot("float", 0.0), "when PID 1 forked it (monotonic)"),
 }
 
-POLICY: dict[str, tuple[Slot | None, str]] = {
+POLICY_SLOTS: dict[str, tuple[Slot | None, str]] = {
     "gate": (Slot("int"), "so many, from the list's head, must have started before it"),
     "after": (Slot("tuple[int, ...]", ()), "and these"),
 }
 
-PLAN: dict[str, tuple[Slot | None, str]] = {
+PLAN_SLOTS: dict[str, tuple[Slot | None, str]] = {
     "processes": (Slot("list[Process]"), "in start order, the primary last (S3)"),
     "grace": (None, "seconds"),
     "stop_signals": (None, "none for a single command: each signal is the primary's"),
     "routes": (Slot("dict[int, tuple[tuple[int, ...], int]]", {}), "{number: (indices, number to send)}"),
-    "window": (Slot("float", plan.WINDOW), "seconds that who is told last has"),
+    "minimum_grace": (Slot("float", plan.MINIMUM_GRACE), "seconds that a process signalled last still has"),
     "oom": (Slot("bytes | None", None), "the file that counts the memory's kills"),
     "notify": (Slot("tuple[tuple[int, bytes], ...]", ()), "((process index, its socket), ...)"),
     "control": (Slot("bytes | None", None), 'its socket; b"" for none, None for the first place that can be had'),
@@ -51,10 +51,10 @@ PLAN: dict[str, tuple[Slot | None, str]] = {
     "memory": (Slot("int", 0), "bytes that the container may use; 0 for no limit"),
     "rewrites": (Slot("dict[int, int]", {}), "{from: to}, 0 drops; this and the next two are the command line's"),
     "group_wide": (Slot("bool", False), "signals go to process groups"),
-    "forgiven": (Slot("tuple[int, ...]", ()), "exit codes that become 0 (E39)"),
+    "remapped": (Slot("tuple[int, ...]", ()), "exit codes that become 0 (E39)"),
 }
 
-HEAD = '''"""{title}
+TEMPLATE = '''"""{title}
 
 Written by `./do generate` from pidone/config/keys.py and scripts/generate.py: change it there.
 """
@@ -104,18 +104,20 @@ def of_init() -> str:
     title = "What is to run, as plain data: the slots of a process and of a plan."
     process, group = keys.slots(keys.PROCESS), keys.slots(keys.GROUP)
     return "\n\n".join((
-        HEAD.format(title=title, typing="    from typing import Any"),
-        of_class("Process", "One declared process.", PROCESS, process),
-        of_class("Plan", "A group, or a single command.", PLAN, group),
+        TEMPLATE.format(title=title, typing="    from typing import Any"),
+        of_class("Process", "One declared process.", PROCESS_SLOTS, process),
+        of_class("Plan", "A group, or a single command.", PLAN_SLOTS, group),
     ))  # fmt: skip
 
 
 def of_group() -> str:
     """pidone/group/slots.py"""
     typing = "    from pidone.group.policy import HookSpec, LogSpec, ProbeSpec, Rule"
-    head = HEAD.format(title="What a group does for one process beyond starting it, as plain data.", typing=typing)
-    care = of_class("Care", "The keys of a process that the group looks at.", POLICY, keys.slots(keys.OF_POLICY))
-    return "\n\n".join([head, care])
+    head = TEMPLATE.format(title="What a group does for one process beyond starting it, as plain data.", typing=typing)
+    policy = of_class(
+        "ProcessPolicy", "The keys of a process that the group looks at.", POLICY_SLOTS, keys.slots(keys.OF_POLICY)
+    )
+    return "\n\n".join([head, policy])
 
 
 def rows(head: tuple[str, ...], found: Sequence[tuple[str, ...]]) -> str:

@@ -24,12 +24,12 @@ from typing import Any
 
 from pidone.control.protocol import RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
 from pidone.group import group as pod
-from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, POLICIES
-from pidone.group.slots import Care
-from pidone.group.states import RENEWED
+from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE, RESTART_POLICIES
+from pidone.group.slots import ProcessPolicy
+from pidone.group.states import RESTARTING_ALL
 from pidone.init import events as e
 from pidone.init.machine import OVER, STOP, SWEPT
-from pidone.init.plan import CANNOT, INIT, LAST_RESORT, PRIMARY, ROLES, SIDECAR, WINDOW
+from pidone.init.plan import CANNOT, INIT, LAST_RESORT, MINIMUM_GRACE, PRIMARY, ROLES, SIDECAR
 from pidone.init.slots import Plan, Process
 
 GRACE = 4.0
@@ -39,7 +39,7 @@ BACKOFF = (1.0, 2.0, 100.0)
 #: handler, argument, delay, period, timeout, success, failure, grace
 ASKED = ("exec", (b"x",), 0.0, 2.0, 1.0, 1, 1, None)
 TWICE = ("exec", (b"x",), 1.0, 2.0, 1.0, 1, 2, 3.0)
-TOLD = ("notify", True, 0.0, 2.0, 1.0, 1, 1, None)
+NOTIFYING = ("notify", True, 0.0, 2.0, 1.0, 1, 1, None)
 HOOK = ("exec", (b"x",))
 
 #: What a process may have beside it, by a word for it: what Care is made with.
@@ -49,7 +49,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "liveness": {"liveness": TWICE},
     "post_start": {"post_start": HOOK},
     "pre_stop": {"pre_stop": HOOK},
-    "told": {"startup": TOLD, "liveness": TOLD},
+    "signalled": {"startup": NOTIFYING, "liveness": NOTIFYING},
     "all": {"startup": ASKED, "liveness": ASKED, "readiness": ASKED, "post_start": HOOK, "pre_stop": HOOK},
     "limited": {"max_restarts": 1},
     "daemon": {"pid_file": b"/run/x.pid", "daemonizes": True},
@@ -60,7 +60,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "rules": {"restart_rules": (((3,), False, 0),)},
     "all anew": {"restart_rules": (((3,), False, 1),)},
     "message": {"termination_message": b"/m"},
-    "stopped": {},
+    "suspended": {},
     "bounded": {},
     "logged": {"log": ("json",)},
     "steered": {},
@@ -81,11 +81,11 @@ def waits_for(what: str, index: int) -> tuple[int, tuple[int, ...]]:
     return (0, after[what]) if what in after else (index, ())
 
 
-def care(index: int, kind: Kind, first: Kind) -> tuple[Any, ...]:
+def policy(index: int, kind: Kind, first: Kind) -> tuple[Any, ...]:
     options = {"restart": kind[1], "backoff": BACKOFF, **KINDS[kind[2]]}
     if is_tied(index, kind, first):
         options["restart_with"] = (0,)
-    made = Care(*waits_for(kind[2], index), **options)
+    made = ProcessPolicy(*waits_for(kind[2], index), **options)
     return tuple(getattr(made, slot) for slot in made.__slots__)
 
 
@@ -98,10 +98,16 @@ def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan
     kinds = tuple(kinds)
     who = ("u", None, None, False)
     processes = [
-        Process(f"p{i}", kind[0], [b"x"], care=care(i, kind, kinds[0]), who=who if kind[2] == "looked up" else None)
+        Process(
+            f"p{i}",
+            kind[0],
+            [b"x"],
+            policy=policy(i, kind, kinds[0]),
+            to_look_up=who if kind[2] == "looked up" else None,
+        )
         for i, kind in enumerate(kinds)
     ]
-    listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "told")
+    listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "signalled")
     return Plan(processes, GRACE, stop_signals, deadline=9.0 if "bounded" in [k[2] for k in kinds] else None,
                 notify=listened, metrics=("", 0) if "measured" in [k[2] for k in kinds] else None)  # fmt: skip
 
@@ -115,7 +121,7 @@ def needs(kinds: tuple[Kind, ...], index: int) -> frozenset[int]:
 
 
 def show(kinds: Iterable[Kind]) -> str:
-    return " ".join(f"{ROLES[role]}:{POLICIES[policy]}:{what}" for role, policy, what in kinds)
+    return " ".join(f"{ROLES[role]}:{RESTART_POLICIES[policy]}:{what}" for role, policy, what in kinds)
 
 
 def slots(kind: type) -> list[str]:
@@ -155,10 +161,12 @@ def copier(kind: type, special: dict[str, str]) -> Any:
     return space["copy"]
 
 
-_plain_group = attrgetter("phase", "code", "blame", "expired", "asked", "heard", "pumping", "holding")
+_plain_group = attrgetter(
+    "phase", "code", "blame", "expired", "stop_requests", "listening", "pumping", "awaits_listener"
+)
 _plain_member = attrgetter(
-    "state", "reason", "passed", "started", "ready", "ending", "stopped", "sent", "noted", "followed", "last",
-    "again", "complained", "parked", "again_wanted", "ended_as", "unknown",
+    "state", "reason", "passed", "started", "ready", "ending", "suspended", "sent", "last_notified", "main_pid_found",
+    "last", "again", "complained", "held_down", "again_wanted", "ended_as", "unknown",
 )  # fmt: skip
 _plain_probe = attrgetter("result", "last", "tries")
 
@@ -167,7 +175,7 @@ def copy_group(old: pod.Group) -> pod.Group:
     new: pod.Group = copy_one(old)
     before = old.host
     new.host = host = before.__class__(new.do, new.report)
-    host.deaf, host.grace, host.group_wide = before.deaf, before.grace, before.group_wide
+    host.no_listener, host.grace, host.group_wide = before.no_listener, before.grace, before.group_wide
     host.minimum_grace = before.minimum_grace
     new.members = [copy_one(member, host) for member in old.members]
     new.by_id = by_id = {member.id: member for member in new.members}
@@ -176,22 +184,22 @@ def copy_group(old: pod.Group) -> pod.Group:
     new.order = copy_one(old.order, new.members)
     if old.tied:
         new.tied = {id: [by_id[one.id] for one in tied] for id, tied in old.tied.items()}
-    if old.coming is not None:
-        kept = {name: by_id[one.id] for name, one in old.coming.kept.items()}
-        new.coming = old.coming.__class__(old.coming.plan, kept, old.coming.leaving)
+    if old.reloading is not None:
+        kept = {name: by_id[one.id] for name, one in old.reloading.kept.items()}
+        new.reloading = old.reloading.__class__(old.reloading.plan, kept, old.reloading.to_be_removed)
     return new
 
 
 #: Events that are one process's, of which the second word is who.
-OF_ONE = frozenset((e.EXECED, e.FAILED, e.EXITED, e.STOPPED, e.ENDED, e.NOTED, e.RESOLVED))
+OF_ONE = frozenset((e.EXECED, e.FAILED, e.EXITED, e.SUSPENDED, e.HELPER_ENDED, e.NOTIFIED, e.RESOLVED))
 
 
 class World:
     """life: of each member: "-", forked, running, launched (its launcher has ended), ended. beside: (member, what)."""
 
     __slots__ = (
-        "group", "roles", "kinds", "now", "life", "ended", "ended_at", "starts", "told", "stop_at", "exit", "beside",
-        "signals", "passed", "ending_at", "ticks", "event", "pending", "ids", "reloaded",
+        "group", "roles", "kinds", "now", "life", "ended", "ended_at", "starts", "signalled", "stop_at", "exit",
+        "running_helpers", "signals", "passed", "ending_at", "ticks", "event", "pending", "ids", "reloaded",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) -> None:
@@ -203,10 +211,10 @@ class World:
         self.ended: dict[int, int] = {}
         self.ended_at: dict[int, float] = {}
         self.starts = [0] * len(self.roles)
-        self.told: dict[int, float] = {}
+        self.signalled: dict[int, float] = {}
         self.stop_at: float | None = None
         self.exit: int | None = None
-        self.beside: frozenset[tuple[int, str]] = frozenset()
+        self.running_helpers: frozenset[tuple[int, str]] = frozenset()
         self.signals = 0
         self.passed: frozenset[int] = frozenset()
         self.ending_at: dict[int, float] = {}
@@ -220,8 +228,18 @@ class World:
         new.group = copy_group(self.group)
         new.roles, new.kinds, new.now = self.roles, self.kinds, self.now
         new.life, new.ended, new.ended_at = self.life[:], self.ended.copy(), self.ended_at.copy()
-        new.starts, new.told, new.stop_at, new.exit = self.starts[:], self.told.copy(), self.stop_at, self.exit
-        new.beside, new.signals, new.passed, new.ids = self.beside, self.signals, self.passed, self.ids
+        new.starts, new.signalled, new.stop_at, new.exit = (
+            self.starts[:],
+            self.signalled.copy(),
+            self.stop_at,
+            self.exit,
+        )
+        new.running_helpers, new.signals, new.passed, new.ids = (
+            self.running_helpers,
+            self.signals,
+            self.passed,
+            self.ids,
+        )
         new.reloaded = self.reloaded
         new.ending_at, new.ticks, new.pending = self.ending_at.copy(), self.ticks, self.pending.copy()
         return new
@@ -234,7 +252,7 @@ class World:
                 _plain_member(m),
                 now - m.signalled_at if m.signalled_at is not None else None,
                 m.kill_at - now if m.kill_at is not None else None,
-                m.level if m.level < 3 else 3,
+                m.backoff_level if m.backoff_level < 3 else 3,
                 min(now - m.started_at, 3.0) if m.state in (1, 2) else None,
                 min(m.restarts, 2),
                 frozenset(m.helpers),
@@ -245,12 +263,14 @@ class World:
             )
             for m in group.members
         ]
-        stop = None if group.began is None else (now - group.began, group.limit - now, now - group.swept)
+        stop = (
+            None if group.stop_began_at is None else (now - group.stop_began_at, group.limit - now, now - group.swept)
+        )
         timers = frozenset([(k, t - now) for k, t in group.timers.items()]) if group.timers else None
-        leaving = group.coming.leaving if group.coming is not None else None
-        return (_plain_group(group), group.host.deaf, stop, timers, tuple(members), tuple(self.life), self.beside,
-                self.passed,
-                self.signals, min(group.restarts_of_all, 3),
+        leaving = group.reloading.to_be_removed if group.reloading is not None else None
+        return (_plain_group(group), group.host.no_listener, stop, timers, tuple(members), tuple(self.life),
+                self.running_helpers, self.passed,
+                self.signals, min(group.restart_all_count, 3),
                 frozenset([(group.by_id[i].place, n) for i, n in group.held]) if group.held else None,
                 tuple([m.id in leaving for m in group.members]) if leaving is not None else None,
                 tuple([process.nice for process in group.plan.processes]))  # fmt: skip
@@ -267,36 +287,36 @@ class World:
                     found = [(e.EXITED, i, 0, KILL, False), *found[:-3]]
             if life == "running":
                 found += [(e.EXITED, i, 0, 0, False), (e.EXITED, i, 3, 0, False)]
-                found += [(e.EXITED, i, 0, n, False) for n in (TERM, KILL) if i in self.told or n == KILL]
-                if self.kinds[i][2] == "told":
-                    found += [(e.NOTED, i, what) for what in (e.READY, e.UNREADY, e.ALIVE, e.DEAD)]
+                found += [(e.EXITED, i, 0, n, False) for n in (TERM, KILL) if i in self.signalled or n == KILL]
+                if self.kinds[i][2] == "signalled":
+                    found += [(e.NOTIFIED, i, what) for what in (e.READY, e.UNREADY, e.ALIVE, e.DEAD)]
                 if self.roles[i] == INIT:
                     found.append((e.EXITED, i, 0, 0, True))
-                if self.kinds[i][2] == "stopped" and not self.group.members[i].stopped:
-                    found.append((e.STOPPED, i))
-        if any(kind[2] == "steered" for kind in self.kinds) and self.group.coming is None:
+                if self.kinds[i][2] == "suspended" and not self.group.members[i].suspended:
+                    found.append((e.SUSPENDED, i))
+        if any(kind[2] == "steered" for kind in self.kinds) and self.group.reloading is None:
             found += [("reload", changed) for changed in range(1 << len(self.kinds))]
         for i, kind in enumerate(self.kinds):
             if kind[2] == "steered":
                 found += [(e.COMMAND, verb, i, 10) for verb in (STOP_ONE, START_ONE, RESTART_ONE, SIGNAL_ONE)]
                 if not self.signals:
                     found.append((e.COMMAND, STOP_ALL, i, 0))
-        for i, what in self.beside:
+        for i, what in self.running_helpers:
             if i < 0:
-                found.append((e.ENDED, i, what, e.UNKNOWN, ""))
+                found.append((e.HELPER_ENDED, i, what, e.UNKNOWN, ""))
                 if what == "metrics":
-                    found.append((e.ENDED, i, what, e.NO, ""))
+                    found.append((e.HELPER_ENDED, i, what, e.FAILURE, ""))
                 elif what == "notify":
-                    found.append((e.NOTED, i, e.LISTENING))
+                    found.append((e.NOTIFIED, i, e.LISTENING))
                 elif not self.running and self.group.phase >= SWEPT:
-                    found.append((e.ENDED, i, what, e.YES, ""))
+                    found.append((e.HELPER_ENDED, i, what, e.SUCCESS, ""))
                 continue
-            found += [(e.ENDED, i, what, e.YES, ""), (e.ENDED, i, what, e.NO, "x")]
+            found += [(e.HELPER_ENDED, i, what, e.SUCCESS, ""), (e.HELPER_ENDED, i, what, e.FAILURE, "x")]
             if what in ("startup", "liveness", "post_start", "leftovers"):
-                found.append((e.ENDED, i, what, e.UNKNOWN, "x"))
+                found.append((e.HELPER_ENDED, i, what, e.UNKNOWN, "x"))
         if self.signals < 3:
             found.append((e.SIGNAL, TERM))
-        if not self.running and not self.beside:
+        if not self.running and not self.running_helpers:
             found.append((e.ALONE,))
         if self.group.deadline is not None:
             found.append((e.DEADLINE,))
@@ -315,8 +335,8 @@ class World:
             self.now += 1.0
             return
         if kind == "reload":
-            event = (e.RELOAD, self.changed_plan(event[1]))
-            kind = e.RELOAD
+            event = (e.NEW_PLAN, self.changed_plan(event[1]))
+            kind = e.NEW_PLAN
             self.reloaded = True
         if kind == e.DEADLINE:
             assert self.group.deadline is not None and self.group.deadline >= self.now, "a deadline in the past"
@@ -328,13 +348,13 @@ class World:
             self.end(event[1], None)
         elif kind == e.EXITED:
             self.exited(*event[1:])
-        elif kind == e.ENDED:
-            self.beside -= {event[1:3]}
-            if event[3] == e.YES:
+        elif kind == e.HELPER_ENDED:
+            self.running_helpers -= {event[1:3]}
+            if event[3] == e.SUCCESS:
                 self.may_have_passed(event[1], event[2])
-            if event[2] == "follow":
-                self.followed(event[1], event[3] == e.YES)
-        elif kind == e.NOTED and event[2] == e.READY:
+            if event[2] == "main_pid":
+                self.main_pid_found(event[1], event[3] == e.SUCCESS)
+        elif kind == e.NOTIFIED and event[2] == e.READY:
             self.may_have_passed(event[1], "startup")
         elif kind == e.SIGNAL or event[:2] == (e.COMMAND, STOP_ALL):
             self.signals += 1
@@ -345,15 +365,17 @@ class World:
             assert self.group.blame in blames, f"the stop's exit code is {self.group.blame}, not one of {blames}"
         assert self.group.phase >= before or before < STOP, "a phase went back"
         for action in actions:
-            if action == (e.NOTE, -1, "stop"):
+            if action == (e.RECORD, -1, "stop"):
                 self.stop_at = self.now  # what was done before, at the same time, was not after it
             check = CHECKS.get(action[0])
             if check:
                 check(self, *action[1:])
         self.notice_endings()
         if self.exit is None:
-            moving = self.group.deadline is not None or self.running or self.beside or self.group.phase >= SWEPT
-            assert moving or any(member.parked for member in self.group.members), (
+            moving = (
+                self.group.deadline is not None or self.running or self.running_helpers or self.group.phase >= SWEPT
+            )
+            assert moving or any(member.held_down for member in self.group.members), (
                 "nothing can happen any more, and it is not over"
             )
             assert self.group.phase >= SWEPT or self.group.deadline is None or self.group.deadline >= self.now
@@ -392,7 +414,7 @@ class World:
             if id < self.ids:
                 continue  # it is kept
             assert self.life[i] in ("-", "ended"), "it takes over while a doomed one lives"
-            assert not any(j == i for j, _ in self.beside)
+            assert not any(j == i for j, _ in self.running_helpers)
             self.life[i] = "-"
             self.passed -= {i}
             self.starts[i] = 0
@@ -407,8 +429,8 @@ class World:
         if event[0] == e.DEADLINE:
             ended = [blame for i, status in self.pending.items() for blame in self.blames_of(i, status)]
             return (124, 1, *ended) if any(kind[2] == "bounded" for kind in self.kinds) else (1, *ended)
-        if event[0] == e.ENDED:
-            if event[2] != "follow":
+        if event[0] == e.HELPER_ENDED:
+            if event[2] != "main_pid":
                 return (CANNOT,)
             return self.blames_of(event[1], self.ended[event[1]]) if event[1] in self.ended else (1,)
         if event[0] != e.EXITED:
@@ -430,22 +452,22 @@ class World:
 
     def exited(self, i: int, code: int, number: int, oom: bool) -> None:
         member, status = self.group.members[i], 128 + number if number else code or (137 if oom else 0)
-        if self.kinds[i][2] == "daemon" and status == 0 and not member.followed:
+        if self.kinds[i][2] == "daemon" and status == 0 and not member.main_pid_found:
             self.life[i] = "launched"
             return
-        if self.kinds[i][2] in ("daemon", "replaced") and member.started and member.ending != RENEWED:
+        if self.kinds[i][2] in ("daemon", "replaced") and member.started and member.ending != RESTARTING_ALL:
             self.life[i], self.pending[i] = "launched", status
             return
         self.end(i, None if member.unknown else status)
         if self.roles[i] == INIT and code == number == 0 and not oom:
             self.passed |= {i}
 
-    def followed(self, i: int, found: bool) -> None:
+    def main_pid_found(self, i: int, found: bool) -> None:
         status = self.pending.pop(i, None)
         if found:
             self.life[i] = "running"
             self.passed |= {i}
-            self.told.pop(i, None)
+            self.signalled.pop(i, None)
         else:
             self.end(i, status)
 
@@ -456,7 +478,7 @@ class World:
         if status is not None:
             self.ended[i] = status
         self.ended_at[i] = self.now
-        self.told.pop(i, None)
+        self.signalled.pop(i, None)
         self.ending_at.pop(i, None)
 
     def may_have_passed(self, i: int, what: str) -> None:
@@ -502,14 +524,14 @@ class World:
     def on_kill(self, i: int, number: int, whole: bool) -> None:
         assert self.life[i] in ("forked", "running", "launched"), "a signal to a process that is gone"
         member = self.group.members[i]
-        if member.ending == RENEWED or (member.unknown and number == KILL):
+        if member.ending == RESTARTING_ALL or (member.unknown and number == KILL):
             return
         if number == KILL:
-            assert i in self.told and self.now >= self.told[i] + WINDOW, "killed before its time"
+            assert i in self.signalled and self.now >= self.signalled[i] + MINIMUM_GRACE, "killed before its time"
             if self.stop_at is not None:
                 assert self.now >= min(self.stop_at + GRACE, self.grace_was_cut()), "killed before the grace was over"
-        elif number == TERM and i not in self.told:
-            self.told[i] = self.now
+        elif number == TERM and i not in self.signalled:
+            self.signalled[i] = self.now
             if self.roles[i] == SIDECAR and self.stop_at is not None and not self.group.expired and (
                 self.ending_at.get(i, self.stop_at) >= self.stop_at
             ):  # fmt: skip
@@ -528,7 +550,9 @@ class World:
             assert self.stop_at is not None
             for i, life in enumerate(self.life):
                 if life in ("forked", "running"):
-                    assert i in self.told or self.group.members[i].ending == RENEWED, "killed without having been told"
+                    assert i in self.signalled or self.group.members[i].ending == RESTARTING_ALL, (
+                        "killed without having been told"
+                    )
 
     def on_exit(self, code: int, troubled: bool) -> None:
         assert self.exit is None
@@ -543,28 +567,28 @@ class World:
             assert code != 0, "the primary never ran, and the exit code says all is well"
         assert self.stop_at is not None
         unkillable = LAST_RESORT if self.event[0] == e.DEADLINE else 0.0  # who has been killed and has not gone (E38)
-        assert self.now <= self.stop_at + GRACE + WINDOW + unkillable, "the stop took too long"
+        assert self.now <= self.stop_at + GRACE + MINIMUM_GRACE + unkillable, "the stop took too long"
         assert self.group.phase == OVER
         assert code == 0 or troubled or self.signals, "it fails, and nobody is told why"
 
-    def on_aside(self, i: int, what: str) -> None:
-        assert (i, what) not in self.beside, "twice at once"
+    def on_run_helper(self, i: int, what: str) -> None:
+        assert (i, what) not in self.running_helpers, "twice at once"
         if self.stop_at is not None:
-            assert what in ("pre_stop", "readiness", "message", "follow", "pump"), f"{what} after the stop had begun"
+            assert what in ("pre_stop", "readiness", "message", "main_pid", "pump"), f"{what} after the stop had begun"
         if i < 0:
             pass
         elif what in ("leftovers", "message"):
             assert self.life[i] == "ended"
-        elif what == "follow":
+        elif what == "main_pid":
             assert self.life[i] == "launched"
         else:
             assert self.life[i] == "running", f"{what} of one that does not run"
-        self.beside |= {(i, what)}
+        self.running_helpers |= {(i, what)}
 
-    def on_drop(self, i: int, what: str, late: bool = False) -> None:
-        assert (i, what) in self.beside, "what is not there is dropped"
-        self.beside -= {(i, what)}
-        if what == "follow":
+    def on_cancel_helper(self, i: int, what: str, late: bool = False) -> None:
+        assert (i, what) in self.running_helpers, "what is not there is dropped"
+        self.running_helpers -= {(i, what)}
+        if what == "main_pid":
             self.end(i, self.pending.pop(i, None))
 
 
@@ -573,13 +597,13 @@ CHECKS: dict[int, Any] = {
     e.KILL: World.on_kill,
     e.SWEEP: World.on_sweep,
     e.EXIT: World.on_exit,
-    e.ASIDE: World.on_aside,
-    e.DROP: World.on_drop,
+    e.RUN_HELPER: World.on_run_helper,
+    e.CANCEL_HELPER: World.on_cancel_helper,
     e.TAKE_OVER: World.on_take_over,
 }
 
 #: Actions of which the second word is a process.
-ABOUT_ONE = frozenset((e.SPAWN, e.KILL, e.ASIDE, e.DROP))
+ABOUT_ONE = frozenset((e.SPAWN, e.KILL, e.RUN_HELPER, e.CANCEL_HELPER))
 
 
 def begun(kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) -> World:
@@ -599,8 +623,8 @@ class Found(AssertionError):
 
 
 NAMES = [
-    "begin", "execed", "failed", "exited", "stopped", "signal", "deadline", "alone", "ended", "noted", "command",
-    "reload", "resolved",
+    "begin", "execed", "failed", "exited", "suspended", "signal", "deadline", "alone", "helper ended", "notified",
+    "command", "new plan", "resolved",
 ]  # fmt: skip
 
 
@@ -701,14 +725,14 @@ def kinds_of(role: int, full: bool) -> Iterator[Kind]:
             for what in (
                 "liveness",
                 "pre_stop",
-                "told",
+                "signalled",
                 "all",
                 "daemon",
                 "replaced",
                 "tied",
                 "looked up",
                 "message",
-                "stopped",
+                "suspended",
                 "bounded",
                 "logged",
                 "steered",

@@ -20,7 +20,7 @@ APP = "/t/app"
 OUT = "/out"
 
 
-class Day:
+class Scenario:
     """The programs of a scenario: words after `app`. helpers: name -> the rest. init: an init step's words, or none.
 
     watched: the app answers on that port, and a supervisor that can ask by itself is told to.
@@ -49,17 +49,17 @@ class Peer:
     """
 
     def __init__(
-        self, program: str, configure: Callable[[Path, Day], Words], what: str, needs: Sequence[str] = ()
+        self, program: str, configure: Callable[[Path, Scenario], Words], what: str, needs: Sequence[str] = ()
     ) -> None:
         self.program, self.configure, self.what, self.needs = program, configure, what, needs
 
 
-def script(directory: Path, day: Day) -> str:
+def script(directory: Path, scenario: Scenario) -> str:
     """The start script that images have: helpers into the background, and exec of the app."""
     lines = ["#!/bin/sh", "set -e"]
-    lines += [shlex.join([APP, *day.init])] if day.init else []
-    lines += [f"{shlex.join(command)} &" for name, command in day.commands().items() if name != "main"]
-    lines += [f"exec {shlex.join(day.commands()['main'])}"]
+    lines += [shlex.join([APP, *scenario.init])] if scenario.init else []
+    lines += [f"{shlex.join(command)} &" for name, command in scenario.commands().items() if name != "main"]
+    lines += [f"exec {shlex.join(scenario.commands()['main'])}"]
     return write(directory / "start.sh", "\n".join(lines) + "\n")
 
 
@@ -71,18 +71,18 @@ def write(path: Path, text: str) -> str:
     return f"{OUT}/{path.name}"
 
 
-def bare(directory: Path, day: Day) -> Words:
-    if not (day.helpers or day.init):
-        return [], day.commands()["main"]
-    return [], [script(directory, day)]
+def bare(directory: Path, scenario: Scenario) -> Words:
+    if not (scenario.helpers or scenario.init):
+        return [], scenario.commands()["main"]
+    return [], [script(directory, scenario)]
 
 
-def tini(directory: Path, day: Day) -> Words:
-    return [], ["tini", "--", *bare(directory, day)[1]]
+def tini(directory: Path, scenario: Scenario) -> Words:
+    return [], ["tini", "--", *bare(directory, scenario)[1]]
 
 
-def dumb_init(directory: Path, day: Day) -> Words:
-    return [], ["dumb-init", "--", *bare(directory, day)[1]]
+def dumb_init(directory: Path, scenario: Scenario) -> Words:
+    return [], ["dumb-init", "--", *bare(directory, scenario)[1]]
 
 
 SUPERVISORD = """\
@@ -104,33 +104,33 @@ stdout_logfile_maxbytes=0
 """
 
 
-def supervisord(directory: Path, day: Day) -> Words:
+def supervisord(directory: Path, scenario: Scenario) -> Words:
     """An init step is one more program: supervisord knows no other kind, and starts all of them."""
     text = SUPERVISORD
-    if day.init:
-        text += PROGRAM.format(name="step", command=shlex.join([APP, *day.init]), priority=1)
+    if scenario.init:
+        text += PROGRAM.format(name="step", command=shlex.join([APP, *scenario.init]), priority=1)
         text += "autorestart=false\nstartsecs=0\n"
-    for place, (name, command) in enumerate(day.commands().items()):
+    for place, (name, command) in enumerate(scenario.commands().items()):
         text += PROGRAM.format(name=name, command=shlex.join(command), priority=10 + place)
     write(directory / "supervisord.conf", text)
     return [], ["supervisord", "-c", f"{OUT}/supervisord.conf"]
 
 
-def services(directory: Path, day: Day) -> list[str]:
+def services(directory: Path, scenario: Scenario) -> list[str]:
     """docker run's words that show NAME/run of each at /services. The step is a line of main's."""
-    for name, command in day.commands().items():
-        step = f"{shlex.join([APP, *day.init])} || exit 1\n" if day.init and name == "main" else ""
+    for name, command in scenario.commands().items():
+        step = f"{shlex.join([APP, *scenario.init])} || exit 1\n" if scenario.init and name == "main" else ""
         write(directory / "services" / name / "run", f"#!/bin/sh\n{step}exec {shlex.join(command)}\n")
     return ["-v", f"{directory}/services:/services"]
 
 
-def s6(directory: Path, day: Day) -> Words:
-    return services(directory, day), ["s6-svscan", "/services"]
+def s6(directory: Path, scenario: Scenario) -> Words:
+    return services(directory, scenario), ["s6-svscan", "/services"]
 
 
-def runit(directory: Path, day: Day) -> Words:
+def runit(directory: Path, scenario: Scenario) -> Words:
     """runsvdir(8) ends its services on SIGHUP, and not on SIGTERM. The stages of runit(8) are for whole systems."""
-    return [*services(directory, day), "--stop-signal", "HUP"], ["runsvdir", "-P", "/services"]
+    return [*services(directory, scenario), "--stop-signal", "HUP"], ["runsvdir", "-P", "/services"]
 
 
 #: What systemd needs to run at all in a container, and the signal that stops it (systemd(1)).
@@ -140,16 +140,16 @@ SYSTEMD = [
 ]  # fmt: skip
 
 
-def systemd(directory: Path, day: Day) -> Words:
+def systemd(directory: Path, scenario: Scenario) -> Words:
     units = directory / "units"
     needs = "[Unit]\n"
-    if day.init:
-        step = shlex.join([APP, *day.init])
+    if scenario.init:
+        step = shlex.join([APP, *scenario.init])
         write(units / "step.service", f"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={step}\n")
         needs += "Requires=step.service\nAfter=step.service\n"
-    for name in day.helpers:
+    for name in scenario.helpers:
         needs += f"Wants={name}.service\nAfter={name}.service\n"
-    for name, command in day.commands().items():
+    for name, command in scenario.commands().items():
         restart = "" if name == "main" else "Restart=always\n"
         head = needs if name == "main" else ""
         write(units / f"{name}.service", f"{head}[Service]\nType=exec\n{restart}ExecStart={shlex.join(command)}\n")
@@ -161,16 +161,16 @@ def systemd(directory: Path, day: Day) -> Words:
     return mounts, ["/sbin/init"]
 
 
-def pidone(directory: Path, day: Day) -> Words:
-    if not (day.helpers or day.init or day.watched):
-        return [], ["pidone", "--", *day.commands()["main"]]
+def pidone(directory: Path, scenario: Scenario) -> Words:
+    if not (scenario.helpers or scenario.init or scenario.watched):
+        return [], ["pidone", "--", *scenario.commands()["main"]]
     text = ""
-    if day.init:
-        text += entry("step", "init", [APP, *day.init])
-    for name, command in day.commands().items():
+    if scenario.init:
+        text += entry("step", "init", [APP, *scenario.init])
+    for name, command in scenario.commands().items():
         text += entry(name, "primary" if name == "main" else "sidecar", command)
-    if day.watched:
-        text += f'liveness = {{ http = "http://127.0.0.1:{day.watched}/", period = "1s" }}\n'
+    if scenario.watched:
+        text += f'liveness = {{ http = "http://127.0.0.1:{scenario.watched}/", period = "1s" }}\n'
     write(directory / "pidone.toml", text)
     return [], ["pidone", "-c", f"{OUT}/pidone.toml"]
 

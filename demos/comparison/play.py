@@ -41,7 +41,7 @@ LIMIT = 180.0
 Cells = dict[str, dict[str, Any]]
 
 
-class TooLong(Exception):
+class ScenarioTimeoutError(Exception):
     pass
 
 
@@ -108,13 +108,13 @@ def one(module: ModuleType, stage: Stage, limit: float) -> dict[str, Any]:
     """A scenario under one peer, within its time, and nothing of it left."""
 
     def too_long(number: int, frame: FrameType | None) -> None:
-        raise TooLong
+        raise ScenarioTimeoutError
 
     before = signal.signal(signal.SIGALRM, too_long)
     signal.setitimer(signal.ITIMER_REAL, limit)
     try:
         values: dict[str, Any] = module.play(stage)
-    except TooLong:
+    except ScenarioTimeoutError:
         values = {"error": f"not over after {limit:g} s"}
     except Exception as error:  # a scenario's own mistake is no reason to end the others
         said = " ".join(str(error).split())[:300]

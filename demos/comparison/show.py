@@ -59,7 +59,7 @@ def as_markdown(table: list[list[str]]) -> str:
     return "\n".join([lines[0].replace("|  |", "| |"), "|---" * len(table[0]) + "|", *lines[1:]])
 
 
-HEAD = """\
+INTRODUCTION = """\
 # The same days under eight kinds of PID 1
 
 A container manages one process. Make the app PID 1, and its helpers are nobody's when it dies; make an init of a
@@ -78,7 +78,7 @@ runit `finish` scripts, supervisord an event listener; one has then what one has
 
 def page(document: Document) -> str:
     facts = document["facts"]
-    text_ = HEAD + "| under | |\n|---|---|\n"
+    text_ = INTRODUCTION + "| under | |\n|---|---|\n"
     text_ += "".join(f"| {name} | {peer.what} |\n" for name, peer in PEERS.items()) + "\n"
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     text_ += (

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from demos.comparison.peers import APP, OUT, PEERS, Day
+from demos.comparison.peers import APP, OUT, PEERS, Scenario
 from tests.docker.engine import Container, Engine
 
 #: Seconds after which what has not happened is taken to never happen.
@@ -42,7 +42,7 @@ class Stage:
         self.engine, self.image, self.peer, self.directory, self.tools = engine, image, peer, directory, tools
         self.runs = 0
 
-    def start(self, day: Day, *options: str, told: bool = True, granted: bool = True) -> Container:
+    def start(self, scenario: Scenario, *options: str, told: bool = True, granted: bool = True) -> Container:
         """A new container of this day, in which main has started (told=False: which has been started).
 
         granted: with the privileges that the peer needs. Raises RuntimeError with what the container has said.
@@ -52,7 +52,7 @@ class Stage:
         self.home.mkdir()
         self.home.chmod(0o777)
         peer = PEERS[self.peer]
-        own, command = peer.configure(self.home, day)
+        own, command = peer.configure(self.home, scenario)
         volumes = ["-v", f"{self.tools}:/t:ro", "-v", f"{self.home}:{OUT}", *(peer.needs if granted else ())]
         self.container = Container(self.engine, *volumes, *own, *options, self.image, APP, "stamp", *command)
         if self.container.refused:

@@ -13,7 +13,7 @@ from pidone.cli.tell import tell
 from pidone.config import answer, compiled
 from pidone.config.check import check, notes
 from pidone.config.parse import parse
-from pidone.config.read import DEFAULT, Wrong, read
+from pidone.config.read import DEFAULT, ConfigError, read
 from pidone.config.resolve import Resolver
 from pidone.init import plan, signals
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             found = sorted({*found, *resolver.notes, *resolver.warnings})
         if arguments.compile:
             compiled.write(name, data, declaration)
-    except Wrong as wrong:
+    except ConfigError as wrong:
         tell_errors(name, wrong.errors, arguments.json)
         return plan.WRONG
     except OSError as error:
@@ -83,7 +83,7 @@ def facts(name: str, declaration: dict[str, Any], found: list[tuple[int, str]]) 
 def stop_worst(declaration: dict[str, Any]) -> float:
     """Seconds; with the stop_timeout's cut of the grace."""
     scale = declaration.get("time_scale", 1.0)
-    return plan.stop_bound(Resolver(declaration, "").grace() * scale, plan.WINDOW * scale)
+    return plan.stop_bound(Resolver(declaration, "").grace() * scale, plan.MINIMUM_GRACE * scale)
 
 
 def step(declaration: dict[str, Any], index: int) -> dict[str, Any]:
@@ -117,9 +117,8 @@ def picture(name: str, declaration: dict[str, Any], remarks: list[tuple[int, str
     lines += ["", f"stop, on {', '.join(found['stop_signals'])} or {stop_causes(processes)}"]
     lines += stop_picture(found, processes)
     scale = declaration.get("time_scale", 1.0)
-    grace = (
-        f"the grace of {Resolver(declaration, '').grace() * scale:g} s, {plan.WINDOW * scale:g} s for who is told last"
-    )
+    last = f"{plan.MINIMUM_GRACE * scale:g} s minimum grace"
+    grace = f"the grace of {Resolver(declaration, '').grace() * scale:g} s, {last}"
     rest = f"{plan.LAST_RESORT + plan.REPORT:g} s for SIGKILL, the output and the report"
     lines.append(f"  takes  at most {found['stop_worst']:g} s: {grace}, and {rest}")
     lines += [f"note: {name}:{line}: {text}" for line, text in remarks]

@@ -18,7 +18,7 @@ from pidone.cli.pid_file import PidFile
 from pidone.cli.tell import tell
 from pidone.config.check import check
 from pidone.config.parse import parse
-from pidone.config.read import Wrong, read
+from pidone.config.read import ConfigError, read
 from pidone.config.resolve import Resolver
 from pidone.control.protocol import places
 from pidone.init import arguments as command_line
@@ -36,7 +36,7 @@ OPTIONS = ("--pid-file", "--log", "--directory", "--umask", "--keep", "-h", "--h
 FAILED = 1
 
 
-class Refused(Exception):
+class DetachError(Exception):
     """str(): why it is not started. code: for our exit."""
 
     def __init__(self, text: str, code: int = FAILED) -> None:
@@ -48,10 +48,10 @@ def main(script: str, words: list[str]) -> NoReturn:
     """script: what this interpreter was given. words: what follows --detach. Never returns and never raises."""
     try:
         os._exit(start(program(script), words))
-    except Refused as refused:
+    except DetachError as refused:
         tell(f"pidone: {refused}")
         os._exit(refused.code)
-    except Wrong as wrong:
+    except ConfigError as wrong:
         name = os.fsdecode(command_line.read(split(words)[1]).config or b"")
         for line, text in wrong.errors:
             tell(f"pidone: {name}:{line}: {text}" if line else f"pidone: {name}: {text}")
@@ -77,17 +77,17 @@ def start(program: list[str], words: list[str]) -> int:
     first, own = split(words)
     wanted = parser().parse_args(first)
     if os.getpid() == 1:
-        raise Refused("--detach is for a machine without containers: this is PID 1, and its end is the container's")
+        raise DetachError("--detach is for a machine without containers: this is PID 1, and its end is the container's")
     for fd in wanted.keep:
         if not Path(f"/proc/self/fd/{fd}").exists():
-            raise Refused(f"--keep {fd}: no such descriptor is open", plan.WRONG)
+            raise DetachError(f"--keep {fd}: no such descriptor is open", plan.WRONG)
     own = check_own(own)
     place = Path(os.path.abspath(wanted.pid_file or default_place()))
     if not place.name:
-        raise Refused(f"--pid-file {place}: a directory", plan.WRONG)
+        raise DetachError(f"--pid-file {place}: a directory", plan.WRONG)
     log = Path(os.path.abspath(wanted.log or place.with_suffix(".log")))
     if log == place:
-        raise Refused(f"{place}: the pid file and the log are one; name another --log", plan.WRONG)
+        raise DetachError(f"{place}: the pid file and the log are one; name another --log", plan.WRONG)
     pid_file = take(place)
     reading, writing = os.pipe()
     child = os.fork()
@@ -100,7 +100,7 @@ def start(program: list[str], words: list[str]) -> int:
     os.waitpid(child, 0)
     if why or not pid:
         pid_file.give_up()
-        raise Refused(why or "the daemon ended before it could say why")
+        raise DetachError(why or "the daemon ended before it could say why")
     tell(f"pidone: runs in the background as pid {pid}; pid file {place}, log {log}")
     return 0
 
@@ -112,10 +112,10 @@ def take(place: Path) -> PidFile:
         pid_file = PidFile(place)
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower()
-        raise Refused(f"cannot have the pid file {place}: {why}: name another with --pid-file") from None
+        raise DetachError(f"cannot have the pid file {place}: {why}: name another with --pid-file") from None
     pid = pid_file.running()
     if pid:
-        raise Refused(f"already running as pid {pid}, says {place}: stop it first, or name another --pid-file")
+        raise DetachError(f"already running as pid {pid}, says {place}: stop it first, or name another --pid-file")
     return pid_file
 
 
@@ -124,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
         prog="pidone --detach", description=(__doc__ or "").partition("\n")[0], epilog=HELP, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, usage="pidone --detach [OPTIONS] [PIDONE'S OWN ...]",
     )  # fmt: skip
-    found.add_argument("--pid-file", metavar="FILE", help="default: pidone.pid where the control line's socket is")
+    found.add_argument("--pid-file", metavar="FILE", help="default: pidone.pid where the control socket's socket is")
     found.add_argument("--log", metavar="FILE", help="of stdout and stderr, appended to; default: beside the pid file")
     found.add_argument("--directory", metavar="DIR", help="to work in; default: where it is started")
     found.add_argument("--umask", type=octal, metavar="MODE", help="such as 022; default: the caller's")
@@ -151,7 +151,7 @@ def octal(text: str) -> int:
 
 
 def default_place() -> Path:
-    """Beside the control line's socket: the first of its places that can be had."""
+    """Beside the control socket's socket: the first of its places that can be had."""
     for place in places(os.getuid(), os.environb.get(b"XDG_RUNTIME_DIR")):
         directory = Path(os.fsdecode(place)).parent
         try:
@@ -160,15 +160,15 @@ def default_place() -> Path:
             continue
         if is_own(place, os.getuid()) and os.access(directory, os.W_OK):
             return directory / "pidone.pid"
-    raise Refused("no place for a pid file here; name one with --pid-file", plan.WRONG)
+    raise DetachError("no place for a pid file here; name one with --pid-file", plan.WRONG)
 
 
 def check_own(own: list[str]) -> list[str]:
     """pidone's own words, its file named from the root. Raises Refused and Wrong for what would be wrong later."""
     try:
         read_ = command_line.read(own)
-    except command_line.Usage as usage:
-        raise Refused(str(usage), plan.WRONG) from None
+    except command_line.UsageError as usage:
+        raise DetachError(str(usage), plan.WRONG) from None
     if read_.help or read_.version or read_.config is None:
         return own
     name = os.path.abspath(os.fsdecode(read_.config))
@@ -185,7 +185,7 @@ def become_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path, comman
         open_daemon(answer, wanted, pid_file, log)
         os.write(answer, b"%d\n" % os.getpid())
         os.execv(command[0], command)
-    except Refused as refused:
+    except DetachError as refused:
         os.write(answer, os.fsencode(f"\n{refused}"))
     except Exception as error:  # python-daemon's own, an OSError: one line of each
         os.write(answer, os.fsencode(f"\ncannot go into the background: {error}"))
@@ -197,7 +197,7 @@ def open_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path) -> None:
     try:
         import daemon
     except ImportError as error:
-        raise Refused(f"--detach needs python-daemon ({error}): pip install python-daemon") from None
+        raise DetachError(f"--detach needs python-daemon ({error}): pip install python-daemon") from None
     directory = wanted.directory or os.getcwd()
     os.chdir(directory)  # before a log is made for nothing
     log.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ import tty
 from collections.abc import Iterator
 from typing import Any
 
-from pidone.control.client import REFUSED, Unanswered, add_socket, answers, connect
+from pidone.control.client import REFUSED, NoAnswerError, add_socket, answers, connect
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """The command's exit code; 128+n where signal n killed it; 127 or 126 where it could not be run."""
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
-        raise Unanswered("exec wants a command: pidonectl exec NAME -- COMMAND", 2)
+        raise NoAnswerError("exec wants a command: pidonectl exec NAME -- COMMAND", 2)
     on_terminal = not arguments.no_tty and os.isatty(0) and os.isatty(1)
     request = {"do": "exec", "name": arguments.name, "argv": words, "tty": on_terminal, "term": os.environ.get("TERM")}
     with connect(arguments.socket) as line:
@@ -60,7 +60,7 @@ def outcome(line: socket.socket) -> int:
     return 1
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """A signal has come that ends us. number: of it."""
 
     def __init__(self, number: int) -> None:
@@ -70,7 +70,7 @@ class Ended(Exception):
 def end(number: int, frame: object) -> None:
     for other in ENDING:
         signal.signal(other, signal.SIG_IGN)  # once is enough: our terminal is given back now
-    raise Ended(number)
+    raise EndedError(number)
 
 
 #: What ends us, and must find our terminal as it was.
@@ -82,7 +82,7 @@ def with_terminal(line: socket.socket, request: dict[str, Any]) -> int:
         signal.signal(number, end)
     try:
         return on_terminal_of_its_own(line, request)
-    except Ended as ended:
+    except EndedError as ended:
         return 128 + ended.number  # our end is the command's
 
 

@@ -28,7 +28,7 @@ class Events:
                 if "event" in answer:
                     since = answer["event"]["n"]
                     Events.show(arguments, answer["event"])
-            if not answer.get("again"):
+            if not answer.get("reloaded"):
                 return 0
 
     @staticmethod
@@ -59,7 +59,7 @@ class Logs:
             for answer in ask(arguments.socket, request):
                 if "data" in answer:
                     Logs.show(arguments, answer)
-            if not answer.get("again"):
+            if not answer.get("reloaded"):
                 return 0
             request["lines"] = 0  # the file was read again; what came before it has been shown
 

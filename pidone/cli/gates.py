@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pidone import probes
-from pidone.group.daemon import FOLLOW, LAUNCH
-from pidone.group.policy import TOLD
+from pidone.group.daemon import DAEMON, LAUNCH
+from pidone.group.policy import NOTIFYING
 from pidone.init import plan
 
 Process = dict[str, Any]
@@ -38,7 +38,7 @@ def gate(process: Process) -> str:
         parts.append(f"its post_start ({handler(process['post_start'])}) has ended")
     if "startup" in process:
         probe = process["startup"]
-        often = "" if probe["handler"] in TOLD else f", asked every {probe['period']:g} s"
+        often = "" if probe["handler"] in NOTIFYING else f", asked every {probe['period']:g} s"
         parts.append(f"its startup probe ({handler(probe)}) has succeeded{often}")
     elif process.get("daemonizes"):
         parts.append(f"its daemon is found by {process['pid_file']}")
@@ -50,14 +50,14 @@ def gate_worst(process: Process, scale: float) -> float | None:
     if process["role"] == plan.INIT:
         return None
     if process.get("daemonizes"):
-        return float((LAUNCH + FOLLOW) * plan.WINDOW * scale)
+        return float((LAUNCH + DAEMON) * plan.MINIMUM_GRACE * scale)
     hook = process.get("post_start")
     if hook and hook["handler"] != "sleep":
         return None
     took = hook["argument"] if hook else 0.0
     probe = process.get("startup")
     if probe:
-        last = 0.0 if probe["handler"] in TOLD else probe["timeout"]
+        last = 0.0 if probe["handler"] in NOTIFYING else probe["timeout"]
         turns = probe["failure_threshold"] * max(probe["period"], last)
         took = max(took, probe["delay"]) + turns  # S37
     return float(took * scale)

@@ -24,8 +24,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 #: What a PID 1 of one command loads, each after what it imports. The rest of the room is imported when wanted.
 ROOM = ("", "kernel", "init", *(f"init.{name}" for name in (
-    "signals", "slots", "plan", "inherited", "proc", "events", "machine", "single", "reap", "spawn", "trouble", "notes",
-    "loop", "arguments", "main",
+    "signals", "slots", "plan", "inherited", "proc", "events", "machine", "single", "reap", "spawn", "trouble",
+    "record", "loop", "arguments", "main",
 )))  # fmt: skip
 
 #: Line 2 of a script is compiled at each start, so it is short: the rest of the work is in the room's file.

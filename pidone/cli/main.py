@@ -8,9 +8,9 @@ import sys
 from typing import Any
 
 from pidone import __version__
-from pidone.cli import check, exec, follow, launcher, look, pyz, report, sandbox, status, steer, top
+from pidone.cli import check, exec, follow, launcher, pyz, report, sandbox, status, steer, top, wait
 from pidone.cli.tell import tell
-from pidone.control.client import Unanswered
+from pidone.control.client import NoAnswerError
 
 #: name -> (module with add_arguments and run, one line of help). A new subcommand is one file and one line.
 COMMANDS: dict[str, tuple[Any, str]] = {
@@ -26,8 +26,8 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "stop": (steer.STOP, "stop a sidecar until it is started again; without a name, the group"),
     "restart": (steer.RESTART, "stop a process and start it again"),
     "reload": (steer.RELOAD, "read the group's file again, and change only what has changed in it"),
-    "wait": (look.Wait, "wait until a process has started, is ready or has ended"),
-    "health": (look.Health, "is all of the group ready? a Docker HEALTHCHECK"),
+    "wait": (wait.Wait, "wait until a process has started, is ready or has ended"),
+    "health": (wait.Health, "is all of the group ready? a Docker HEALTHCHECK"),
     "report": (report, "why did it die? what pidone --report has written, as text, picture or page"),
     "launcher": (launcher, "write the fastest launcher of pidone for this interpreter"),
     "pyz": (pyz, "write all of pidone into one file, for any image with a Python 3.9 or later"),
@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
 def main(argv: list[str] | None = None) -> int:
     """Exit code of the subcommand; 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="pidonectl", description="Tools around pidone, the PID 1 of a container.")
-    parser.add_argument("--socket", metavar="PATH", default=None, help="of the control line; after COMMAND as well")
+    parser.add_argument("--socket", metavar="PATH", default=None, help="of the control socket; after COMMAND as well")
     parser.add_argument("--version", action="version", version=f"pidonectl {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():
@@ -64,9 +64,9 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         tell(f"pidonectl: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}")
         return 1
-    except Unanswered as unanswered:
-        tell(f"pidonectl: {unanswered}")
-        return unanswered.code
+    except NoAnswerError as error:
+        tell(f"pidonectl: {error}")
+        return error.code
     except KeyboardInterrupt:
         return 130
 

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         document = (
             broken.load(arguments.file) if arguments.file else ask_once(arguments.socket, {"do": "report"})["report"]
         )
-    except broken.Broken as error:
+    except broken.ReportError as error:
         tell(f"pidonectl: {error}")
         return 1
     try:

@@ -10,7 +10,7 @@ from pidone.control.client import add_socket, ask_once
 from pidone.report import columns
 from pidone.report.cause import span
 
-HEAD = ("process", "role", "state", "ready", "restarts", "pid", "for")
+COLUMNS = ("process", "role", "state", "ready", "restarts", "pid", "for")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +26,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def table(found: dict[str, Any]) -> list[str]:
     orphans = f", {found['orphans']} orphans reaped" if found["orphans"] else ""
-    rows = [HEAD, *(row(process) for process in found["processes"])]
-    return [f"{found['group']}: {found['phase']}, for {span(found['lived'])}{orphans}", "", *columns.lines(rows)]
+    rows = [COLUMNS, *(row(process) for process in found["processes"])]
+    return [f"{found['group']}: {found['phase']}, for {span(found['uptime'])}{orphans}", "", *columns.lines(rows)]
 
 
 def row(process: dict[str, Any]) -> tuple[str, ...]:
     return (
         process["name"], process["role"], state(process), "yes" if process["ready"] else "no", str(process["restarts"]),
-        str(process["pid"] or "-"), span(process["for"]) if process["for"] is not None else "-",
+        str(process["pid"] or "-"), span(process["uptime"]) if process["uptime"] is not None else "-",
     )  # fmt: skip
 
 
@@ -48,4 +48,4 @@ def state(process: dict[str, Any]) -> str:
     else:
         how = process["signal"] or f"exit code {process['exit_code']}"
         text = f"terminated({process['reason']}, {how})"
-    return f"{text}, stopped by command" if process["parked"] else text
+    return f"{text}, stopped by command" if process["held_down"] else text

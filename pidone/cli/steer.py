@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pidone.cli.look import seconds
 from pidone.cli.tell import tell
-from pidone.control.client import Unanswered, add_socket, ask_once
+from pidone.cli.wait import seconds
+from pidone.control.client import NoAnswerError, add_socket, ask_once
 from pidone.init.plan import TIMED_OUT
 
 
@@ -35,8 +35,8 @@ class Verb:
             if getattr(arguments, key, None) is not None:
                 request[key] = getattr(arguments, key)
         answer = ask_once(arguments.socket, request)
-        if answer.get("again"):
-            raise Unanswered("the file was read again meanwhile; pidonectl status tells what has come of it")
+        if answer.get("reloaded"):
+            raise NoAnswerError("the file was read again meanwhile; pidonectl status tells what has come of it")
         if answer.get("started") is False:
             within = f"within {60 if arguments.timeout is None else arguments.timeout:g} s"
             tell(f"pidonectl: {arguments.name} has not started {within}; pidonectl status tells")

@@ -9,17 +9,17 @@ import argparse
 import time
 from typing import Any
 
-from pidone.cli.look import seconds
 from pidone.cli.status import state
+from pidone.cli.wait import seconds
 from pidone.config.memory import show as amount
-from pidone.control.client import Unanswered, add_socket, ask_once
+from pidone.control.client import NoAnswerError, add_socket, ask_once
 from pidone.report import columns
 from pidone.report.cause import span
 
 #: {name: (per cent of one processor since the last look, resident bytes)}; None where it is not to be seen.
 Seen = dict[str, "tuple[float | None, int | None]"]
 
-HEAD = ("process", "role", "state", "ready", "restarts", "pid", "cpu", "memory", "for")
+COLUMNS = ("process", "role", "state", "ready", "restarts", "pid", "cpu", "memory", "for")
 KEYS = "up/down choose · s stop · t start · r restart · h SIGHUP · q quit"
 
 #: key -> (what is asked, a word for it)
@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         import psutil
     except ImportError:
-        raise Unanswered("top needs the package psutil: pip install psutil") from None
-    usage = Usage(psutil)
+        raise NoAnswerError("top needs the package psutil: pip install psutil") from None
+    usage = UsageError(psutil)
     if arguments.once:
         usage.look(pids(ask_once(arguments.socket, {"do": "status"})["status"]))
         time.sleep(0.2)  # what processor time is a share of
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from blessed import Terminal
     except ImportError:
-        raise Unanswered("top needs the package blessed: pip install 'pidone[top]'; --once does without") from None
+        raise NoAnswerError("top needs the package blessed: pip install 'pidone[top]'; --once does without") from None
     return Screen(arguments, Terminal(), usage).run()
 
 
@@ -62,7 +62,7 @@ def pids(found: dict[str, Any]) -> dict[str, int]:
     return {one["name"]: one["pid"] for one in found["processes"] if one["pid"] is not None}
 
 
-class Usage:
+class UsageError:
     """Processor time and memory of a process and its descendants, where psutil can see them."""
 
     def __init__(self, psutil: Any) -> None:
@@ -92,14 +92,14 @@ class Usage:
 
 
 def rows(found: dict[str, Any], usage: Seen) -> list[tuple[str, ...]]:
-    made: list[tuple[str, ...]] = [HEAD]
+    made: list[tuple[str, ...]] = [COLUMNS]
     for one in found["processes"]:
         cpu, memory = usage.get(one["name"], (None, None))
         made.append((
             one["name"], one["role"], state(one), "yes" if one["ready"] else "no", str(one["restarts"]),
             str(one["pid"] or "-"), f"{cpu:.0f}%" if cpu is not None else "-",
             amount(memory) if memory is not None else "-",
-            span(one["for"]) if one["for"] is not None else "-",
+            span(one["uptime"]) if one["uptime"] is not None else "-",
         ))  # fmt: skip
     return made
 
@@ -108,7 +108,7 @@ def lines(found: dict[str, Any], usage: Seen) -> list[str]:
     made = rows(found, usage)
     text = columns.lines(made)
     return [
-        f"{found['group']}: {found['phase']}, for {span(found['lived'])}, {found['orphans']} orphans reaped",
+        f"{found['group']}: {found['phase']}, for {span(found['uptime'])}, {found['orphans']} orphans reaped",
         "",
         *text,
     ]
@@ -117,7 +117,7 @@ def lines(found: dict[str, Any], usage: Seen) -> list[str]:
 class Screen:
     """chosen: which process the keys are for. said: what came of the last one."""
 
-    def __init__(self, arguments: argparse.Namespace, terminal: Any, usage: Usage) -> None:
+    def __init__(self, arguments: argparse.Namespace, terminal: Any, usage: UsageError) -> None:
         self.arguments, self.terminal, self.usage = arguments, terminal, usage
         self.chosen = 0
         self.said = ""
@@ -150,8 +150,8 @@ class Screen:
         try:
             ask_once(self.arguments.socket, {**request, "name": name})
             self.said = f"{word} {name}: done"
-        except Unanswered as unanswered:
-            self.said = f"{word} {name}: {unanswered}"
+        except NoAnswerError as error:
+            self.said = f"{word} {name}: {error}"
         self.found = ask_once(self.arguments.socket, {"do": "status"})["status"]
         return True
 

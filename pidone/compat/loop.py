@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from pidone.compat.asked import Asked
+    from pidone.compat.options import Options
     from pidone.compat.table import Guise
     from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pidone.init.slots import Process
 
 from pidone import kernel
-from pidone.compat.asked import scan
+from pidone.compat.options import scan
 from pidone.compat.table import OWN_GROUP, OWN_SESSION, SIGSTOP
 from pidone.init import spawn
 from pidone.init.loop import Loop
@@ -139,10 +139,10 @@ class GuisedLoop(Loop):
 
     def __init__(
         self, machine: "Machine", inherited: "Inherited", stand: Stand, wanted: "Arguments", guise: "Guise",
-        asked: "Asked",
+        options: "Options",
     ) -> None:  # fmt: skip
         Loop.__init__(self, machine, inherited, stand, wanted, kernel)  # type: ignore[arg-type]
-        self.reaped, self.guise = asked.reaped, guise
+        self.reaped, self.guise = options.reaped, guise
 
     def reap_storm(self) -> bool:
         return False  # dumb-init signals the group of its program once that has ended; tini -w says each

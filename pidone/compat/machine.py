@@ -6,7 +6,7 @@ SIGTERM to it in the same moment). So this machine has two phases, and no time i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.compat.asked import Asked
+    from pidone.compat.options import Options
     from pidone.compat.table import Guise
     from pidone.init.slots import Plan
 
@@ -22,15 +22,15 @@ class Guised(Machine):
     suspends: signals of the terminal at which dumb-init stops itself as well.
     """
 
-    __slots__ = ("sent", "stopped", "unsent", "farewell", "suspends")
+    __slots__ = ("sent", "suspended", "unsent", "farewell", "suspends")
 
-    def __init__(self, plan: "Plan", guise: "Guise", asked: "Asked") -> None:
+    def __init__(self, plan: "Plan", guise: "Guise", options: "Options") -> None:
         Machine.__init__(self, plan, False)
         self.sent: "tuple[int, ...]" = ()
-        self.stopped = False
+        self.suspended = False
         self.unsent, self.farewell = guise.unsent, guise.farewell
         self.suspends = (TSTP, TTIN, TTOU) if guise.farewell else ()
-        if self.suspends and not asked.alone:
+        if self.suspends and not options.alone:
             for number in self.suspends:
                 plan.rewrites.setdefault(number, SIGSTOP)
 
@@ -68,7 +68,7 @@ class Guised(Machine):
         if number in self.suspends:
             self.do(SUSPEND)
 
-    HANDLERS = {
+    ON_EVENT = {
         events.BEGIN: begin_one, events.FAILED: failed, events.EXITED: exited, events.SIGNAL: signal,
         events.ALONE: Machine.alone,
     }  # fmt: skip

@@ -7,17 +7,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from pidone.compat.asked import Asked
+    from pidone.compat.options import Options
     from pidone.compat.table import Guise
     from pidone.init.inherited import Inherited
 
-from pidone.compat import asked as reader
+from pidone.compat import options as reader
 from pidone.compat import show
 from pidone.compat.loop import GuisedLoop, Stand
 from pidone.compat.machine import Guised
 from pidone.compat.pause import Pause
 from pidone.compat.table import CATATONIT, GUISES, NOWHERE
-from pidone.init import words
+from pidone.init import messages
 from pidone.init.arguments import Arguments
 from pidone.init.plan import WRONG, single, take
 
@@ -33,18 +33,18 @@ def main(inherited: "Inherited") -> "NoReturn":
         detach(inherited)
     guise, arguments = who(sys.argv)
     try:
-        asked = reader.read(guise, arguments, posix.environ)
-    except reader.Misuse as misuse:
+        options = reader.read(guise, arguments, posix.environ)
+    except reader.UsageError as misuse:
         show.put(2, "pidone: %s: %s\n%s" % (guise.name, misuse, show.usage(guise)))
         posix._exit(MISUSE)
-    if asked.instead is not None:
-        fd = 2 if asked.instead in guise.on_stderr else 1
-        posix._exit(0 if show.put(fd, show.instead(guise, asked.instead)) else MISUSE)
-    if asked.parent:
-        die_with_parent(asked.parent)
+    if options.instead is not None:
+        fd = 2 if options.instead in guise.on_stderr else 1
+        posix._exit(0 if show.put(fd, show.instead(guise, options.instead)) else MISUSE)
+    if options.parent:
+        die_with_parent(options.parent)
     if posix.getpid() != 1:
-        adopt(guise, asked)
-    make_loop(guise, asked, inherited).run([])
+        adopt(guise, options)
+    make_loop(guise, options, inherited).run([])
 
 
 def who(argv: "list[str]") -> "tuple[Guise, list[str]]":
@@ -79,33 +79,33 @@ def detach(inherited: "Inherited") -> "NoReturn":
 
 
 def fail(text: str) -> "NoReturn":
-    words.say(text)
+    messages.say(text)
     posix._exit(WRONG)
 
 
-def make_loop(guise: "Guise", asked: "Asked", inherited: "Inherited") -> GuisedLoop:
+def make_loop(guise: "Guise", options: "Options", inherited: "Inherited") -> GuisedLoop:
     wanted = Arguments()
-    wanted.verbose = asked.verbosity > 1
-    if asked.pause:
-        return GuisedLoop(Pause(), inherited, Stand(NOWHERE), wanted, guise, asked)
-    plan = single(asked.command)
-    wanted.rewrites, wanted.remap = asked.rewrites, asked.forgiven
-    wanted.group = asked.group or (bool(guise.farewell) and not asked.alone)
+    wanted.verbose = options.verbosity > 1
+    if options.pause:
+        return GuisedLoop(Pause(), inherited, Stand(NOWHERE), wanted, guise, options)
+    plan = single(options.command)
+    wanted.rewrites, wanted.remap = options.rewrites, options.remapped
+    wanted.group = options.group or (bool(guise.farewell) and not options.alone)
     take(plan, wanted)
-    stand = Stand(NOWHERE if asked.alone else guise.stands, guise.terminal)
-    return GuisedLoop(Guised(plan, guise, asked), inherited, stand, wanted, guise, asked)
+    stand = Stand(NOWHERE if options.alone else guise.stands, guise.terminal)
+    return GuisedLoop(Guised(plan, guise, options), inherited, stand, wanted, guise, options)
 
 
-def adopt(guise: "Guise", asked: "Asked") -> None:
+def adopt(guise: "Guise", options: "Options") -> None:
     """Not PID 1: a subreaper, where the one in whose place it stands would be."""
-    if guise.subreaper == "always" or (guise.subreaper == "asked" and asked.subreaper):
+    if guise.subreaper == "always" or (guise.subreaper == "asked" and options.subreaper):
         from pidone.init import others
 
         refused = others.become_subreaper()
         if refused:
-            words.say("no subreaper: %s: orphans will escape" % refused)
-    elif guise.subreaper == "asked" and asked.verbosity > 0:
-        words.say("not pid 1 (but %d), and no subreaper: orphans will escape; -s would adopt them" % posix.getpid())
+            messages.say("no subreaper: %s: orphans will escape" % refused)
+    elif guise.subreaper == "asked" and options.verbosity > 0:
+        messages.say("not pid 1 (but %d), and no subreaper: orphans will escape; -s would adopt them" % posix.getpid())
 
 
 def die_with_parent(number: int) -> None:
@@ -115,6 +115,6 @@ def die_with_parent(number: int) -> None:
     parent = posix.getppid()
     refused = others.prctl(PR_SET_PDEATHSIG, number)
     if refused:
-        words.say("no signal %d when the parent dies: %s" % (number, refused))
+        messages.say("no signal %d when the parent dies: %s" % (number, refused))
     elif posix.getppid() != parent:
         posix.kill(posix.getpid(), number)  # it has died before it was asked for (E27)

@@ -28,4 +28,4 @@ class Pause(Machine):
     def set_deadline(self) -> None:
         """It waits for no time to pass."""
 
-    HANDLERS = {BEGIN: begin, SIGNAL: signal}  # it has no process that could have ended or said something
+    ON_EVENT = {BEGIN: begin, SIGNAL: signal}  # it has no process that could have ended or said something

@@ -69,7 +69,7 @@ TINI = Guise(
         "v": ("louder", None, "say more; up to three times"),
         "w": ("reaped", None, "say when an orphan is reaped"),
         "g": ("group", None, "signals go to the process group"),
-        "e": ("forgiven", "CODE", "exit with 0 where the program's code is this, 0 to 255; may be repeated"),
+        "e": ("remapped", "CODE", "exit with 0 where the program's code is this, 0 to 255; may be repeated"),
         "l": ("licence", None, "the licence"),
         "h": ("help", None, "this"),
     },

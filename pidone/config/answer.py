@@ -6,7 +6,7 @@ import os
 import sys
 
 from pidone.config import compiled, lookup
-from pidone.config.read import Wrong, read
+from pidone.config.read import ConfigError, read
 from pidone.config.resolve import Resolver, make_volumes
 from pidone.init import plan
 
@@ -38,7 +38,7 @@ def main(path: bytes, command: list[bytes], pipe: int, token: str = "") -> int:
         resolver = Resolver(declaration, directory, token, lookup.PATIENCE)
         made = resolver.resolve()
         make_volumes(declaration, resolver)
-    except Wrong as wrong:
+    except ConfigError as wrong:
         for line in lines(name, wrong.errors):
             print(line, file=sys.stderr)
         return plan.WRONG

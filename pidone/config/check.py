@@ -16,7 +16,7 @@ from pidone import readers
 from pidone.config import keys, order, rules
 from pidone.config.pack import pack
 from pidone.config.parse import Path
-from pidone.config.read import Wrong
+from pidone.config.read import ConfigError
 from pidone.config.resolve import LEAST
 from pidone.config.values import LOG_KEEP, LOG_SIZE
 from pidone.group.policy import HOOKS, NEVER, PROBES
@@ -70,7 +70,7 @@ class Checker:
         stop_signals = group.get("stop_signals", [15, 2])
         routes = self.routes(processes, stop_signals)
         if self.errors:
-            raise Wrong(sorted(set(self.errors)))
+            raise ConfigError(sorted(set(self.errors)))
         return {
             "name": group.get("name", "group"),
             "grace": group.get("grace", plan.GRACE),
@@ -92,7 +92,7 @@ class Checker:
             self.wrong(("metrics",), '[metrics]: no listen; say where it is served: listen = "127.0.0.1:9900"')
         if group.get("control", {}).get("path") == "":
             self.wrong(
-                ("metrics",), "[metrics] with control = false: it asks by the control line; leave one of them out"
+                ("metrics",), "[metrics] with control = false: it asks by the control socket; leave one of them out"
             )
         return found.get("listen")
 
@@ -126,7 +126,7 @@ class Checker:
             if key in known:
                 try:
                     found[key] = known[key](value)
-                except readers.Wrongs as wrongs:
+                except readers.ValuesError as wrongs:
                     for inner, item, text in wrongs.parts:
                         self.wrong((*path, key, inner), f"{label}: {key}.{inner} = {shorten(item)}: wanted is {text}")
                 except ValueError as error:
@@ -231,12 +231,12 @@ class Checker:
                 self.errors.append((process["line"].get("replicas", 0), f"{process['label']}: {text}"))
         try:
             order.resolve(expanded)
-        except order.Circle as circle:
+        except order.CycleError as circle:
             process = expanded[circle.index]
             line = process["line"].get("after", process["line"].get("", 0))
             waits = " waits for ".join(circle.names)
             self.errors.append((line, f"{process['label']}: a circle: {waits}; let one of them start before"))
-        except order.NotBefore as wrong:
+        except order.OrderError as wrong:
             self.partner_not_before(expanded, wrong.index, wrong.name)
         return expanded
 
@@ -316,7 +316,7 @@ def notes(declaration: Declaration) -> list[tuple[int, str]]:
 
 def notes_of_group(declaration: Declaration) -> list[tuple[int, str]]:
     scale = declaration.get("time_scale", 1.0)
-    bound = plan.stop_bound(declaration["grace"] * scale, plan.WINDOW * scale)
+    bound = plan.stop_bound(declaration["grace"] * scale, plan.MINIMUM_GRACE * scale)
     if bound <= FITS or "stop_timeout" in declaration:
         return []
     text = (
@@ -351,13 +351,13 @@ def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
 def nearest(word: str, known: Any) -> str:
     """ "; is it 'command'?", or what there is."""
     close = difflib.get_close_matches(word, list(known), 1)
-    if not close and ELSEWHERE.get(word) in known:
-        close = [ELSEWHERE[word]]
+    if not close and FOREIGN_NAMES.get(word) in known:
+        close = [FOREIGN_NAMES[word]]
     return f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(sorted(known))}"
 
 
 #: What other programs call it: Compose, Kubernetes, supervisord, systemd.
-ELSEWHERE = {
+FOREIGN_NAMES = {
     "depends_on": "after", "environment": "env", "working_dir": "cwd", "workingDir": "cwd", "directory": "cwd",
     "entrypoint": "command", "args": "command", "exec_start": "command", "ExecStart": "command",
     "healthcheck": "liveness", "livenessProbe": "liveness", "readinessProbe": "readiness", "startupProbe": "startup",

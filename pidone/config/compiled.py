@@ -11,14 +11,14 @@ import os
 import sys
 
 from pidone import __version__, paths
-from pidone.group.slots import Care
+from pidone.group.slots import ProcessPolicy
 from pidone.init.slots import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # at run time `typing` would cost more than all that this module saves
     from typing import Any
 
-MARK = __version__, sys.hexversion >> 16, Process.__slots__, Care.__slots__
+MARK = __version__, sys.hexversion >> 16, Process.__slots__, ProcessPolicy.__slots__
 
 
 def path_of(path: str) -> str:

@@ -106,7 +106,7 @@ GROUP = (
     ),
     Key(
         "control", values.control, "the first place that can be had; root and pidone's own user",
-        "path of [the control line](control.md)'s socket, or `false`; or `{ path = \"...\", look = [\"www-data\"], "
+        "path of [the control socket](control.md)'s socket, or `false`; or `{ path = \"...\", look = [\"www-data\"], "
         'steer = ["deploy", "@adm"] }`: [who else may look, and who may steer](control.md#who-may-what)',
     ),
     Key(

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     Environment = tuple[tuple[bytes, bytes], ...]
 
 from pidone import paths
-from pidone.config.read import MOST
+from pidone.config.read import MAX_FILE_SIZE
 from pidone.group.process import LOOK_UP
-from pidone.init.plan import WINDOW
+from pidone.init.plan import MINIMUM_GRACE
 from pidone.init.signals import show
 
 #: Seconds that a look-up may take while the file is read, as at a start (`group.life.LOOK_UP`).
-PATIENCE = LOOK_UP * WINDOW
+PATIENCE = LOOK_UP * MINIMUM_GRACE
 
 
-class Unknown(Exception):
+class UnknownNameError(Exception):
     """str(), refusal: what could not be found. key: of the file, whose value asked for it. lines: one or more."""
 
     def __init__(self, key: str, *lines: str) -> None:
@@ -55,7 +55,7 @@ def user(name: str, groups: tuple[str, ...] | None = None, key: str = "user") ->
         line = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
     except KeyError:
         if not name.isdigit():
-            raise Unknown(key, f"no user '{name}' here; make it with useradd, or give its number") from None
+            raise UnknownNameError(key, f"no user '{name}' here; make it with useradd, or give its number") from None
         line = None
     uid = int(name) if line is None else line.pw_uid
     gid = group_id(group, key) if group else (line.pw_gid if line else 0)
@@ -75,7 +75,7 @@ def group_id(name: str, key: str) -> int:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        raise Unknown(key, f"no group '{name}' here; make it with groupadd, or give its number") from None
+        raise UnknownNameError(key, f"no group '{name}' here; make it with groupadd, or give its number") from None
 
 
 def env_file(path: bytes) -> dict[bytes, bytes]:
@@ -87,7 +87,7 @@ def env_file(path: bytes) -> dict[bytes, bytes]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unknown("env_file", f"cannot read env_file {show(path)}: it is not UTF-8") from None
+        raise UnknownNameError("env_file", f"cannot read env_file {show(path)}: it is not UTF-8") from None
     found, wrong = {}, []
     for number, line in enumerate(text.split("\n"), 1):
         line = line.lstrip()
@@ -99,7 +99,7 @@ def env_file(path: bytes) -> dict[bytes, bytes]:
         elif equals:
             found[key.encode()] = value.encode()
     if wrong:
-        raise Unknown("env_file", *wrong)
+        raise UnknownNameError("env_file", *wrong)
     return found
 
 
@@ -111,15 +111,15 @@ def read(path: bytes) -> bytes:
             if posix.fstat(fd).st_mode & 0o170000 not in (0o100000, 0o020000):  # a pipe may never end
                 raise OSError(0, "it is no plain file")
             parts, size = [], 0
-            while size <= MOST and (part := posix.read(fd, 1 << 16)):
+            while size <= MAX_FILE_SIZE and (part := posix.read(fd, 1 << 16)):
                 parts.append(part)
                 size += len(part)
         finally:
             posix.close(fd)
     except OSError as error:
-        raise Unknown("env_file", f"cannot read env_file {show(path)}: {paths.words(error)}") from None
-    if size > MOST:
-        raise Unknown("env_file", f"env_file {show(path)} is larger than {MOST >> 20} MiB")
+        raise UnknownNameError("env_file", f"cannot read env_file {show(path)}: {paths.reason(error)}") from None
+    if size > MAX_FILE_SIZE:
+        raise UnknownNameError("env_file", f"env_file {show(path)} is larger than {MAX_FILE_SIZE >> 20} MiB")
     return b"".join(parts)
 
 
@@ -169,11 +169,11 @@ def stamp(path: bytes, since: int, now: int) -> tuple[int, int, int, int] | None
 def before_exec(process: Process) -> Any:
     """What a forked child tells PID 1: (user, environment, {file: stamp}). Raises Unknown."""
     found, env = process.user, process.env
-    if process.who is not None:
-        found, env = of(process.who, process.declared)
+    if process.to_look_up is not None:
+        found, env = of(process.to_look_up, process.declared_env)
     now = time.time_ns()
-    since = now - int((time.monotonic() - process.since) * 1e9)
-    return found, env, {path: stamp(path, since, now) for path in process.files}
+    since = now - int((time.monotonic() - process.forked_at) * 1e9)
+    return found, env, {path: stamp(path, since, now) for path in process.probe_files}
 
 
 def tell_pid_1(process: Process, answer: int) -> None:

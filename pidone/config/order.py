@@ -34,7 +34,7 @@ def expand(processes: Processes, of_replica: Callable[[dict[str, Any], int], dic
     return found
 
 
-class Circle(Exception):
+class CycleError(Exception):
     """Processes that wait for each other. index: one of them. names: all, in order."""
 
     def __init__(self, index: int, names: list[str]) -> None:
@@ -60,7 +60,7 @@ def resolve(processes: Processes) -> None:
             ]
 
 
-class NotBefore(Exception):
+class OrderError(Exception):
     """A process that is to be restarted with another does not start after it. index: of it. name: of the other."""
 
     def __init__(self, index: int, name: str) -> None:
@@ -72,7 +72,7 @@ def before(index: int, name: str, processes: Processes, by_name: dict[Any, list[
     mine = processes[index]
     found = by_name.get(name, [])
     if any(other >= mine["gate"] and other not in mine.get("needs", ()) for other in found):
-        raise NotBefore(index, name)
+        raise OrderError(index, name)
     return found
 
 
@@ -93,7 +93,7 @@ def needs(
         return whole[index]
     if index in path:
         circle = [*path[path.index(index) :], index]
-        raise Circle(index, [str(processes[i]["declared"]) for i in circle])
+        raise CycleError(index, [str(processes[i]["declared"]) for i in circle])
     found = set(direct.get(index, range(processes[index]["gate"])))
     for other in sorted(found):
         found |= needs(other, processes, direct, whole, [*path, index])

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from pidone import library
-from pidone.config.read import Wrong
+from pidone.config.read import ConfigError
 
 Path = tuple[Any, ...]  # ("process", 2, "command")
 
@@ -33,8 +33,8 @@ def toml_library() -> Any:
         pass
     try:
         return library.load("tomli", "tomli", "tomli")
-    except library.Missing as missing:
-        raise Wrong([(0, f"reading TOML needs Python 3.11 or tomli: {missing}")]) from None
+    except library.MissingPackageError as missing:
+        raise ConfigError([(0, f"reading TOML needs Python 3.11 or tomli: {missing}")]) from None
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
@@ -44,9 +44,9 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise Wrong([(line, f"byte 0x{data[error.start]:02x} is not UTF-8; TOML files are UTF-8")]) from None
+        raise ConfigError([(line, f"byte 0x{data[error.start]:02x} is not UTF-8; TOML files are UTF-8")]) from None
     if text.startswith("\ufeff"):
-        raise Wrong([(1, "it starts with a byte order mark; save it as UTF-8 without one")])
+        raise ConfigError([(1, "it starts with a byte order mark; save it as UTF-8 without one")])
     try:
         document = toml.loads(text)
     except toml.TOMLDecodeError as error:
@@ -54,11 +54,11 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
         what = re.sub(r" \(at .*\)", "", str(error))
         line = int(where[1]) if where else text.count("\n") + 1
         column = f" at column {where[2]}" if where else " at the end of the file"
-        raise Wrong([(line, f"no TOML{column}: {what[:1].lower()}{what[1:]}{HINTS.get(what, '')}")]) from None
+        raise ConfigError([(line, f"no TOML{column}: {what[:1].lower()}{what[1:]}{HINTS.get(what, '')}")]) from None
     except ValueError as error:  # such as a number of more digits than Python reads
-        raise Wrong([(0, f"no TOML that can be read: {error}")]) from None
+        raise ConfigError([(0, f"no TOML that can be read: {error}")]) from None
     except RecursionError:
-        raise Wrong([(0, "its brackets are nested too deeply")]) from None
+        raise ConfigError([(0, "its brackets are nested too deeply")]) from None
     return document, lines_of(text)
 
 

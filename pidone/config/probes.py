@@ -11,7 +11,7 @@ from typing import Any
 
 from pidone import probes, readers
 from pidone.config.values import above_zero, each_key, unknown_key
-from pidone.group.policy import TOLD
+from pidone.group.policy import NOTIFYING
 
 #: Of the kubelet (S26), in seconds and counts.
 DEFAULTS = {"delay": 0.0, "period": 10.0, "timeout": 1.0, "success_threshold": 1, "failure_threshold": 3}
@@ -47,7 +47,7 @@ def probe(what: str) -> readers.Reader:
         if what == "liveness" and handler == "fd":
             raise ValueError("no fd: a newline can say that it is ready, and not that it still lives")
         found: dict[str, Any] = {**DEFAULTS, "handler": handler, "grace": None}
-        if what != "startup" and handler in TOLD:
+        if what != "startup" and handler in NOTIFYING:
             found["failure_threshold"] = 1  # one word is enough, as is a watchdog that was not fed (sd_notify(3))
         found.update(parts(value, handler, COMMON, probes.HANDLERS))
         check_rules(what, handler, found, value)
@@ -78,9 +78,9 @@ def check_rules(what: str, handler: str, found: dict[str, Any], given: dict[str,
         raise ValueError(f"success_threshold = 1, the only one that {what} may have")  # S27
     if what == "readiness" and found["grace"] is not None:
         raise ValueError("no grace: a readiness probe ends nothing")  # S27
-    if handler in TOLD and what == "readiness" and {"success_threshold", "failure_threshold"} & set(given):
+    if handler in NOTIFYING and what == "readiness" and {"success_threshold", "failure_threshold"} & set(given):
         raise ValueError("no threshold: a process that says that it is ready says so once")
-    if handler in TOLD and "timeout" in given:
+    if handler in NOTIFYING and "timeout" in given:
         raise ValueError(
             f"no timeout: nobody is asked where a process speaks by {handler}; period says how long to wait"
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pidone.init.arguments import DEFAULT_FILE
 
 DEFAULT = DEFAULT_FILE.decode()
-MOST = 1 << 20  # bytes; a file of 10 MB is not a group's
+MAX_FILE_SIZE = 1 << 20  # bytes; a file of 10 MB is not a group's
 
 
-class Wrong(Exception):
+class ConfigError(Exception):
     """Errors of a file: [(line or 0, text), ...], as many as could be found at once."""
 
     def __init__(self, errors: list[tuple[int, str]]) -> None:
@@ -20,11 +20,11 @@ def read(path: str) -> bytes:
     """The file's bytes. Raises Wrong."""
     try:
         with open(path, "rb") as file:
-            data = file.read(MOST + 1)
+            data = file.read(MAX_FILE_SIZE + 1)
     except OSError as error:
         nothing_said = isinstance(error, FileNotFoundError) and path == DEFAULT
         advice = "; name the file with -c FILE, or give a command" if nothing_said else ""
-        raise Wrong([(0, f"cannot read it: {(error.strerror or str(error)).lower()}{advice}")]) from None
-    if len(data) > MOST:
-        raise Wrong([(0, f"it is larger than {MOST >> 20} MiB: this is not a group's file")])
+        raise ConfigError([(0, f"cannot read it: {(error.strerror or str(error)).lower()}{advice}")]) from None
+    if len(data) > MAX_FILE_SIZE:
+        raise ConfigError([(0, f"it is larger than {MAX_FILE_SIZE >> 20} MiB: this is not a group's file")])
     return data

@@ -11,13 +11,13 @@ import stat
 
 from pidone import paths, probes
 from pidone.config import lookup, memory
-from pidone.config.read import Wrong
+from pidone.config.read import ConfigError
 from pidone.group.policy import PROBES
-from pidone.init.plan import INIT, LAST_RESORT, WINDOW
+from pidone.init.plan import INIT, LAST_RESORT, MINIMUM_GRACE
 from pidone.init.slots import Plan, Process
 
 #: Seconds of a stop without any grace: who is told last, and SIGKILL (S88). The report's are used where it is slow.
-LEAST = WINDOW + LAST_RESORT
+LEAST = MINIMUM_GRACE + LAST_RESORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Resolver:
                 self.owner(volume)
         self.check_memory()
         if self.errors:
-            raise Wrong(sorted(self.errors))
+            raise ConfigError(sorted(self.errors))
         declared = self.declaration
         scale = declared.get("time_scale", 1.0)
         given = declared.get("control", {})
@@ -62,7 +62,7 @@ class Resolver:
             processes,
             **{**declared["slots"], "grace": self.grace() * scale},
             routes={number: (tuple(to), sent) for number, (to, sent) in declared["routes"].items()},
-            window=WINDOW * scale,
+            minimum_grace=MINIMUM_GRACE * scale,
             oom=memory.kill_counter(),
             notify=tuple(sockets.items()),
             metrics=tuple(declared["metrics"]) if declared.get("metrics") else None,
@@ -97,11 +97,11 @@ class Resolver:
             argv=command(entry),
             env=found[1] if found is not None else declared,
             user=found[0] if found is not None else None,
-            care=entry["policy"],
-            who=who,
-            declared=declared,
-            files=entry["files"],
-            known=found is not None,
+            policy=entry["policy"],
+            to_look_up=who,
+            declared_env=declared,
+            probe_files=entry["files"],
+            resolved=found is not None,
         )
 
     def sockets(self) -> dict[int, bytes]:
@@ -143,7 +143,7 @@ class Resolver:
         """As it is now; None where that is not known: an init step may still make it, and that is no error."""
         try:
             found: tuple[lookup.User | None, lookup.Environment] = self.in_time(lookup.of, who, declared)
-        except lookup.Unknown as unknown:
+        except lookup.UnknownNameError as unknown:
             if not self.comes_after_a_step(index, entry):
                 for line in unknown.lines:
                     self.wrong(entry, unknown.key, line)
@@ -170,7 +170,7 @@ class Resolver:
         for name in (*control.get("look", ()), *control.get("steer", ())):
             try:
                 lookup.group_id(name[1:], "control") if name[:1] == "@" else lookup.user(name)
-            except lookup.Unknown as unknown:
+            except lookup.UnknownNameError as unknown:
                 text = f"[group]: control: {unknown}; it is looked up whenever somebody asks"
                 self.notes.append((self.declaration["line"].get("control", 0), text))
 
@@ -179,7 +179,7 @@ class Resolver:
         try:
             found: lookup.User = self.in_time(lookup.user, volume["owner"], None, "owner")[0]
             return found
-        except lookup.Unknown as unknown:
+        except lookup.UnknownNameError as unknown:
             self.wrong(volume, "owner", str(unknown))
             return None
 
@@ -253,7 +253,7 @@ def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
             finally:
                 os.close(fd)
         except OSError as error:
-            text = f"{volume['label']}: cannot make {path}: {paths.words(error)}"
+            text = f"{volume['label']}: cannot make {path}: {paths.reason(error)}"
             errors.append((volume["line"].get("path", 0), text))
     if errors:
-        raise Wrong(errors)
+        raise ConfigError(errors)

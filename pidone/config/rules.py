@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from pidone import probes
-from pidone.group.policy import ALWAYS, HOOKS, NEVER, PROBES, TOLD, default_restart
+from pidone.group.policy import ALWAYS, HOOKS, NEVER, NOTIFYING, PROBES, default_restart
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
 
-Wrongs = Iterator[tuple[str, str]]
+ValuesError = Iterator[tuple[str, str]]
 
 
-def of_process(process: dict[str, Any], grace: float, policy: int) -> Wrongs:
+def of_process(process: dict[str, Any], grace: float, policy: int) -> ValuesError:
     """Every wrong of one process whose keys are right by themselves. grace, policy: of [group]."""
     role = process.get("role")
     if role == INIT:
@@ -37,12 +37,12 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> Wrongs:
         yield "pre_stop", f"it sleeps longer than the grace of {process.get('grace', grace):g} s"  # S73
     for key in (*PROBES, *HOOKS):
         yield from of_ports(process, key)
-    told = [process[key] for key in PROBES if key in process and process[key]["handler"] in TOLD]
+    told = [process[key] for key in PROBES if key in process and process[key]["handler"] in NOTIFYING]
     if len({(found["handler"], found["argument"]) for found in told}) > 1:
         yield "readiness", "it speaks in one way only: by notify, or by a newline on one fd, for startup and readiness"
 
 
-def of_restarts(process: dict[str, Any], policy: int) -> Wrongs:
+def of_restarts(process: dict[str, Any], policy: int) -> ValuesError:
     if "restart_rules" in process and "restart" not in process:
         yield (
             "restart_rules",
@@ -58,7 +58,7 @@ def of_restarts(process: dict[str, Any], policy: int) -> Wrongs:
             yield key, f'{key}, but it is not restarted; say restart = "on-failure" or "always"'
 
 
-def of_roles(process: dict[str, Any]) -> Wrongs:
+def of_roles(process: dict[str, Any]) -> ValuesError:
     role = process.get("role")
     if process.get("essential") and role != SIDECAR:
         why = "its end is the group's anyway" if role == PRIMARY else "it has to end"
@@ -77,7 +77,7 @@ def of_roles(process: dict[str, Any]) -> Wrongs:
         yield "daemonizes", "an init step runs to its end; what goes into the background is a sidecar"
 
 
-def of_ports(process: dict[str, Any], key: str) -> Wrongs:
+def of_ports(process: dict[str, Any], key: str) -> ValuesError:
     """Put numbers for names (S52)."""
     found = process.get(key)
     place = getattr(probes.handler(found["handler"]), "PORT", None) if found else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from pidone import readers
 from pidone.control.protocol import LONGEST
-from pidone.group.policy import AGAIN, ALL, BACKOFF, POLICIES
+from pidone.group.policy import BACKOFF, RESTART_POLICIES, RULE_RESTART, RULE_RESTART_ALL
 
 #: log = { file = ... }: bytes of the file, and how many older ones are kept.
 LOG_SIZE, LOG_KEEP = 10 << 20, 3
@@ -22,11 +22,11 @@ def unknown_key(key: str, known: Any) -> ValueError:
     if close:
         return ValueError(f"'{close[0]}', it seems: there is no '{key}'")
     text = f"a table of {', '.join(sorted(known))}; there is no '{key}'"
-    return ValueError(f"{text}: {ELSEWHERE[key]}" if key in ELSEWHERE else text)
+    return ValueError(f"{text}: {OF_OTHER_TABLES[key]}" if key in OF_OTHER_TABLES else text)
 
 
 #: What belongs to another kind of table.
-ELSEWHERE = {
+OF_OTHER_TABLES = {
     "stale": "it belongs to a startup or readiness probe of a file",
     "stderr": 'it belongs to mode = "prefix" or "json"; a file has both in one order',
 }
@@ -47,7 +47,7 @@ def each_key(table: dict[str, Any], known: dict[str, readers.Reader], also: tupl
         except ValueError as error:
             wrong.append((key, item, str(error)))
     if wrong:
-        raise readers.Wrongs(wrong)
+        raise readers.ValuesError(wrong)
     return found
 
 
@@ -59,16 +59,16 @@ def above_zero(value: Any) -> float:
 
 
 def policy(value: Any) -> int:
-    if value not in POLICIES:
+    if value not in RESTART_POLICIES:
         raise ValueError('"always", "on-failure" or "never"')
-    return POLICIES.index(value)
+    return RESTART_POLICIES.index(value)
 
 
 def pack_rules(value: list[Any], scale: float) -> tuple[Any, ...]:
     return tuple((tuple(codes), all_but, action) for codes, all_but, action in value)
 
 
-ACTIONS = {"restart": AGAIN, "restart-all": ALL}
+ACTIONS = {"restart": RULE_RESTART, "restart-all": RULE_RESTART_ALL}
 
 
 def rules(value: Any) -> list[tuple[list[int], bool, int]]:
@@ -128,10 +128,10 @@ def log(value: Any) -> dict[str, Any]:
         raise ValueError(LOGS)
     found = each_key(value, TO_STDOUT if "mode" in value else TO_FILE)
     if found.get("time") and found["mode"] != "prefix":
-        raise readers.Wrongs([("time", True, 'time with mode = "prefix" only: JSON has it anyway')])
+        raise readers.ValuesError([("time", True, 'time with mode = "prefix" only: JSON has it anyway')])
     if "stderr" in found and found["mode"] == "inherit":
         text = 'stderr with mode = "prefix" or "json": what is inherited is apart'
-        raise readers.Wrongs([("stderr", found["stderr"], text)])
+        raise readers.ValuesError([("stderr", found["stderr"], text)])
     return found
 
 
@@ -186,7 +186,7 @@ def restart_with(value: Any) -> list[str]:
 
 
 def control(value: Any) -> dict[str, Any]:
-    """{"path": of the control line's socket, empty for none; "look", "steer": users, and groups after an "@"}."""
+    """{"path": of the control socket's socket, empty for none; "look", "steer": users, and groups after an "@"}."""
     if not isinstance(value, dict):
         return {"path": control_path(value)}
     found = each_key(value, {"path": control_path, "look": people, "steer": people})

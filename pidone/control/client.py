@@ -1,4 +1,4 @@
-"""The client's end of the control line: a request, and the answers to it."""
+"""The client's end of the control socket: a request, and the answers to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pidone.paths import is_own
 PATIENCE = 30.0
 
 
-class Unanswered(Exception):
+class NoAnswerError(Exception):
     """str(): why there is no answer, and what to do. code: for our exit."""
 
     def __init__(self, text: str, code: int = 1) -> None:
@@ -34,7 +34,7 @@ REFUSED = (BrokenPipeError, ConnectionResetError)
 def add_socket(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--socket", metavar="PATH", default=argparse.SUPPRESS,  # or it would take the place of one before the command
-        help="of the control line; default: $PIDONE_CONTROL, or where it is found",
+        help="of the control socket; default: $PIDONE_CONTROL, or where it is found",
     )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def connect(path: str | None, patience: float = PATIENCE) -> socket.socket:
     wrong, forbidden = [], []
     for place in tried:
         if len(place) > LONGEST:
-            raise Unanswered(f"{os.fsdecode(place)}: a socket's path has at most {LONGEST} bytes (unix(7))")
+            raise NoAnswerError(f"{os.fsdecode(place)}: a socket's path has at most {LONGEST} bytes (unix(7))")
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             queue_up(line, place, patience)
@@ -60,9 +60,9 @@ def connect(path: str | None, patience: float = PATIENCE) -> socket.socket:
         text = (
             "only root and pidone's own user may, and whom control = { look = [...], steer = [...] } of [group] names"
         )
-        raise Unanswered(f"uid {os.getuid()} may not use a control socket at {forbidden[0]}: {text}")
+        raise NoAnswerError(f"uid {os.getuid()} may not use a control socket at {forbidden[0]}: {text}")
     why = "; ".join(wrong) or "there is no socket in the usual places"
-    raise Unanswered(f"no pidone answers here: {why}; is a group running? a single command has no control line")
+    raise NoAnswerError(f"no pidone answers here: {why}; is a group running? a single command has no control socket")
 
 
 def usual_places() -> list[bytes]:
@@ -110,18 +110,18 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
         except ConnectionResetError:
             part = b""
         except socket.timeout:
-            raise Unanswered(f"there was no answer within {line.gettimeout():g} s") from None
+            raise NoAnswerError(f"there was no answer within {line.gettimeout():g} s") from None
         if not part:
-            raise Unanswered("pidone has hung up before its answer was whole; it may have ended")
+            raise NoAnswerError("pidone has hung up before its answer was whole; it may have ended")
         *lines, data = (data + part).split(b"\n")
         for one in lines:
             try:
                 answer = json.loads(one)
             except ValueError:
-                raise Unanswered("what answers there is no pidone") from None
+                raise NoAnswerError("what answers there is no pidone") from None
             if answer.get("ok") is False:
                 wrong = answer.get("errors") or [answer.get("error", "refused")]
-                raise Unanswered("\npidonectl: ".join(wrong), int(answer.get("code", 1)))
+                raise NoAnswerError("\npidonectl: ".join(wrong), int(answer.get("code", 1)))
             yield answer
             if "ok" in answer:
                 return

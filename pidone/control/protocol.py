@@ -1,4 +1,4 @@
-"""What PID 1, its sessions and their clients know of the control line: commands, sizes, and where the socket is.
+"""What PID 1, its sessions and their clients know of the control socket: commands, sizes, and where the socket is.
 
 A request is a line of JSON, and so is each answer (helpers/control/session.py). A session sends PID 1
 its commands in a fixed size: verb, process, number, and the commander's pid and uid, of 4 bytes each.

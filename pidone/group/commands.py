@@ -20,7 +20,7 @@ from pidone.init.machine import RUN, START
 from pidone.init.plan import INIT, SIDECAR
 
 
-def commanded(group: "Group", now: float, verb: int, id: int, number: int) -> None:
+def command_received(group: "Group", now: float, verb: int, id: int, number: int) -> None:
     """What makes no sense in this state has no effect: who commands has looked at a state that may be over."""
     if verb == STOP_ALL:
         stop.asked_by_command(group, now)
@@ -36,7 +36,7 @@ def send_signal(group: "Group", now: float, process: "Process", number: int) -> 
 def stop_one(group: "Group", now: float, process: "Process", number: int) -> None:
     if process.role != SIDECAR or not (process.alive or process.down):
         return
-    process.parked = True
+    process.held_down = True
     process.again_wanted = False
     if process.alive:
         process.stop(now, COMMANDED, process.own_grace)
@@ -44,15 +44,15 @@ def stop_one(group: "Group", now: float, process: "Process", number: int) -> Non
         process.cancel("restart")
         process.again = False
         process.state, process.reason = TERMINATED, process.last[2] if process.last else ""
-        partners.look_again(group, now, process)
+        partners.retry_waiting(group, now, process)
 
 
 def start_one(group: "Group", now: float, process: "Process", number: int) -> None:
     """Start it at once, where it has been started before and does not run; its back-off begins anew."""
-    if process.alive and process.parked:  # it is still being ended
-        process.parked, process.again_wanted = False, True
+    if process.alive and process.held_down:  # it is still being ended
+        process.held_down, process.again_wanted = False, True
     elif process.down and not (process.role == INIT and process.passed):
-        process.parked = False
+        process.held_down = False
         ending.restart_now(process, now)
         partners.take_along(group, now, process)
 
@@ -61,16 +61,16 @@ def restart_one(group: "Group", now: float, process: "Process", number: int) -> 
     if not process.alive:
         start_one(group, now, process, number)
     elif process.role != INIT:
-        process.parked = False
+        process.held_down = False
         process.again_wanted = True
         process.stop(now, COMMANDED, process.own_grace)
 
 
 def decide(group: "Group", now: float, process: "Process") -> None:
     """It has ended, and a command says what follows."""
-    if process.parked:
+    if process.held_down:
         ending.clear(process, now)
-        partners.look_again(group, now, process)
+        partners.retry_waiting(group, now, process)
     else:
         ending.restart_now(process, now)
         partners.take_along(group, now, process)

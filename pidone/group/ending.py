@@ -15,9 +15,9 @@ from pidone.init.events import SAY
 
 def restart_later(process: "Process", now: float) -> None:
     """Start it once more when its back-off is over."""
-    process.level = restart.level_after(process.policy, process.level, now - process.started_at)
-    wait = restart.delay(process.policy, process.level)
-    process.level += 1
+    process.backoff_level = restart.level_after(process.policy, process.backoff_level, now - process.started_at)
+    wait = restart.delay(process.policy, process.backoff_level)
+    process.backoff_level += 1
     process.again = True
     if wait:
         process.state = WAITING  # S65, S70
@@ -27,7 +27,7 @@ def restart_later(process: "Process", now: float) -> None:
 
 def restart_now(process: "Process", now: float) -> None:
     """Its back-off begins anew."""
-    process.level = 0
+    process.backoff_level = 0
     process.again = True
     process.set_timer("restart", now)
 

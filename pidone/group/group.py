@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 from pidone.group import commands, ending, partners, reload, restart, restart_all, routing, services, states, stop
 from pidone.group.order import Order
-from pidone.group.policy import ALL, NEVER, PROBES, policy_of
-from pidone.group.process import DUE as PROCESS_DUE
+from pidone.group.policy import NEVER, PROBES, RULE_RESTART_ALL, policy_of
+from pidone.group.process import ON_TIMER as PROCESS_ON_TIMER
 from pidone.group.process import Host, Process
 from pidone.init import events
 from pidone.init.events import ASKING, GROUP, SAY, SIGHUP, SUSPEND
@@ -54,8 +54,8 @@ class Group(Machine):
     """
 
     __slots__ = (
-        "members", "by_id", "host", "tied", "order", "held", "timers", "blame", "expired", "asked", "restarts_of_all",
-        "coming", "pumping", "heard", "holding", "ids",
+        "members", "by_id", "host", "tied", "order", "held", "timers", "blame", "expired", "stop_requests",
+        "restart_all_count", "reloading", "pumping", "listening", "awaits_listener", "ids",
     )  # fmt: skip
 
     def __init__(self, plan: "Plan", terminal: bool = False) -> None:
@@ -68,10 +68,10 @@ class Group(Machine):
         self.held: "list[tuple[int, int]]" = []
         self.timers: "dict[str, float]" = {}
         self.blame: "int | None" = None
-        self.expired = self.pumping = self.holding = False
-        self.asked = self.restarts_of_all = 0
-        self.coming: "Reloading | None" = None
-        self.heard = not plan.notify
+        self.expired = self.pumping = self.awaits_listener = False
+        self.stop_requests = self.restart_all_count = 0
+        self.reloading: "Reloading | None" = None
+        self.listening = not plan.notify
 
     def new_process(self, place: int) -> Process:
         """The plan's place-th, with an id that nobody had before."""
@@ -94,13 +94,13 @@ class Group(Machine):
     def the_primary(self) -> Process:
         return self.members[-1]
 
-    def is_leaving(self, process: Process) -> bool:
+    def is_to_be_removed(self, process: Process) -> bool:
         """It is to be removed, for another plan."""
-        return self.coming is not None and process.id in self.coming.leaving
+        return self.reloading is not None and process.id in self.reloading.to_be_removed
 
     def report(self, process: Process, now: float, outcome: str, *details: "Any") -> None:
         """A process reports an outcome. The phase decides what follows; OUTCOMES omits what has no effect."""
-        reaction = OUTCOMES[outcome].get(self.phase)
+        reaction = ON_OUTCOME[outcome].get(self.phase)
         if reaction is not None:
             reaction(self, now, process, *details)
 
@@ -113,15 +113,15 @@ class Group(Machine):
             if bound is not None:
                 self.timers[what] = now + bound
         services.begin(self, now)
-        if self.heard:
+        if self.listening:
             self.advance(now)
 
     def advance(self, now: float) -> None:
         """Start whoever may start now (S2, S3, S16)."""
-        if self.holding:
+        if self.awaits_listener:
             return
         for place in self.order.ready():
-            if not self.is_leaving(self.members[place]):
+            if not self.is_to_be_removed(self.members[place]):
                 self.start(now, self.members[place])
 
     def start(self, now: float, process: Process) -> None:
@@ -131,7 +131,7 @@ class Group(Machine):
 
     def started(self, now: float, process: Process) -> None:
         self.passed(now, process)
-        partners.look_again(self, now, process)
+        partners.retry_waiting(self, now, process)
 
     def passed(self, now: float, process: Process) -> None:
         if process.passed:
@@ -145,10 +145,10 @@ class Group(Machine):
             self.advance(now)
 
     def could_not_start(self, now: float, process: Process, code: int) -> None:
-        if self.is_leaving(process):
+        if self.is_to_be_removed(process):
             reload.go_on(self, now)
-        elif process.parked and process.passed:
-            partners.look_again(self, now, process)  # it is to stay down
+        elif process.held_down and process.passed:
+            partners.retry_waiting(self, now, process)  # it is to stay down
         elif process.policy.restart != NEVER and (process.passed or process.restarts or process.role == INIT):
             self.retry(now, process, code)
         else:
@@ -158,11 +158,11 @@ class Group(Machine):
 
     def ended(self, now: float, process: Process) -> None:
         """It has ended while the group runs: a restart, or what its end means."""
-        if self.is_leaving(process):
+        if self.is_to_be_removed(process):
             ending.clear(process, now)
             reload.go_on(self, now)
             return
-        if process.parked or process.again_wanted:
+        if process.held_down or process.again_wanted:
             commands.decide(self, now, process)
             return
         code, number, reason = process.last or (0, 0, "")
@@ -174,7 +174,7 @@ class Group(Machine):
             return
         policy = process.policy
         rule = restart.rule_for(policy, code, number) if why is None else None
-        if rule == ALL and (policy.max_restarts is None or self.restarts_of_all < policy.max_restarts):
+        if rule == RULE_RESTART_ALL and (policy.max_restarts is None or self.restart_all_count < policy.max_restarts):
             restart_all.begin(self, now, process)
         elif rule is not None or restart.wanted(policy, failed, why is not None):
             self.retry(now, process, self.status_of_end(process))
@@ -203,7 +203,7 @@ class Group(Machine):
         else:
             self.do(SAY, "sidecar ended", process.id, *end)
             ending.clear(process, now)
-            partners.look_again(self, now, process)
+            partners.retry_waiting(self, now, process)
 
     def stop(self, now: float, blame: "int | None" = None) -> None:
         stop.begin(self, now, blame)
@@ -227,7 +227,7 @@ class Group(Machine):
             self.do(SAY, "restart", process.id, *end, process.ending, wait, process.restarts + 1)
 
     def cleared(self, now: float, process: Process) -> None:
-        if self.is_leaving(process):
+        if self.is_to_be_removed(process):
             reload.go_on(self, now)
         elif process.role == INIT and process.reason == "Completed" and "leftovers" not in process.helpers:
             self.passed(now, process)
@@ -262,7 +262,7 @@ class Group(Machine):
 
     def deadline_passed(self, now: float) -> None:
         """All that is due, the earliest first; one may change what another one would have led to."""
-        self.look_at = None
+        self.check_others_at = None
         due = [(time, GROUP, what) for what, time in self.timers.items() if time <= now]
         for process in self.host.timed.values():
             due += [(time, process.place, what) for what, time in process.timers.items() if time <= now]
@@ -270,11 +270,11 @@ class Group(Machine):
             if place == GROUP:
                 if self.timers.get(what, now + 1) <= now:
                     del self.timers[what]
-                    DUE[what](self, now)
+                    ON_TIMER[what](self, now)
             elif place < len(self.members) and self.members[place].timers.get(what, now + 1) <= now:
                 if what not in PROBES:
                     self.members[place].unset_timer(what)
-                PROCESS_DUE[what](self.members[place], now, what)
+                PROCESS_ON_TIMER[what](self.members[place], now, what)
         if self.phase == KILLED and now >= self.limit:
             self.give_up()
         elif self.phase == SWEPT and now >= self.kill_at():
@@ -283,8 +283,8 @@ class Group(Machine):
     def set_deadline(self) -> None:
         if self.phase in (SWEPT, KILLED):
             self.deadline = self.kill_at() if self.phase == SWEPT else self.limit
-            if self.look_at is not None and self.phase == SWEPT:
-                self.deadline = self.look_at
+            if self.check_others_at is not None and self.phase == SWEPT:
+                self.deadline = self.check_others_at
             return
         times = [*self.timers.values()]
         for process in self.host.timed.values():
@@ -292,10 +292,10 @@ class Group(Machine):
         self.deadline = min(times) if times and self.phase != OVER else None
 
     def was_asked(self) -> bool:
-        return self.asked > 0
+        return self.stop_requests > 0
 
     def exit(self) -> None:
-        if self.code and not self.asked:
+        if self.code and not self.stop_requests:
             self.troubled = True
         Machine.exit(self)
 
@@ -326,21 +326,21 @@ def to_process(kind: int) -> "Handler":
 
 def stopped(group: Group, now: float, id: int) -> None:
     """As by Ctrl-Z: where that is the primary, pidone stops with it (E26)."""
-    hand_on(group, now, events.STOPPED, id)
+    hand_on(group, now, events.SUSPENDED, id)
     if id == group.primary and group.phase < STOP:
         group.do(SUSPEND)
 
 
-def noted(group: Group, now: float, id: int, what: int) -> None:
+def notified(group: Group, now: float, id: int, what: int) -> None:
     if id == GROUP:
-        services.noted(group, now, what)
+        services.notified(group, now, what)
     else:
-        hand_on(group, now, events.NOTED, id, what)
+        hand_on(group, now, events.NOTIFIED, id, what)
 
 
 def helper_ended(group: Group, now: float, id: int, what: str, verdict: int, text: str) -> None:
     if id == GROUP:
-        services.ENDED[what](group, now, verdict, text)
+        services.ON_HELPER_END[what](group, now, verdict, text)
     elif id in group.by_id:
         group.by_id[id].helper_ended(now, what, verdict, text)
 
@@ -355,22 +355,22 @@ def bound_over(what: str) -> "Handler":
 
 
 #: {event of the loop: what it leads to}
-HANDLERS: "dict[int, Handler]" = {
+ON_EVENT: "dict[int, Handler]" = {
     events.BEGIN: Group.begin,
     **{kind: to_process(kind) for kind in (events.RESOLVED, events.EXECED, events.FAILED, events.EXITED)},
-    events.STOPPED: stopped,
-    events.NOTED: noted,
-    events.ENDED: helper_ended,
+    events.SUSPENDED: stopped,
+    events.NOTIFIED: notified,
+    events.HELPER_ENDED: helper_ended,
     events.SIGNAL: routing.signal,
     events.DEADLINE: Group.deadline_passed,
     events.ALONE: Machine.alone,
-    events.COMMAND: commands.commanded,
-    events.RELOAD: reload.begin,
+    events.COMMAND: commands.command_received,
+    events.NEW_PLAN: reload.begin,
 }
-Group.HANDLERS = HANDLERS
+Group.ON_EVENT = ON_EVENT
 
 #: {what a process reports: {phase: what follows}}
-OUTCOMES: "dict[str, dict[int, Handler]]" = {
+ON_OUTCOME: "dict[str, dict[int, Handler]]" = {
     states.STARTED: {START: Group.started, RUN: Group.started},
     states.FAILED_TO_START: {
         START: Group.could_not_start, RUN: Group.could_not_start, RESTART: restart_all.go_on,
@@ -388,10 +388,10 @@ OUTCOMES: "dict[str, dict[int, Handler]]" = {
 }  # fmt: skip
 
 #: {timer of the group's own: what its time leads to}
-DUE: "dict[str, Handler]" = {
+ON_TIMER: "dict[str, Handler]" = {
     "start timeout": bound_over("start timeout"),
     "deadline": bound_over("deadline"),  # S14
-    "restart all": restart_all.begin_anew,
+    "restart all": restart_all.start_all,
     "take over": reload.take_over,
     "notify": services.listen,
     "pump": services.pump,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 from pidone.group import probe
 from pidone.group.states import RUNNING
-from pidone.init.events import NO, SAY, YES
+from pidone.init.events import FAILURE, SAY, SUCCESS
 from pidone.init.plan import INIT
 
 
@@ -29,7 +29,7 @@ def begin(process: "Process", now: float) -> None:
 
 
 def post_started(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
-    if verdict == YES:
+    if verdict == SUCCESS:
         probe.begin(process, now)
         return
     process.host.do(SAY, "hook failed", process.id, what, text)
@@ -49,7 +49,7 @@ def prepare(process: "Process", now: float, grace: float) -> None:
 
 
 def pre_stopped(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
-    if verdict != YES:
+    if verdict != SUCCESS:
         process.host.do(SAY, "hook failed", process.id, what, text)
     process.prepared(now)
 
@@ -59,4 +59,4 @@ def due(process: "Process", now: float, what: str) -> None:
     late = what in process.helpers
     process.cancel(what, late)
     answered = post_started if what == "post_start" else pre_stopped
-    answered(process, now, what, NO if late else YES, "it did not end within the grace")
+    answered(process, now, what, FAILURE if late else SUCCESS, "it did not end within the grace")

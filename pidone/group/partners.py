@@ -19,7 +19,7 @@ def take_along(group: "Group", now: float, process: "Process") -> None:
             other.stop(now, states.COMMANDED, other.own_grace)
 
 
-def look_again(group: "Group", now: float, process: "Process") -> None:
+def retry_waiting(group: "Group", now: float, process: "Process") -> None:
     """It has started, or will not: whoever waits for it looks again."""
     for other in group.tied.get(process.id, ()):
         if ending.waits_to_restart(other):

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     #: ("prefix", with the time?, stderr apart?), ("json", stderr apart?) or ("file", path, bytes, how many are kept)
     LogSpec = tuple[Any, ...]
 
-from pidone.group.slots import Care
+from pidone.group.slots import ProcessPolicy
 from pidone.init.plan import SIDECAR
 
 NEVER, ON_FAILURE, ALWAYS = range(3)
-POLICIES = ("never", "on-failure", "always")
+RESTART_POLICIES = ("never", "on-failure", "always")
 
 #: What a restart rule does (S56, S67).
-AGAIN, ALL = range(2)
+RULE_RESTART, RULE_RESTART_ALL = range(2)
 
 #: Seconds: initial, most, and after how long a run the count starts anew (S59, S62). The kubelet's are 10, 300, 600.
 BACKOFF = (1.0, 60.0, 600.0)
@@ -31,13 +31,13 @@ PROBES = ("startup", "readiness", "liveness")
 HOOKS = ("post_start", "pre_stop")
 
 #: Handlers that speak up by themselves, where all others are asked.
-TOLD = ("notify", "fd")
+NOTIFYING = ("notify", "fd")
 
 
-def policy_of(place: int, process: "Process") -> Care:
+def policy_of(place: int, process: "Process") -> ProcessPolicy:
     """As the file's reader packed it; of a process of which nothing is asked, its role's. place: in the plan."""
     default = (place, (), default_restart(process.role))
-    return Care(*(process.care or default))
+    return ProcessPolicy(*(process.policy or default))
 
 
 def default_restart(role: int, of_group: int = NEVER, essential: bool = False) -> int:

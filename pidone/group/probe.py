@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pidone.group.policy import ProbeSpec
     from pidone.group.process import Process
 
-from pidone.group.policy import TOLD
+from pidone.group.policy import NOTIFYING
 from pidone.group.states import STARTED
-from pidone.init.events import ALIVE, DEAD, NO, NOTE, READY, SAY, UNKNOWN, UNREADY, YES
+from pidone.init.events import ALIVE, DEAD, FAILURE, READY, RECORD, SAY, SUCCESS, UNKNOWN, UNREADY
 
 #: An internal error is neither success nor failure: asked again at once, this often, then thrown away (S40).
 TRIES = 3
@@ -36,7 +36,7 @@ class Probe:
         self.tries = 0
         self.warned = False
 
-    is_told = property(lambda self: self.spec[0] in TOLD)
+    is_notified = property(lambda self: self.spec[0] in NOTIFYING)
     delay = property(lambda self: self.spec[2])
     period = property(lambda self: self.spec[3])
     timeout = property(lambda self: self.spec[4])
@@ -75,7 +75,7 @@ def begin(process: "Process", now: float) -> None:
 def start(process: "Process", now: float) -> None:
     """It has started: those that wait for it may, and the other probes begin."""
     process.started = True
-    process.host.do(NOTE, process.id, "started")
+    process.host.do(RECORD, process.id, "started")
     if "readiness" not in process.probes:
         turn(process, True)
     process.host.report(process, now, STARTED)
@@ -86,13 +86,13 @@ def start(process: "Process", now: float) -> None:
 
 def turn(process: "Process", ready: bool) -> None:
     process.ready = ready
-    process.host.do(NOTE, process.id, "ready" if ready else "not ready")
+    process.host.do(RECORD, process.id, "ready" if ready else "not ready")
 
 
 def arm(process: "Process", now: float, what: str) -> None:
     """Set a probe's first time: its delay counts from the process's start (S31)."""
     probe = process.probes[what]
-    if not probe.is_told:
+    if not probe.is_notified:
         probe.next = max(now, process.started_at + probe.delay)
         process.set_timer(what, probe.next)
         return
@@ -101,23 +101,23 @@ def arm(process: "Process", now: float, what: str) -> None:
         process.set_timer(what, max(now, process.started_at + whole))
     elif what == "liveness":
         process.set_timer(what, now + probe.period)
-    if what != "liveness" and process.noted == READY:
-        result(process, now, what, YES, "")
+    if what != "liveness" and process.last_notified == READY:
+        result(process, now, what, SUCCESS, "")
 
 
 def due(process: "Process", now: float, what: str) -> None:
     """A probe's time has come: to be asked, to be overdue, or to have been heard."""
     probe = process.probes[what]
-    if probe.is_told:
-        if process.host.deaf:
+    if probe.is_notified:
+        if process.host.no_listener:
             process.set_timer(what, now + probe.period)  # nobody could have heard it
             return
         if what == "startup":
             probe.last, probe.run = False, probe.failure_threshold - 1
-        result(process, now, what, NO, "nothing was heard from it")
+        result(process, now, what, FAILURE, "nothing was heard from it")
     elif what in process.helpers:
         process.cancel(what, True)
-        result(process, now, what, NO, "no answer in %g s" % probe.timeout)
+        result(process, now, what, FAILURE, "no answer in %g s" % probe.timeout)
     else:
         probe.next = max(now, probe.next) + probe.period
         ask(process, now, what)
@@ -135,7 +135,7 @@ def answered(process: "Process", now: float, what: str, verdict: int, text: str)
             ask(process, now, what)
             return
         process.set_timer(what, max(now, probe.next))
-    if text and verdict != NO and not probe.warned:
+    if text and verdict != FAILURE and not probe.warned:
         probe.warned = True
         process.host.do(SAY, "probe warns", process.id, what, text)
     if verdict != UNKNOWN:
@@ -145,17 +145,17 @@ def answered(process: "Process", now: float, what: str, verdict: int, text: str)
 def result(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
     """One success or failure more; on the last of its run the probe turns (S34)."""
     probe = process.probes[what]
-    if not probe.is_told:
+    if not probe.is_notified:
         process.set_timer(what, max(now, probe.next))
     elif what == "liveness":
         process.set_timer(what, now + probe.period)
-    if not probe.count(verdict == YES):
+    if not probe.count(verdict == SUCCESS):
         return
     if what == "readiness":
         if process.ready != probe.result:
-            turn(process, verdict == YES)
+            turn(process, verdict == SUCCESS)
             process.host.do(SAY, "readiness", process.id, process.ready, text)
-    elif verdict == NO:
+    elif verdict == FAILURE:
         process.host.do(SAY, "probe failed", process.id, what, probe.run, text)
         process.stop(now, what, process.own_grace if probe.grace is None else probe.grace)
     elif what == "startup":
@@ -167,14 +167,14 @@ def result(process: "Process", now: float, what: str, verdict: int, text: str) -
 def notified(process: "Process", now: float, what: int) -> None:
     """It speaks for itself (sd_notify(3), or s6's newline)."""
     if what in (READY, UNREADY):
-        process.noted = what
-    told = [name for name, probe in process.probes.items() if probe.is_told]
+        process.last_notified = what
+    told = [name for name, probe in process.probes.items() if probe.is_notified]
     if what in (READY, UNREADY):
         had_started = process.started
         if "startup" in told and what == READY and process.ending is None:
-            result(process, now, "startup", YES, "")
+            result(process, now, "startup", SUCCESS, "")
         if "readiness" in told and had_started:
-            result(process, now, "readiness", YES if what == READY else NO, "it says so")
+            result(process, now, "readiness", SUCCESS if what == READY else FAILURE, "it says so")
     elif "liveness" in told and process.started and process.ending is None:
         process.set_timer("liveness", now + process.probes["liveness"].period)
         if what == ALIVE:
@@ -184,7 +184,7 @@ def notified(process: "Process", now: float, what: int) -> None:
             process.stop(now, "liveness", process.own_grace)
 
 
-def hear_again(process: "Process", now: float) -> None:
+def listener_is_back(process: "Process", now: float) -> None:
     """There is a listener again: whoever is listened to has all of its time anew."""
     for what, probe in process.probes.items():
         if probe.spec[0] == "notify" and what in process.timers:

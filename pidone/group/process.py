@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from pidone.group.probe import Probe
-    from pidone.group.slots import Care
+    from pidone.group.slots import ProcessPolicy
     from pidone.init.slots import Plan
     from pidone.init.slots import Process as Declared
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 from pidone.group import daemon, ending, hooks, probe, states
 from pidone.group.policy import PROBES
-from pidone.group.states import PREPARED, RENEWED, RUNNING, STARTING, STOPPING, TERMINATED, WAITING
+from pidone.group.states import PREPARED, RESTARTING_ALL, RUNNING, STARTING, STOPPING, TERMINATED, WAITING
 from pidone.init import events
-from pidone.init.events import ASIDE, DROP, KILL, NO, SAY, SIGKILL, SPAWN
+from pidone.init.events import CANCEL_HELPER, FAILURE, KILL, RUN_HELPER, SAY, SIGKILL, SPAWN
 from pidone.init.machine import send
 from pidone.init.plan import CANNOT
 
@@ -45,16 +45,16 @@ class Host:
     timed: {id: process} of those that have timers. do(kind, ...): takes an action. report(process, now, outcome, ...).
     """
 
-    __slots__ = ("deaf", "do", "grace", "group_wide", "minimum_grace", "report", "timed")
+    __slots__ = ("no_listener", "do", "grace", "group_wide", "minimum_grace", "report", "timed")
 
     def __init__(self, do: "Callable[..., None]", report: "Callable[..., None]") -> None:
         self.do = do
         self.report = report
-        self.deaf = False
+        self.no_listener = False
         self.timed: "dict[int, Process]" = {}
 
     def adopt(self, plan: "Plan") -> None:
-        self.grace, self.minimum_grace, self.group_wide = plan.grace, plan.window, plan.group_wide
+        self.grace, self.minimum_grace, self.group_wide = plan.grace, plan.minimum_grace, plan.group_wide
 
 
 class Process:
@@ -74,12 +74,13 @@ class Process:
     """
 
     __slots__ = (
-        "id", "place", "declared", "policy", "host", "role", "state", "reason", "passed", "started", "ready", "ending",
-        "started_at", "signalled_at", "grace", "kill_at", "stopped", "sent", "noted", "helpers", "timers", "probes",
-        "followed", "ended_as", "unknown", "level", "restarts", "last", "again", "complained", "parked", "again_wanted",
+        "id", "place", "declared", "policy", "host", "role", "state", "reason", "passed", "started", "ready",
+        "ending", "started_at", "signalled_at", "grace", "kill_at", "suspended", "sent", "last_notified", "helpers",
+        "timers", "probes", "main_pid_found", "ended_as", "unknown", "backoff_level", "restarts", "last", "again",
+        "complained", "held_down", "again_wanted",
     )  # fmt: skip
 
-    def __init__(self, id: int, place: int, declared: "Declared", policy: "Care", host: Host) -> None:
+    def __init__(self, id: int, place: int, declared: "Declared", policy: "ProcessPolicy", host: Host) -> None:
         self.id = id
         self.place = place
         self.declared = declared
@@ -89,11 +90,11 @@ class Process:
         self.state = WAITING
         self.reason = ""
         self.passed = False
-        self.level = 0
+        self.backoff_level = 0
         self.restarts = 0
         self.last: "tuple[int, int, str] | None" = None
         self.complained = ""
-        self.parked = False
+        self.held_down = False
         self.helpers: "tuple[str, ...]" = ()  # of a thousand processes nearly all have nothing: a set is 216 bytes
         self.timers = NO_TIMERS
         self.probes: "dict[str, Probe]" = {}
@@ -109,16 +110,16 @@ class Process:
         self.signalled_at: "float | None" = None
         self.grace = 0.0
         self.kill_at: "float | None" = None
-        self.stopped = False
+        self.suspended = False
         self.sent: "tuple[int, ...]" = ()
-        self.noted: "int | None" = None
-        self.followed = False
+        self.last_notified: "int | None" = None
+        self.main_pid_found = False
         self.ended_as: "tuple[int, int, bool] | None" = None
         self.unknown = False
 
     def take(self, now: float, event: int, *details: "Any") -> None:
         """Take an event: its kind, and its details. EVENTS omits what has no effect in this state."""
-        reaction = EVENTS[self.state].get(event)
+        reaction = ON_EVENT[self.state].get(event)
         if reaction is not None:
             reaction(self, now, *details)
 
@@ -154,26 +155,26 @@ class Process:
     def run_helper(self, what: str) -> None:
         if what not in self.helpers:
             self.helpers = (*self.helpers, what)
-        self.host.do(ASIDE, self.id, what)
+        self.host.do(RUN_HELPER, self.id, what)
 
     def cancel(self, what: str, late: bool = False) -> None:
         """Its timer and its helper, whichever there are. late: its time is up."""
         self.unset_timer(what)
         if what in self.helpers:
             self.helpers = tuple([name for name in self.helpers if name != what])
-            self.host.do(DROP, self.id, what, late)
+            self.host.do(CANCEL_HELPER, self.id, what, late)
 
     def helper_ended(self, now: float, what: str, verdict: int, text: str) -> None:
         if what in self.helpers:
             self.helpers = tuple([name for name in self.helpers if name != what])
             self.unset_timer(what)
-            ANSWERS[what](self, now, what, verdict, text)
+            ON_HELPER_END[what](self, now, what, verdict, text)
 
     def overdue(self, now: float, what: str) -> None:
         """A helper's time is up: it is dropped, and that is its answer."""
         if what in self.helpers:
             self.cancel(what, True)
-            ANSWERS[what](self, now, what, NO, "it took too long")
+            ON_HELPER_END[what](self, now, what, FAILURE, "it took too long")
 
     # -- its start
 
@@ -181,7 +182,7 @@ class Process:
         self.reset(now)
         self.state, self.reason = STARTING, ""
         self.host.do(SPAWN, self.id)
-        if self.declared.who is not None or self.declared.files:
+        if self.declared.to_look_up is not None or self.declared.probe_files:
             self.set_timer("look up", now + LOOK_UP * self.host.minimum_grace)
         if self.policy.daemonizes:
             self.set_timer("launch", now + daemon.LAUNCH * self.host.minimum_grace)
@@ -222,7 +223,7 @@ class Process:
 
     def prepared(self, now: float) -> None:
         """Its pre_stop is over, or its daemon has been found while it is being ended."""
-        if self.ending in (STOPPING, RENEWED):
+        if self.ending in (STOPPING, RESTARTING_ALL):
             self.host.report(self, now, PREPARED)
         else:
             self.send_stop_signal(now)
@@ -244,7 +245,7 @@ class Process:
     # -- its end
 
     def exited(self, now: float, code: int, number: int, oom: bool = False) -> None:
-        if "follow" in self.helpers:
+        if "main_pid" in self.helpers:
             return
         if self.unknown:
             seconds = LOOK_UP * self.host.minimum_grace
@@ -285,7 +286,7 @@ def look_up_over(process: Process, now: float, what: str) -> None:
 
 
 def stopped_by_signal(process: Process, now: float) -> None:
-    process.stopped = True
+    process.suspended = True
 
 
 def grace_over(process: Process, now: float, what: str) -> None:
@@ -298,10 +299,10 @@ def grace_over(process: Process, now: float, what: str) -> None:
 ALIVE: "dict[int, Reaction]" = {
     events.FAILED: Process.could_not_start,
     events.EXITED: Process.exited,
-    events.STOPPED: stopped_by_signal,
-    events.NOTED: probe.notified,
+    events.SUSPENDED: stopped_by_signal,
+    events.NOTIFIED: probe.notified,
 }
-EVENTS: "dict[int, dict[int, Reaction]]" = {
+ON_EVENT: "dict[int, dict[int, Reaction]]" = {
     WAITING: {},
     STARTING: {**ALIVE, events.RESOLVED: resolved, events.EXECED: Process.execed},
     RUNNING: ALIVE,
@@ -309,10 +310,10 @@ EVENTS: "dict[int, dict[int, Reaction]]" = {
 }
 
 #: {timer: what its time leads to}. All of them end with the instance, but for those of what an end leads to.
-DUE: "dict[str, Reaction]" = {
+ON_TIMER: "dict[str, Reaction]" = {
     "look up": look_up_over,
     "launch": daemon.launch_over,
-    "follow": Process.overdue,
+    "main_pid": Process.overdue,
     "post_start": hooks.due,
     **dict.fromkeys(PROBES, probe.due),
     "pre_stop": hooks.due,
@@ -323,11 +324,11 @@ DUE: "dict[str, Reaction]" = {
 }
 
 #: {helper: what its end leads to}
-ANSWERS: "dict[str, Reaction]" = {
+ON_HELPER_END: "dict[str, Reaction]" = {
     "post_start": hooks.post_started,
     **dict.fromkeys(PROBES, probe.answered),
     "pre_stop": hooks.pre_stopped,
-    "follow": daemon.followed,
+    "main_pid": daemon.main_pid_found,
     "message": ending.messaged,
     "leftovers": ending.cleared,
 }

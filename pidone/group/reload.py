@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 from pidone.group import ending, services
 from pidone.group.policy import policy_of
-from pidone.group.slots import Care
+from pidone.group.slots import ProcessPolicy
 from pidone.group.states import COMMANDED
-from pidone.init.events import GROUP, NOTE, TAKE_OVER
+from pidone.init.events import GROUP, RECORD, TAKE_OVER
 from pidone.init.machine import RUN, START
 from pidone.init.slots import Process as Declared
 
@@ -24,22 +24,22 @@ from pidone.init.slots import Process as Declared
 class Reloading:
     """plan: that is to take over. kept: {its name: process}. leaving: ids of those that are to be removed."""
 
-    __slots__ = ("kept", "leaving", "plan")
+    __slots__ = ("kept", "to_be_removed", "plan")
 
     def __init__(self, plan: "Plan", kept: "dict[str, Process]", leaving: "frozenset[int]") -> None:
         self.plan = plan
         self.kept = kept
-        self.leaving = leaving
+        self.to_be_removed = leaving
 
 
 def begin(group: "Group", now: float, plan: "Plan") -> None:
-    if group.phase not in (START, RUN) or group.coming is not None:
-        group.do(NOTE, GROUP, "not reloaded")
+    if group.phase not in (START, RUN) or group.reloading is not None:
+        group.do(RECORD, GROUP, "not reloaded")
         return
     kept = those_kept(group, plan)
     ids = {process.id for process in kept.values()}
     leaving = [member for member in group.members if member.id not in ids]
-    group.coming = Reloading(plan, kept, frozenset([member.id for member in leaving]))
+    group.reloading = Reloading(plan, kept, frozenset([member.id for member in leaving]))
     for member in leaving:
         member.cancel("restart")
         member.again = False
@@ -59,14 +59,14 @@ def those_kept(group: "Group", plan: "Plan") -> "dict[str, Process]":
 
 
 def call_off(group: "Group") -> None:
-    group.coming = None
+    group.reloading = None
     group.timers.pop("take over", None)
-    group.do(NOTE, GROUP, "not reloaded")
+    group.do(RECORD, GROUP, "not reloaded")
 
 
 def go_on(group: "Group", now: float) -> None:
     """End those whose turn it is; when all are gone, and what they have left behind, the new plan takes over."""
-    leaving = [member for member in group.members if group.is_leaving(member)]
+    leaving = [member for member in group.members if group.is_to_be_removed(member)]
     alive = [member.place for member in leaving if member.alive]
     for place in group.order.free(alive):
         member = group.members[place]
@@ -76,11 +76,11 @@ def go_on(group: "Group", now: float) -> None:
 
 
 def take_over(group: "Group", now: float) -> None:
-    coming, listened = group.coming, group.plan.notify
-    leaving = [member for member in group.members if group.is_leaving(member)]
+    coming, listened = group.reloading, group.plan.notify
+    leaving = [member for member in group.members if group.is_to_be_removed(member)]
     if coming is None or any(member.alive or member.helpers for member in leaving):
         return
-    group.coming = None
+    group.reloading = None
     group.plan = coming.plan
     group.host.adopt(coming.plan)
     for member in leaving:
@@ -93,7 +93,7 @@ def take_over(group: "Group", now: float) -> None:
     group.held = [(id, number) for id, number in group.held if id in group.by_id]
     group.do(TAKE_OVER, {member.id: (member.declared.name, member.role) for member in leaving})
     if not {name for _, name in group.plan.notify} <= {name for _, name in listened}:
-        services.listen_anew(group, now, bool(listened))
+        services.replace_listener(group, now, bool(listened))
     go_on_starting(group, now)
 
 
@@ -113,7 +113,7 @@ def go_on_starting(group: "Group", now: float) -> None:
     for member in group.members:
         if ending.waits_to_restart(member):
             member.set_timer("restart", now)  # whom it waited for may be gone, or be no partner of it any more
-    group.do(NOTE, GROUP, "reloaded")
+    group.do(RECORD, GROUP, "reloaded")
     group.advance(now)
 
 
@@ -122,11 +122,11 @@ def same(one: "Declared", other: "Declared") -> bool:
     if any(
         getattr(one, slot) != getattr(other, slot)
         for slot in Declared.__slots__
-        if slot not in ("care", "env", "user", "known", "since")
+        if slot not in ("policy", "env", "user", "resolved", "forked_at")
     ):
         return False
-    if other.known and one.known and (one.env, one.user) != (other.env, other.user):
+    if other.resolved and one.resolved and (one.env, one.user) != (other.env, other.user):
         return False  # its user, or what its env_file holds, is another one now
     mine, its = policy_of(0, one), policy_of(0, other)
     places = ("gate", "after", "restart_with")  # places of others, which another plan gives out anew
-    return all(getattr(mine, slot) == getattr(its, slot) for slot in Care.__slots__ if slot not in places)
+    return all(getattr(mine, slot) == getattr(its, slot) for slot in ProcessPolicy.__slots__ if slot not in places)

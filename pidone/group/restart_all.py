@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 from pidone.group import ending, reload, restart
 from pidone.group.order import Order
 from pidone.group.policy import HOOKS, PROBES
-from pidone.group.states import RENEWED, TERMINATED, WAITING
+from pidone.group.states import RESTARTING_ALL, TERMINATED, WAITING
 from pidone.init.events import KILL, SAY, SIGKILL
 from pidone.init.machine import RESTART, START
 
@@ -16,23 +16,23 @@ from pidone.init.machine import RESTART, START
 def begin(group: "Group", now: float, process: "Process") -> None:
     """Kill all, in no order, without grace or pre_stop; then begin from the list's head. process: whose rule it is."""
     group.do(SAY, "restart all", process.id, *(process.last or ()))
-    if group.coming is not None:
+    if group.reloading is not None:
         reload.call_off(group)
     group.phase = RESTART
     group.held = []
     ran = now - process.started_at
-    group.restarts_of_all = restart.level_after(process.policy, group.restarts_of_all, ran)
+    group.restart_all_count = restart.level_after(process.policy, group.restart_all_count, ran)
     for member in group.members:
         kill(member, now)
     go_on(group, now)
 
 
 def kill(process: "Process", now: float) -> None:
-    process.again = process.parked = False
+    process.again = process.held_down = False
     for what in (*PROBES, *HOOKS, "leftovers", "kill", "restart"):
         process.cancel(what)
     if process.alive:
-        process.ending = RENEWED  # a daemon that is still looked for is killed when it is found
+        process.ending = RESTARTING_ALL  # a daemon that is still looked for is killed when it is found
         process.kill()
     elif process.last is not None:
         ending.clear(process, now)
@@ -46,16 +46,16 @@ def found_late(group: "Group", now: float, process: "Process") -> None:
 def go_on(group: "Group", now: float, process: "Process | None" = None, code: int = 0) -> None:
     """Once all are gone, and what they left: start anew, after a back-off of the group's own."""
     for member in group.members:
-        if member.state == TERMINATED and member.ending == RENEWED and "leftovers" not in member.helpers:
+        if member.state == TERMINATED and member.ending == RESTARTING_ALL and "leftovers" not in member.helpers:
             member.ending = None
             ending.clear(member, now)
     if any(member.alive or "leftovers" in member.helpers for member in group.members):
         return
-    group.timers["restart all"] = now + restart.delay(group.the_primary.policy, group.restarts_of_all)
+    group.timers["restart all"] = now + restart.delay(group.the_primary.policy, group.restart_all_count)
 
 
-def begin_anew(group: "Group", now: float) -> None:
-    group.restarts_of_all += 1
+def start_all(group: "Group", now: float) -> None:
+    group.restart_all_count += 1
     group.phase = START
     if group.plan.start_timeout is not None:
         group.timers["start timeout"] = now + group.plan.start_timeout

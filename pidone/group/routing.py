@@ -16,7 +16,7 @@ from pidone.init.machine import STOP
 #: Signals from this on are queued; standard ones merge, as pending ones do (signal(7)).
 REALTIME = 34
 
-MOST_HELD = 1024
+MAX_HELD = 1024
 
 
 def signal(group: "Group", now: float, number: int) -> None:
@@ -31,13 +31,13 @@ def signal(group: "Group", now: float, number: int) -> None:
 
 def pass_on(group: "Group", process: "Process", number: int) -> None:
     """To one that runs; kept for one that will (E1). Standard signals merge, as pending ones do."""
-    looked_for = "follow" in process.helpers
+    looked_for = "main_pid" in process.helpers
     if process.alive and not looked_for:
         process.send(number)
         return
     coming = looked_for or (group.phase < STOP and (process.state == WAITING or process.again))
     merged = number < REALTIME and (process.id, number) in group.held
-    if coming and not merged and len(group.held) < MOST_HELD:
+    if coming and not merged and len(group.held) < MAX_HELD:
         group.held.append((process.id, number))
 
 

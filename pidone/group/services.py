@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pidone.group.group import Group
 
 from pidone.group import probe
-from pidone.init.events import ASIDE, DROP, GROUP, LISTENING, NO, SAY, UNKNOWN, YES
+from pidone.init.events import CANCEL_HELPER, FAILURE, GROUP, LISTENING, RUN_HELPER, SAY, SUCCESS, UNKNOWN
 from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT
 from pidone.init.plan import CANNOT
 
@@ -27,35 +27,35 @@ def begin(group: "Group", now: float) -> None:
         pump(group, now)
     if group.plan.metrics is not None:
         measure(group, now)
-    if not group.heard:
+    if not group.listening:
         listen(group, now)
 
 
 def listen(group: "Group", now: float) -> None:
-    group.do(ASIDE, GROUP, "notify")
+    group.do(RUN_HELPER, GROUP, "notify")
 
 
-def listen_anew(group: "Group", now: float, listened: bool) -> None:
+def replace_listener(group: "Group", now: float, listened: bool) -> None:
     """Another listener, for there are other sockets; until it is there nobody is late with a word, or started."""
     if listened:
-        group.do(DROP, GROUP, "notify")
+        group.do(CANCEL_HELPER, GROUP, "notify")
     group.timers.pop("notify", None)
-    group.host.deaf = group.holding = True
+    group.host.no_listener = group.awaits_listener = True
     listen(group, now)
 
 
-def noted(group: "Group", now: float, what: int) -> None:
+def notified(group: "Group", now: float, what: int) -> None:
     if what != LISTENING:
         return
-    group.host.deaf = False
+    group.host.no_listener = False
     for member in group.members:
-        probe.hear_again(member, now)
-    if group.holding:
-        group.holding = False
+        probe.listener_is_back(member, now)
+    if group.awaits_listener:
+        group.awaits_listener = False
         if group.phase in (START, RUN):  # nothing starts in a stop (E41), nor while all are being killed
             group.advance(now)
-    if not group.heard:
-        group.heard = True
+    if not group.listening:
+        group.listening = True
         if group.phase == START:
             group.advance(now)
 
@@ -63,10 +63,10 @@ def noted(group: "Group", now: float, what: int) -> None:
 def listener_ended(group: "Group", now: float, verdict: int, text: str) -> None:
     if group.phase >= STOP:
         return
-    if not group.host.deaf:
-        group.do(SAY, "listener", text, group.heard)
-    if group.heard:
-        group.host.deaf = True
+    if not group.host.no_listener:
+        group.do(SAY, "listener", text, group.listening)
+    if group.listening:
+        group.host.no_listener = True
         group.timers["notify"] = now + LISTEN_AGAIN
     else:
         group.stop(now, CANNOT)
@@ -77,15 +77,15 @@ def pump(group: "Group", now: float) -> None:
     group.timers.pop("pump", None)
     if not group.pumping:
         group.pumping = True
-        group.do(ASIDE, GROUP, "pump")
+        group.do(RUN_HELPER, GROUP, "pump")
 
 
 def pump_ended(group: "Group", now: float, verdict: int, text: str) -> None:
     """Well when nobody is left who could write; any other is replaced (nothing is lost)."""
     group.pumping = False
-    if verdict == YES:
+    if verdict == SUCCESS:
         return
-    if verdict == NO:  # it has handed over, for there are others to be carried
+    if verdict == FAILURE:  # it has handed over, for there are others to be carried
         pump(group, now)
         return
     if group.phase != KILLED:  # then it was our own SIGKILL
@@ -97,7 +97,7 @@ def pump_ended(group: "Group", now: float, verdict: int, text: str) -> None:
 
 
 def measure(group: "Group", now: float) -> None:
-    group.do(ASIDE, GROUP, "metrics")
+    group.do(RUN_HELPER, GROUP, "metrics")
 
 
 def metrics_ended(group: "Group", now: float, verdict: int, text: str) -> None:
@@ -108,7 +108,7 @@ def metrics_ended(group: "Group", now: float, verdict: int, text: str) -> None:
 
 
 #: {helper of the group's own: what its end leads to}
-ENDED: "dict[str, Callable[[Group, float, int, str], None]]" = {
+ON_HELPER_END: "dict[str, Callable[[Group, float, int, str], None]]" = {
     "notify": listener_ended,
     "pump": pump_ended,
     "metrics": metrics_ended,

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pidone.group.policy import HookSpec, LogSpec, ProbeSpec, Rule
 
 
-class Care:
+class ProcessPolicy:
     """The keys of a process that the group looks at."""
 
     __slots__ = (

@@ -6,7 +6,7 @@ WAITING, STARTING, RUNNING, TERMINATED = range(4)
 STATES = ("waiting", "starting", "running", "terminated")
 
 #: Why pidone ends it, where it is no probe and no hook; None where it ends by itself.
-STOPPING, RENEWED, COMMANDED = "stop", "restart of all", "command"
+STOPPING, RESTARTING_ALL, COMMANDED = "stop", "restart of all", "command"
 
 #: Why it waits, where it is started again with another one.
 TIED = "WaitsForRestart"

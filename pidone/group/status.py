@@ -81,7 +81,7 @@ def completed(group: "Group", index: int) -> bool:
     """Has it ended with 0 by itself, for good? Then it has done what it is there for (E51)."""
     member = group.members[index]
     over = member.state == TERMINATED and member.reason == "Completed"
-    return over and not member.again and not member.parked and member.ending is None
+    return over and not member.again and not member.held_down and member.ending is None
 
 
 def ready(group: "Group", index: int) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 from pidone.group import hooks, reload, services
 from pidone.group.states import STOPPING
-from pidone.init.events import GROUP, NOTE, SAY, SIGTERM
+from pidone.init.events import GROUP, RECORD, SAY, SIGTERM
 from pidone.init.machine import HINT, STOP, SWEPT
 from pidone.init.plan import PRIMARY
 
@@ -25,32 +25,32 @@ CALLED_OFF = ("start timeout", "deadline", "restart all", "notify", "metrics")
 
 
 def asked_by_signal(group: "Group", now: float, number: int) -> None:
-    group.asked += 1
+    group.stop_requests += 1
     if group.phase < STOP:
         group.code = group.code_so_far(128 + number)
         begin(group, now)
-    elif group.phase in (STOP, SWEPT) and group.asked > 2 and not group.expired:
+    elif group.phase in (STOP, SWEPT) and group.stop_requests > 2 and not group.expired:
         group.do(SAY, "hurry")
         hurry(group, now)
 
 
 def asked_by_command(group: "Group", now: float) -> None:
     if group.phase < STOP:
-        group.asked += 1
+        group.stop_requests += 1
         group.code = group.code_so_far(128 + SIGTERM)
         begin(group, now)
 
 
 def begin(group: "Group", now: float, blame: "int | None" = None) -> None:
     """blame: the exit code of what began it, where that is not the primary."""
-    if group.coming is not None:
+    if group.reloading is not None:
         reload.call_off(group)
     if blame is not None:
         group.blame = group.code = blame
-    group.do(NOTE, GROUP, "stop")
+    group.do(RECORD, GROUP, "stop")
     group.phase = STOP  # out of RESTART, too: what has been killed for it is not started anew
-    group.began = now
-    group.limit = now + group.plan.grace + group.plan.window
+    group.stop_began_at = now
+    group.limit = now + group.plan.grace + group.plan.minimum_grace
     group.held = []
     for what in CALLED_OFF:
         group.timers.pop(what, None)
@@ -79,7 +79,7 @@ def turn_off(group: "Group", now: float, process: "Process") -> None:
     elif "pre_stop" in process.helpers:
         process.set_timer("pre_stop", process.kill_at)
     elif process.signalled_at is not None:
-        process.set_timer("kill", max(process.kill_at, process.signalled_at + group.plan.window))
+        process.set_timer("kill", max(process.kill_at, process.signalled_at + group.plan.minimum_grace))
 
 
 def go_on(group: "Group", now: float, process: "Process | None" = None) -> None:
@@ -93,7 +93,7 @@ def go_on(group: "Group", now: float, process: "Process | None" = None) -> None:
         return
     for place in alive if group.expired else group.order.free(alive):
         member = group.members[place]
-        if member.signalled_at is None and "pre_stop" not in member.timers and "follow" not in member.helpers:
+        if member.signalled_at is None and "pre_stop" not in member.timers and "main_pid" not in member.helpers:
             if member.policy.grace is not None:
                 member.kill_at = min(group.grace_end(), now + member.policy.grace)
             member.send_stop_signal(now)
@@ -133,13 +133,13 @@ def killed(group: "Group", now: float, process: "Process") -> None:
 
 def hurry(group: "Group", now: float) -> None:
     """A later request may only shorten the grace (S83): it is over now."""
-    group.began = now - group.plan.grace
-    group.limit = min(group.limit, now + group.plan.window)
+    group.stop_began_at = now - group.plan.grace
+    group.limit = min(group.limit, now + group.plan.minimum_grace)
     group.timers["limit"] = group.limit
     group.timers.pop("grace", None)
     for member in group.members:
         if "kill" in member.timers and member.signalled_at is not None:
-            member.set_timer("kill", max(now, member.signalled_at + group.plan.window))
+            member.set_timer("kill", max(now, member.signalled_at + group.plan.minimum_grace))
     expire(group, now)
 
 
@@ -149,9 +149,9 @@ def expire(group: "Group", now: float) -> None:
     for member in group.members:
         if "pre_stop" in member.timers:
             hooks.due(member, now, "pre_stop")
-        if "follow" in member.helpers:
+        if "main_pid" in member.helpers:
             if member.ended_as is not None:
-                member.overdue(now, "follow")  # it is over as it ended
+                member.overdue(now, "main_pid")  # it is over as it ended
                 continue
             member.terminate(*LOST)  # whom we have not found, the sweep will
             if member.role == PRIMARY:

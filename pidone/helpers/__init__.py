@@ -6,7 +6,7 @@ command    a probe's or a hook's command
 notify     receives what processes say by sd_notify(3)
 follow     finds the daemon of a program that went into the background
 pump       carries the output of processes; log_file is how a file is written
-control/   answers one client of the control line
+control/   answers one client of the control socket
 metrics    serves Prometheus metrics and /health
 leftovers  ends what a process left behind
 message    reads the termination message of a process that has ended

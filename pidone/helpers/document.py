@@ -24,9 +24,9 @@ def make(known: Snapshot, code: int | None) -> dict[str, Any]:
     context = {
         "pidone": __version__,
         "group": known.name,
-        "single": known.notes is not None,
-        "began": moment(time.time() - known.lived),
-        "lived": round(known.lived, 6),
+        "single": known.single_events is not None,
+        "started_at": moment(time.time() - known.uptime),
+        "uptime": round(known.uptime, 6),
         "exit_code": code,
         "grace": known.grace,
         "stop_signals": known.stop_signals,
@@ -38,8 +38,8 @@ def make(known: Snapshot, code: int | None) -> dict[str, Any]:
         "orphans": known.orphans,
         "names": known.names,
     }
-    if known.notes is not None:
-        return facts.make(context, known.notes)
+    if known.single_events is not None:
+        return facts.make(context, known.single_events)
     context["output"] = last_lines(known)
     return facts.make(context, replay.events(known.memory))
 

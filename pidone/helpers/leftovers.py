@@ -9,17 +9,17 @@ import posix
 from time import monotonic, sleep
 
 from pidone.helpers import proc
-from pidone.init.events import NO, SIGCONT, SIGKILL, SIGTERM, YES
+from pidone.init.events import FAILURE, SIGCONT, SIGKILL, SIGTERM, SUCCESS
 
 
-def run(leader: int, window: float) -> "tuple[int, str]":
+def run(leader: int, minimum_grace: float) -> "tuple[int, str]":
     """leader: the pid that the process had; its session's number. window: seconds between SIGTERM and SIGKILL."""
     told: "set[int]" = set()
-    end = monotonic() + window
+    end = monotonic() + minimum_grace
     while True:
         left = descendants(leader)
         if not left:
-            return YES, ""
+            return SUCCESS, ""
         for pid in left:
             if monotonic() >= end:
                 send(pid, SIGKILL)
@@ -27,8 +27,8 @@ def run(leader: int, window: float) -> "tuple[int, str]":
                 told.add(pid)
                 send(pid, SIGTERM)
                 send(pid, SIGCONT)  # a stopped one cannot act on it (E19)
-        if monotonic() >= end + window / 2:
-            return NO, "%d processes stay" % len(left)
+        if monotonic() >= end + minimum_grace / 2:
+            return FAILURE, "%d processes stay" % len(left)
         sleep(0.01)  # they are not our children: no event tells their end
 
 

@@ -13,11 +13,11 @@ import stat
 import time
 
 from pidone import paths
+from pidone.init.messages import say
 from pidone.init.signals import show
-from pidone.init.words import say
 
 #: Seconds between two looks at whether the file is still where it was.
-AGAIN = 0.5
+CHECK_INTERVAL = 0.5
 
 
 #: (bytes of a character, mask and bits of its first one) of those with more than one (RFC 3629).
@@ -65,7 +65,7 @@ class LogFile:
         self.fd = -1
         self.directory: tuple[int, bytes, bool] | None = None
         self.used = self.lost = self.writers = 0
-        self.looked = 0.0
+        self.checked_at = 0.0
         self.whys: set[str] = set()
         self.names: list[str] = []
 
@@ -117,25 +117,25 @@ class LogFile:
         except OSError as error:
             self.fd = fd
             self.close()
-            return paths.words(error)
-        self.fd, self.used, self.looked = fd, status.st_size, time.monotonic()
+            return paths.reason(error)
+        self.fd, self.used, self.checked_at = fd, status.st_size, time.monotonic()
         return ""
 
     def is_there(self) -> bool:
         """Does its path still lead to what is open?"""
-        self.looked = time.monotonic()
+        self.checked_at = time.monotonic()
         try:
             return os.path.samestat(paths.status_of(self.path), os.fstat(self.fd))
         except OSError:
             return False
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Somebody may have moved it away, or removed it: what follows belongs where its path leads now."""
-        if self.fd >= 0 and time.monotonic() - self.looked >= AGAIN and not self.is_there():
+        if self.fd >= 0 and time.monotonic() - self.checked_at >= CHECK_INTERVAL and not self.is_there():
             self.close()
 
     def write(self, data: bytes) -> None:
-        self.look()
+        self.check()
         while data:
             why = self.open()
             if why:

@@ -6,11 +6,11 @@ Where the container's own termination message has a file, as in a Pod, the prima
 import posix
 
 from pidone import paths
-from pidone.init.events import YES
+from pidone.init.events import SUCCESS
 from pidone.init.spawn import set_user
 
 #: Bytes of one message, and of all of a group's (kubelet: MaxContainerTerminationMessageLength, ...PodTermination...).
-MOST, ALL = 4096, 12288
+MAX_MESSAGE, MAX_TOTAL = 4096, 12288
 
 OUTER = "/dev/termination-log"
 
@@ -21,16 +21,16 @@ def run(path: bytes, primary: bool, members: int, user: "tuple[int, int, tuple[i
     try:
         if user is not None:
             set_user(*user)
-        data = last(path, min(MOST, ALL // members or 1))
+        data = last(path, min(MAX_MESSAGE, MAX_TOTAL // members or 1))
     except OSError:
-        return YES, ""  # it has taken its file away: there is no message
+        return SUCCESS, ""  # it has taken its file away: there is no message
     if outer >= 0 and data:
         try:
             posix.ftruncate(outer, 0)
             posix.write(outer, data)
         except OSError:
             pass
-    return YES, data.decode("utf-8", "replace").strip()
+    return SUCCESS, data.decode("utf-8", "replace").strip()
 
 
 def open_outer() -> int:

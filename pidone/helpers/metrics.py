@@ -1,4 +1,4 @@
-"""Prometheus metrics of the group, and /health: a server of its own, forked by PID 1, that asks by the control line.
+"""Prometheus metrics of the group, and /health: a server of its own, forked by PID 1, that asks by the control socket.
 
 Its numbers are those of `pidonectl status`, at each scrape anew, so that PID 1 counts nothing for it but exits and
 probes. The format is the field's own client library's (pip install 'pidone[metrics]').
@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from pidone import library
-from pidone.control.client import Unanswered, ask_once
+from pidone.control.client import NoAnswerError, ask_once
 from pidone.helpers import proc
-from pidone.init.events import NO, UNKNOWN
-from pidone.init.words import say
+from pidone.init.events import FAILURE, UNKNOWN
+from pidone.init.messages import say
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -24,13 +24,13 @@ PATIENCE = 10.0
 
 
 def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
-    """path: of the control line. Never returns well."""
+    """path: of the control socket. Never returns well."""
     if path is None:
-        return NO, "there is no control line to ask"
+        return FAILURE, "there is no control socket to ask"
     try:
         core = library.load(*library.PROMETHEUS)
-    except library.Missing as missing:
-        return NO, str(missing)
+    except library.MissingPackageError as missing:
+        return FAILURE, str(missing)
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
     import prometheus_client as client
@@ -71,7 +71,7 @@ class App:
             return plain(start_response, "404 Not Found", "there are /metrics and /health")
         try:
             answer = ask_once(self.path, {"do": "health"}, PATIENCE)
-        except Unanswered as error:
+        except NoAnswerError as error:
             return plain(start_response, "503 Service Unavailable", f"pidone does not answer: {error}")
         if answer.get("healthy"):
             return plain(start_response, "200 OK", "healthy")
@@ -102,7 +102,7 @@ class Collector:
     def collect(self) -> list[Any]:
         try:
             found = ask_once(self.path, {"do": "status"}, PATIENCE)["status"]
-        except (Unanswered, KeyError) as error:
+        except (NoAnswerError, KeyError) as error:
             say(f"metrics: pidone does not answer: {error}")
             return []
         return [*self.of_group(found), *self.of_processes(found), *self.of_counts(found), *self.of_kernel(found)]
@@ -115,8 +115,8 @@ class Collector:
         orphans.add_metric([], found["orphans"])
         wait = self.gauge("reap_wait_seconds_max", "longest so far that an ended child has waited for a look")
         wait.add_metric([], found["longest_wait"])
-        lived = self.gauge("lived_seconds", "seconds since pidone began")
-        lived.add_metric([], found["lived"])
+        lived = self.gauge("uptime_seconds", "seconds since pidone began")
+        lived.add_metric([], found["uptime"])
         return [phase, orphans, wait, lived]
 
     def of_processes(self, found: dict[str, Any]) -> list[Any]:

@@ -23,7 +23,7 @@ from pidone.helpers import proc
 from pidone.init.events import ALIVE, DEAD, LISTENING, READY, UNKNOWN, UNREADY
 
 #: A datagram that is longer is not read (systemd: NOTIFY_BUFFER_MAX).
-MOST = 4096
+MAX_DATAGRAM = 4096
 
 #: Seconds until a socket's name has to be free.
 PATIENCE = 1.0
@@ -52,9 +52,9 @@ def run(sockets: "Sockets", all_names: "list[str]", answer: int) -> "tuple[int, 
     try:
         open_sockets = {listen(name): place for place, (_, name) in enumerate(sockets)}
     except OSError as error:
-        from pidone.init import words
+        from pidone.init import messages
 
-        words.say("cannot listen for sd_notify: %s" % posix.strerror(error.errno or 0).lower())
+        messages.say("cannot listen for sd_notify: %s" % posix.strerror(error.errno or 0).lower())
         return UNKNOWN, ""  # the pipe is for notes
     note(answer, 0, LISTENING, 0, 0)
     import select
@@ -146,7 +146,7 @@ def receive(socket: "_socket.socket") -> "list[tuple[int, int, int, bytes | None
     """(what, its ancestor that is pidone's child, its session, STATUS's text or None) of one datagram."""
     space = _socket.CMSG_SPACE(12) + _socket.CMSG_SPACE(4 * 64)
     try:
-        data, ancillary, flags, _ = socket.recvmsg(MOST, space, _socket.MSG_CMSG_CLOEXEC)
+        data, ancillary, flags, _ = socket.recvmsg(MAX_DATAGRAM, space, _socket.MSG_CMSG_CLOEXEC)
     except OSError:
         return []
     sender = 0
@@ -195,7 +195,7 @@ def note(answer: int, *numbers: int) -> None:
 
 def say_status(names: "list[str]", member: int, top: int, session: int, status: bytes) -> None:
     if names:
-        from pidone.init import words
+        from pidone.init import messages
         from pidone.init.signals import show
 
-        words.say("%s (pid %d) says: %s" % (names[member], session or top, show(status)))
+        messages.say("%s (pid %d) says: %s" % (names[member], session or top, show(status)))

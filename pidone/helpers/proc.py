@@ -10,7 +10,7 @@ TICKS = posix.sysconf("SC_CLK_TCK")
 
 def stat(pid: int) -> "list[bytes]":
     """Fields of /proc/PID/stat from the third on: state, ppid, pgrp, session ... Empty if it is gone."""
-    return proc.stat(pid)[1]
+    return proc.proc_stat(pid)[1]
 
 
 def everyone(zombies: bool = False) -> "dict[int, list[bytes]]":

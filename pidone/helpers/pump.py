@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 from pidone.helpers.clock import moment
 from pidone.helpers.log_file import LogFile, LogFiles, whole_characters
 from pidone.helpers.tails import held, hold, keep, tail
-from pidone.init.events import NO, YES
-from pidone.init.words import say
+from pidone.init.events import FAILURE, SUCCESS
+from pidone.init.messages import say
 from pidone.layout import ERR, TAIL
 
 #: Chunks of one process that are read before others have their turn; bytes of one after which there may be more.
-AT_ONCE, MUCH = 8, 8192
+READS_PER_TURN, MUCH = 8, 8192
 
 #: Bytes read at once; more would have malloc(3) map and unmap pages for each. A longer line is passed on in pieces.
 CHUNK = LONG = 1 << 16
@@ -65,7 +65,7 @@ def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int,
             if fd == handing:
                 for stream in streams.values():
                     hold(tails, stream.place, stream.hand_over())
-                return NO, ""
+                return FAILURE, ""
             stream = streams[fd]
             last, ended = stream.read(fd)
             if last:
@@ -80,7 +80,7 @@ def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int,
                 begun[fd] = stream
         for fd in [fd for fd in begun if time.monotonic() - begun[fd].came >= QUIET]:
             begun.pop(fd).show()
-    return YES, ""
+    return SUCCESS, ""
 
 
 def hand_over_on_hangup(poll: select.poll) -> int:
@@ -148,7 +148,7 @@ class Stream:
     def read(self, fd: int) -> tuple[bytes, bool]:
         """Take what is there, up to some chunks: (the last bytes of it, has the pipe come to its end?)."""
         last = b""
-        for _ in range(AT_ONCE):
+        for _ in range(READS_PER_TURN):
             try:
                 data = os.read(fd, CHUNK)
             except BlockingIOError:

@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 from pidone import paths
 from pidone.helpers import snapshot
 from pidone.helpers.document import make
-from pidone.helpers.message import MOST, OUTER
-from pidone.init.notes import Notes
+from pidone.helpers.message import MAX_MESSAGE, OUTER
+from pidone.init.messages import say
+from pidone.init.record import SingleRecord
 from pidone.init.signals import show
-from pidone.init.words import say
 
 
 def run(loop: Loop, code: int, troubled: bool, answer: int) -> tuple[int, str]:
-    if not isinstance(loop.record, Notes):
+    if not isinstance(loop.record, SingleRecord):
         loop.record.flush()  # a session must not: the memory is PID 1's as well
     known = snapshot.of(loop)
     document = make(known, code)
     if troubled:
         cause = document["cause"]
         text = "; ".join(cause["lines"])
-        if cause["began"] not in ("failed", "cannot start") or cause["then"]:  # else the line before has said it all
+        if (
+            cause["started_at"] not in ("failed", "cannot start") or cause["then"]
+        ):  # else the line before has said it all
             say(f"report: {text}")
         output = document["output"].get(cause["process"], []) if cause["process"] else []
         to_message(text.encode(), "\n".join(output).encode()[-TAIL:])
@@ -62,7 +64,7 @@ def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
             file.write(json.dumps(document, indent=1) + "\n")
         os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except OSError as error:
-        say(f"cannot write the report {show(path)}: {paths.words(error)}")
+        say(f"cannot write the report {show(path)}: {paths.reason(error)}")
         try:
             if temporary:
                 os.unlink(temporary, dir_fd=directory)
@@ -90,6 +92,6 @@ def to_message(text: bytes, output: bytes) -> None:
     try:
         if paths.status_of(OUTER.encode()).st_size == 0:
             with open(paths.open_file(OUTER.encode(), os.O_WRONLY), "wb") as file:
-                file.write(text[: MOST - len(output) - 1] + b"\n" + output)
+                file.write(text[: MAX_MESSAGE - len(output) - 1] + b"\n" + output)
     except OSError:
         pass  # we are not in a Pod

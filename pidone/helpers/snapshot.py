@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 from pidone.group import status
 from pidone.group.states import RUNNING
-from pidone.init.notes import Notes
 from pidone.init.plan import ROLES
+from pidone.init.record import SingleRecord
 from pidone.init.signals import name as signal_name
 
 
@@ -49,10 +49,10 @@ class ProcessState:
         self.last = None if last is None else {"reason": last[1][0], "exit_code": last[1][1]}
         self.started, self.ready = process.started, status.ready(group, place)
         self.alive, self.down, self.running = process.alive, process.down, process.state == RUNNING
-        self.passed, self.parked, self.ended = process.passed, process.parked, process.last is not None
+        self.passed, self.held_down, self.ended = process.passed, process.held_down, process.last is not None
         self.completed = status.completed(group, place)
         self.restarts = process.restarts
-        self.seconds: float | None = round(now - process.started_at, 3) if process.alive else None
+        self.uptime: float | None = round(now - process.started_at, 3) if process.alive else None
         self.has_pid_file = process.policy.pid_file is not None
         self.words = status.show((self.state, rest))
 
@@ -60,7 +60,7 @@ class ProcessState:
         return {
             "name": self.name, "role": ROLES[self.role], "state": self.state, "reason": self.reason, "pid": self.pid,
             "exit_code": self.exit_code, "signal": self.signal, "started": self.started, "ready": self.ready,
-            "restarts": self.restarts, "parked": self.parked, "for": self.seconds, "last": self.last,
+            "restarts": self.restarts, "held_down": self.held_down, "uptime": self.uptime, "last": self.last,
         }  # fmt: skip
 
 
@@ -76,20 +76,20 @@ class Snapshot:
     def __init__(self, loop: Loop) -> None:
         plan = loop.plan
         self.name = plan.name or plan.processes[-1].name
-        self.lived = time.monotonic() - loop.began
+        self.uptime = time.monotonic() - loop.started_at
         self.orphans = loop.orphans
-        self.grace, self.minimum_grace = plan.grace, plan.window
+        self.grace, self.minimum_grace = plan.grace, plan.minimum_grace
         self.stop_signals = [signal_name(number) for number in plan.stop_signals]
         self.oom = plan.oom
         self.report = loop.report
         self.inherited: Inherited = loop.inherited
         self.names = {index: (process.name, process.role) for index, process in enumerate(plan.processes)}
-        self.notes: list[Any] | None = None
+        self.single_events: list[Any] | None = None
         self.memory: Any = None
-        if isinstance(loop.record, Notes):
+        if isinstance(loop.record, SingleRecord):
             if any(loop.record.missed):
-                loop.record.note("missed", *loop.record.missed)
-            self.notes = loop.record.notes
+                loop.record.add_event("missed", *loop.record.missed)
+            self.single_events = loop.record.events
         else:
             self.memory = loop.record.memory
         self.output: tuple[list[tuple[int, int]], Any] = [], None
@@ -114,21 +114,21 @@ class GroupSnapshot:
         self.access = loop.plan.access
         self.file = loop.wanted.config
         self.sessions = len(control.sessions) + len(control.followers) if control is not None else 0
-        self.guests = len(control.guests) if control is not None else 0
-        self.exits, self.probes, self.longest_wait = loop.tally.exits, loop.tally.probes, loop.tally.longest
+        self.exec_sessions = len(control.exec_sessions) if control is not None else 0
+        self.exits, self.probes, self.longest_wait = loop.counters.exits, loop.counters.probes, loop.counters.longest
 
     def as_json(self) -> dict[str, Any]:
         """The answer of `pidonectl status --json`."""
         names, common = self.common.names, self.common
         return {
-            "group": common.name, "phase": self.phase, "lived": round(common.lived, 3), "pid": os.getppid(),
+            "group": common.name, "phase": self.phase, "uptime": round(common.uptime, 3), "pid": os.getppid(),
             "exits": [[names[id][0], code, count] for (id, code), count in sorted(self.exits.items())],
             "probes": [
                 [names[id][0], what, answer, count, round(took, 6)]
                 for (id, what, answer), (count, took) in sorted(self.probes.items())
             ],
             "processes": [process.as_json() for process in self.processes], "orphans": common.orphans,
-            "sessions": self.sessions, "guests": self.guests, "longest_wait": round(self.longest_wait, 6),
+            "sessions": self.sessions, "exec_sessions": self.exec_sessions, "longest_wait": round(self.longest_wait, 6),
             "conditions": {key: {"status": value, "reason": why} for key, (value, why) in self.conditions.items()},
         }  # fmt: skip
 

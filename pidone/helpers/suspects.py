@@ -6,14 +6,14 @@ kill(2): who has CAP_KILL, or whose real or effective user is the victim's.
 import posix
 
 from pidone.helpers import proc
-from pidone.init.events import YES
+from pidone.init.events import SUCCESS
 from pidone.init.signals import show
 from pidone.kernel import read_file
 
 CAP_KILL = 1 << 5  # linux/capability.h
 
 #: So many are named; a slot of the record holds no more.
-MOST = 3
+MAX_NAMED = 3
 
 
 def run(pid_of_it: int, victim: int, helpers: "list[int]") -> "tuple[int, str]":
@@ -29,7 +29,7 @@ def run(pid_of_it: int, victim: int, helpers: "list[int]") -> "tuple[int, str]":
         uids, capabilities, name = status(pid)
         if name and (capabilities & CAP_KILL or victim in uids[:2]):
             lines.append("%d %d %s" % (pid, uids[1], show(name)[:24]))
-    return YES, "\n".join(["%d %d" % (pid_of_it, len(lines)), *lines[:MOST]])
+    return SUCCESS, "\n".join(["%d %d" % (pid_of_it, len(lines)), *lines[:MAX_NAMED]])
 
 
 def status(pid: int) -> "tuple[list[int], int, bytes]":

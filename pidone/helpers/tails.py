@@ -4,14 +4,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mmap import mmap
 
-from pidone.layout import HEAD, MARK, MARKS, PLACE, TAIL
+from pidone.layout import COUNT, MARK, MARKS, PLACE, TAIL
 
 
 def tail(tails: "mmap", place: int) -> "tuple[int, bytes]":
     """(how many bytes have come so far, the last of them) of the place-th stream."""
     start = place * PLACE
-    count = int.from_bytes(tails[start : start + HEAD], "little")
-    data = tails[start + HEAD : start + HEAD + TAIL]
+    count = int.from_bytes(tails[start : start + COUNT], "little")
+    data = tails[start + COUNT : start + COUNT + TAIL]
     if count <= TAIL:
         return count, data[:count]
     return count, data[count % TAIL :] + data[: count % TAIL]
@@ -23,11 +23,11 @@ def keep(tails: "mmap", place: int, count: int, data: bytes, now: int) -> None:
     last = data[-TAIL:]
     at = (count - len(last)) % TAIL
     first = last[: TAIL - at]
-    tails[start + HEAD + at : start + HEAD + at + len(first)] = first
+    tails[start + COUNT + at : start + COUNT + at + len(first)] = first
     rest = last[len(first) :]
-    tails[start + HEAD : start + HEAD + len(rest)] = rest
-    tails[start : start + HEAD] = count.to_bytes(HEAD, "little")
-    start += HEAD + TAIL
+    tails[start + COUNT : start + COUNT + len(rest)] = rest
+    tails[start : start + COUNT] = count.to_bytes(COUNT, "little")
+    start += COUNT + TAIL
     number = int.from_bytes(tails[start : start + 8], "little")
     at = start + 8 + number % MARKS * MARK
     tails[at : at + MARK] = now.to_bytes(8, "little") + count.to_bytes(8, "little")
@@ -51,7 +51,7 @@ def held(tails: "mmap", place: int) -> bytes:
 
 def marks(tails: "mmap", place: int) -> "list[tuple[int, int]]":
     """(nanoseconds, how many bytes had come then), the oldest first."""
-    start = place * PLACE + HEAD + TAIL
+    start = place * PLACE + COUNT + TAIL
     number = int.from_bytes(tails[start : start + 8], "little")
     found = []
     for mark in range(max(0, number - MARKS), number):

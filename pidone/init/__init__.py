@@ -25,7 +25,7 @@ what a running PID 1 has loaded. Read it in this order:
 """
 
 #: Builtin modules that PID 1 may load. `fcntl`, `select` and `termios` are small shared objects on some builds;
-#: those two are loaded only on trouble and on a terminal; `mmap` and `_socket` for a group's record and control line;
+#: those two are loaded only on trouble and on a terminal; `mmap` and `_socket` for a group's record and control socket;
 #: `resource` where a process was killed by SIGKILL, for its size.
 ALLOWED = (
     "_signal", "_socket", "errno", "fcntl", "marshal", "mmap", "posix", "resource", "select", "sys", "termios", "time",

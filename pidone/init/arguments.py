@@ -10,7 +10,7 @@ DEFAULT_FILE = b"/etc/pidone.toml"
 INITS = ("tini", "tini-static", "docker-init", "dumb-init", "catatonit")
 
 
-class Usage(Exception):
+class UsageError(Exception):
     """The command line makes no sense. str(): what, and what would."""
 
 
@@ -58,16 +58,16 @@ def read(argv: "list[str]") -> Arguments:
 
 def _take(arguments: Arguments, option: str, value: "str | None", words: "list[str]") -> None:
     if option not in OPTIONS:
-        raise Usage("unknown option %s%s" % (option, _nearest(option)))
+        raise UsageError("unknown option %s%s" % (option, _nearest(option)))
     name, wants_value = OPTIONS[option]
     if not wants_value:
         if value is not None:
-            raise Usage("%s takes no value" % option)
+            raise UsageError("%s takes no value" % option)
         setattr(arguments, name, True)
         return
     if value is None:
         if not words:
-            raise Usage("%s wants a value" % option)
+            raise UsageError("%s wants a value" % option)
         value = words.pop(0)
     VALUES[name](arguments, option, value)
 
@@ -89,13 +89,13 @@ def _rewrite(arguments: Arguments, option: str, value: str) -> None:
 
     before, colon, after = value.partition(":")
     if not colon:
-        raise Usage("%s wants FROM:TO, as in TERM:QUIT, not '%s'" % (option, value))
+        raise UsageError("%s wants FROM:TO, as in TERM:QUIT, not '%s'" % (option, value))
     try:
         source, target = signals.number(before), 0 if after == "0" else signals.number(after)
     except ValueError as error:
-        raise Usage("%s %s: %s" % (option, value, error)) from None
+        raise UsageError("%s %s: %s" % (option, value, error)) from None
     if source not in signals.ALL:
-        raise Usage("%s %s: %s cannot be caught, so it cannot be rewritten" % (option, value, before))
+        raise UsageError("%s %s: %s cannot be caught, so it cannot be rewritten" % (option, value, before))
     arguments.rewrites[source] = target
 
 
@@ -114,12 +114,12 @@ def _grace(arguments: Arguments, option: str, value: str) -> None:
     try:
         arguments.grace = duration(value)
     except ValueError as error:
-        raise Usage("%s: %s" % (option, error)) from None
+        raise UsageError("%s: %s" % (option, error)) from None
 
 
 def _remap(arguments: Arguments, option: str, value: str) -> None:
     if not (value.isdigit() and value.isascii() and int(value) < 256):
-        raise Usage("%s wants an exit code from 0 to 255, not '%s'" % (option, value))
+        raise UsageError("%s wants an exit code from 0 to 255, not '%s'" % (option, value))
     arguments.remap.append(int(value))
 
 

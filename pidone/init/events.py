@@ -9,14 +9,14 @@ BEGIN = 0  # ()
 EXECED = 1  # (member): its exec has succeeded
 FAILED = 2  # (member, exit code it stands for, text): fork, or something between fork and exec, did not work
 EXITED = 3  # (member, code, signal, oom): ended, not yet reaped. signal: 0 unless one killed it. oom: by its cgroup
-STOPPED = 4  # (member): stopped by a signal, as by the terminal's Ctrl-Z
+SUSPENDED = 4  # (member): stopped by a signal, as by the terminal's Ctrl-Z
 SIGNAL = 5  # (number): arrived at PID 1, and was not the kernel's own business
 DEADLINE = 6  # ()
 ALONE = 7  # (others): PID 1 has no child left; so many others run in the namespace (a docker exec's)
-ENDED = 8  # (member, what, verdict, text): what went on beside a member (a probe, a hook ...) is over
-NOTED = 9  # (member, what): a member, or the listener, said something of itself: READY, ALIVE ...
-COMMAND = 10  # (verb, member, number): somebody wants it, through the control line
-RELOAD = 11  # (plan): the file has been read again
+HELPER_ENDED = 8  # (member, what, verdict, text): what went on beside a member (a probe, a hook ...) is over
+NOTIFIED = 9  # (member, what): a member, or the listener, said something of itself: READY, ALIVE ...
+COMMAND = 10  # (verb, member, number): somebody wants it, through the control socket
+NEW_PLAN = 11  # (plan): the file has been read again
 RESOLVED = 12  # (member): its forked child has looked its user and its environment up
 
 # Actions: (kind, ...)
@@ -26,16 +26,18 @@ SWEEP = 2  # (number): to everything that is not PID 1
 SUSPEND = 3  # (): stop ourselves as our app has stopped (E26)
 SAY = 4  # (what, ...): a line for people; `words` knows how it reads
 EXIT = 5  # (code, is it worth a report?)
-ASIDE = 6  # (member, what): fork what goes on beside it
-DROP = 7  # (member, what, is it late?): kill that, with its process group; nobody wants its answer any more
-NOTE = 8  # (member, what): into the record; it has turned started, ready, not ready; the group (-1) stop
+RUN_HELPER = 6  # (member, what): fork what goes on beside it
+CANCEL_HELPER = 7  # (member, what, is it late?): kill that, with its process group; nobody wants its answer any more
+RECORD = 8  # (member, what): into the record; it has turned started, ready, not ready; the group (-1) stop
 TAKE_OVER = 9  # ({member: (name, role)}): another plan has taken over; these are gone, their numbers are not reused
 
-# Verdicts of what went on beside a member
-YES, NO, UNKNOWN = range(3)
+#: How a helper ended, and the words for it in every line and every JSON.
+SUCCESS, FAILURE, UNKNOWN = range(3)
+VERDICTS = ("success", "failure", "unknown")
 
-# What is noted of a member
+#: What a process, or the listener, says by sd_notify(3), and the words for it.
 LISTENING, READY, UNREADY, ALIVE, DEAD = range(5)
+NOTIFICATIONS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
 
 #: The group itself, where otherwise a process stands.
 GROUP = -1

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 from pidone.init import events, proc, reap, signals, trouble
 from pidone.init import spawn as spawns
-from pidone.init.events import ALONE, ASKING, BEGIN, DEADLINE, EXECED, EXITED, FAILED, SIGKILL, SIGNAL, STOPPED
+from pidone.init.events import ALONE, ASKING, BEGIN, DEADLINE, EXECED, EXITED, FAILED, SIGKILL, SIGNAL, SUSPENDED
 from pidone.init.machine import STOP
-from pidone.init.notes import ORPHANS, SENT, SIGNALS, STOPS, Notes
 from pidone.init.plan import CANNOT
+from pidone.init.record import ORPHANS, SENT, SIGNALS, SUSPENSIONS, SingleRecord
 from pidone.init.spawn import Answers
 
 SIGCHLD, SIGIO, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGCONT
@@ -45,8 +45,8 @@ class Loop:
     """
 
     __slots__ = (
-        "plan", "inherited", "terminal", "verbose", "group", "pids", "members", "answers", "queue", "began", "record",
-        "looked", "orphans", "report", "unread", "troubles", "buried", "dropped", "kernel", "feeding",
+        "plan", "inherited", "terminal", "verbose", "machine", "pids", "members", "answers", "queue", "started_at",
+        "record", "looked", "orphans", "report", "unread", "troubles", "reaped", "dropped", "kernel", "feeding",
     )  # fmt: skip
 
     CALLS: "dict[int, Callable[..., None]]"
@@ -59,7 +59,7 @@ class Loop:
         kernel: "Any",
     ) -> None:  # fmt: skip
         self.kernel = kernel
-        self.group = machine
+        self.machine = machine
         self.plan: "Plan" = machine.plan
         self.inherited = inherited
         self.terminal = terminal
@@ -68,9 +68,9 @@ class Loop:
         self.members: "dict[int, int]" = {}  # pid -> member
         self.answers = Answers(kernel)
         self.queue: "list[Event]" = []
-        self.began = self.looked = kernel.monotonic()
-        self.record: "Any" = Notes(self.began, kernel)
-        self.orphans, self.unread, self.buried, self.feeding = 0, False, 0, False
+        self.started_at = self.looked = kernel.monotonic()
+        self.record: "Any" = SingleRecord(self.started_at, kernel)
+        self.orphans, self.unread, self.reaped, self.feeding = 0, False, 0, False
         self.troubles: "list[float]" = []
         self.dropped: "set[int]" = set()
 
@@ -93,7 +93,7 @@ class Loop:
 
     def wait(self, timeout: "float | None") -> None:
         """Sleep until something happens, or for at most `timeout` seconds."""
-        deadline = self.group.deadline
+        deadline = self.machine.deadline
         if deadline is not None and timeout is None:
             # a longer one overflows in time, and early is harmless
             timeout = max(0.0, min(deadline - self.kernel.monotonic(), 3600.0))
@@ -105,10 +105,10 @@ class Loop:
                 self.feed((DEADLINE,))
         if info is None:
             if self.unread:
-                self.hear()
+                self.read_descriptors()
             return
         number, by_kernel = info.si_signo, info.si_code > 0  # sigaction(2): SI_USER is 0, SI_QUEUE -1, SI_TKILL -6
-        self.hear()
+        self.read_descriptors()
         # The kernel sends some in our own name: SIGPIPE for a line nobody reads, SIGXFSZ, and SIGHUP and SIGCONT for a
         # terminal that was handed over (E25). We send ourselves none.
         ours = info.si_pid == self.kernel.getpid() or (by_kernel and number in (SIGCHLD, SIGIO))
@@ -116,10 +116,10 @@ class Loop:
         if number in ASKING or number in self.plan.stop_signals:
             self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
         if not ours:
-            if self.record.spare(SIGNALS):
-                name = proc.stat(info.si_pid, self.kernel)[0] if info.si_pid else ""
-                vital = number in self.plan.stop_signals and self.group.phase < STOP
-                self.note("signal", number, info.si_pid, info.si_uid, name, vital=vital)
+            if self.record.may_record(SIGNALS):
+                name = proc.proc_stat(info.si_pid, self.kernel)[0] if info.si_pid else ""
+                vital = number in self.plan.stop_signals and self.machine.phase < STOP
+                self.add_event("signal", number, info.si_pid, info.si_uid, name, vital=vital)
             self.feed((SIGNAL, number))
 
     def reap(self) -> bool:
@@ -130,7 +130,7 @@ class Loop:
         """
         for _ in range(BATCH):
             try:
-                info = reap.look(self.kernel)
+                info = reap.peek(self.kernel)
             except ChildProcessError:
                 self.feed((ALONE, others(self)))
                 return False
@@ -139,9 +139,14 @@ class Loop:
                 return False
             pid = info.si_pid
             what, code, number = reap.meaning(self.kernel, info)
-            noted = pid in self.members or what == reap.STOP or pid in self.helpers() or self.record.spare(ORPHANS)
-            self.one_ended(pid, noted, what, code, number)
-            if not (noted or self.verbose) and self.reap_storm():
+            recorded = (
+                pid in self.members
+                or what == reap.SUSPENDED
+                or pid in self.helpers()
+                or self.record.may_record(ORPHANS)
+            )
+            self.one_ended(pid, recorded, what, code, number)
+            if not (recorded or self.verbose) and self.reap_storm():
                 break
         return True
 
@@ -158,16 +163,16 @@ class Loop:
             if member is None:
                 self.undeclared(pid, code, number, core, False)
             else:
-                self.buried_already(member, pid, code, number, core)
+                self.already_reaped(member, pid, code, number, core)
         return True
 
     def orphans_killed(self, number: int) -> None:
         """So many orphans have ended by SIGKILL."""
 
-    def buried_already(self, member: int, pid: int, code: int, number: int, core: bool, *more: "Any") -> None:
+    def already_reaped(self, member: int, pid: int, code: int, number: int, core: bool, *more: "Any") -> None:
         """The end of a member that has been reaped: nobody else has it any more, so it must not be lost."""
         event: "Event" = (EXITED, member, code, number, False)
-        self.buried = pid
+        self.reaped = pid
         try:
             try:
                 self.read_answers()
@@ -178,27 +183,27 @@ class Loop:
                 trouble.seen(self, error)
             self.feed(event)
         finally:
-            self.buried = 0
+            self.reaped = 0
         if self.members.get(pid) == member:
             self.forget(pid)
         elif self.pids.get(member) == pid:
             del self.pids[member]  # the number is another's by now
 
-    def one_ended(self, pid: int, noted: bool, what: int, code: int, number: int) -> None:
+    def one_ended(self, pid: int, recorded: bool, what: int, code: int, number: int) -> None:
         """noted: if it is an orphan, it goes into the record."""
         member = self.members.get(pid)
-        if what == reap.STOP:
+        if what == reap.SUSPENDED:
             if member is not None:
-                if self.record.spare(STOPS):
-                    self.note("stopped", member, pid)
-                self.feed((STOPPED, member))
+                if self.record.may_record(SUSPENSIONS):
+                    self.add_event("suspended", member, pid)
+                self.feed((SUSPENDED, member))
             return
         self.read_answers()  # that of an exec comes before the ends it explains, or has led to
         if member is not None and pid in self.members:
             self.member_ended(member, pid, code, number, what == reap.CORE)
         else:
-            self.undeclared(pid, code, number, what == reap.CORE, noted)
-            reap.bury(self.kernel, pid)
+            self.undeclared(pid, code, number, what == reap.CORE, recorded)
+            reap.reap(self.kernel, pid)
 
     def helpers(self) -> "set[int]":
         """Children that are neither of the group nor orphans."""
@@ -209,28 +214,28 @@ class Loop:
         self.feed(self.ending(member, pid, code, number, core))
         if pid in self.members:
             self.forget(pid)
-        size = reap.bury(self.kernel, pid, number == SIGKILL)
+        size = reap.reap(self.kernel, pid, number == SIGKILL)
         if size:
-            self.note("sized", member, pid, size)
+            self.add_event("sized", member, pid, size)
 
     def ending(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
-        self.note("exited", member, pid, code, number, core, False)
+        self.add_event("exited", member, pid, code, number, core, False)
         return EXITED, member, code, number, False
 
-    def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
+    def undeclared(self, pid: int, code: int, number: int, core: bool, recorded: bool) -> None:
         """An orphan has ended, or one that has been dropped."""
         if pid in self.dropped:
             return self.dropped.discard(pid)
         self.orphans += 1
-        if noted:
-            name, fields = proc.stat(pid, self.kernel)
+        if recorded:
+            name, fields = proc.proc_stat(pid, self.kernel)
             whose = self.members.get(int(fields[3]), -1) if fields else -1
             waited = int((self.kernel.monotonic() - self.looked) * 1e6)
-            self.note("reaped", pid, name, whose, code, number, core, waited)
+            self.add_event("reaped", pid, name, whose, code, number, core, waited)
         if self.verbose:
             self.talk("trace", ("reaped", pid, code, number))
 
-    def hear(self) -> None:
+    def read_descriptors(self) -> None:
         """Look at the descriptors that may have something for us."""
         self.read_answers()
 
@@ -255,12 +260,12 @@ class Loop:
             answer = answer[1:]
         if answer[:1] not in (b"", b"\0"):
             text = answer[1:].decode("utf-8", "replace")
-            self.note("failed", member, answer[0], text)
+            self.add_event("failed", member, answer[0], text)
             self.forget(pid)
             self.dropped.add(pid)
             self.feed((FAILED, member, answer[0], text))
         elif marked:
-            self.note("execed", member, pid)
+            self.add_event("execed", member, pid)
             self.feed((EXECED, member))
         # else it was killed before, which its end will tell
 
@@ -289,24 +294,24 @@ class Loop:
         process = self.declared(member)
         extras = None
         try:
-            if self.terminal is not None and member == self.group.primary:
+            if self.terminal is not None and member == self.machine.primary:
                 self.terminal.before_fork()
             extras = self.extras(member)
             awaited = self.AWAITS or self.verbose
             pid, answer = spawns.spawn(process, self.inherited, self.terminal, awaited, extras, self.kernel)
         except (OSError, ImportError) as error:  # fcntl may be a file, and descriptors may have run out
             text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
-            self.note("failed", member, CANNOT, text)
+            self.add_event("failed", member, CANNOT, text)
             self.queue.append((FAILED, member, CANNOT, text))
             return
         finally:
             if extras is not None:
                 extras.in_parent(self.kernel)
-        self.note("forked", member, pid)
+        self.add_event("forked", member, pid)
         self.pids[member] = pid
         self.members[pid] = member
         self.answers.pipes[answer] = pid, b""
-        if self.terminal is not None and member == self.group.primary:
+        if self.terminal is not None and member == self.machine.primary:
             self.terminal.app = pid
 
     def extras(self, member: int) -> "Any":
@@ -315,29 +320,29 @@ class Loop:
 
     def kill(self, member: int, number: int, whole: bool) -> None:
         pid = self.pids.get(member)
-        if pid is not None and pid != self.buried:
-            if number == SIGKILL or self.record.spare(SENT):
-                self.note("sent", member, pid, number, whole)
+        if pid is not None and pid != self.reaped:
+            if number == SIGKILL or self.record.may_record(SENT):
+                self.add_event("sent", member, pid, number, whole)
             signal(self.kernel, pid, number, whole)
 
     # -- the record
 
-    def note(self, kind: str, *fields: "Any", vital: bool = False) -> None:
+    def add_event(self, kind: str, *fields: "Any", vital: bool = False) -> None:
         """Into the record. What cannot be noted is not worth more than the rest of what PID 1 does."""
         try:
-            self.record.note(kind, *fields, vital=vital)
+            self.record.add_event(kind, *fields, vital=vital)
         except Exception as error:
             trouble.seen(self, error)
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""
         try:
-            getattr(self.kernel.load("pidone.init.words"), kind)(self, self.pids, details)
+            getattr(self.kernel.load("pidone.init.messages"), kind)(self, self.pids, details)
         except Exception:
             pass
 
     def exit(self, code: int, troubled: bool) -> "NoReturn":
-        self.note("exit", code)
+        self.add_event("exit", code)
         if troubled or self.report is not None:
             try:
                 self.kernel.load("pidone.init.report").make_report(self, code, troubled)
@@ -353,7 +358,7 @@ def take(loop: Loop, event: "Event") -> None:
     if loop.verbose:
         loop.talk("trace", ("event", *event))
     try:
-        actions = loop.group.take(event, loop.kernel.monotonic())
+        actions = loop.machine.take(event, loop.kernel.monotonic())
     except Exception as error:  # what decides cannot be trusted any more
         trouble.emergency(loop, trouble.place(error))
     for action in actions:
@@ -362,12 +367,12 @@ def take(loop: Loop, event: "Event") -> None:
         except Exception as error:
             trouble.repair(loop, action, error)
     if loop.verbose:
-        loop.talk("states", (loop.group,))
+        loop.talk("states", (loop.machine,))
 
 
 def others(loop: Loop) -> int:
     """How many run in this PID namespace that are no children of ours, where a stop asks for them."""
-    if not loop.group.asks_for_others():
+    if not loop.machine.asks_for_others():
         return 0
     return len(loop.kernel.load("pidone.init.others").survivors())
 
@@ -384,7 +389,7 @@ def signal(kernel: "Any", pid: int, number: int, whole: bool) -> None:
 
 
 def sweep(loop: Loop, number: int) -> None:
-    loop.note("swept", number)
+    loop.add_event("swept", number)
     reap.sweep(loop.kernel, number)
 
 
@@ -394,7 +399,7 @@ def suspend(loop: Loop) -> None:
 
 
 def say(loop: Loop, *details: object) -> None:
-    loop.note("said", *details)
+    loop.add_event("said", *details)
     loop.talk("tell", details)
 
 

@@ -22,7 +22,7 @@ from pidone.init.plan import LAST_RESORT
 START, RUN, RESTART, STOP, SWEPT, KILLED, OVER = range(7)
 
 #: Seconds between two looks at who else still runs in the namespace, where a stop waits for them.
-LOOK = 0.02
+POLL_INTERVAL = 0.02
 
 HINT = 3.0  # after this long a shell that sits on a stop signal is worth a line
 
@@ -31,8 +31,8 @@ class Machine:
     """`take` never raises on any event in any state; what makes no sense there has no effect."""
 
     __slots__ = (
-        "plan", "terminal", "primary", "phase", "code", "actions", "began", "swept", "limit", "deadline", "troubled",
-        "look_at",
+        "plan", "terminal", "primary", "phase", "code", "actions", "stop_began_at", "swept", "limit", "deadline",
+        "troubled", "check_others_at",
     )  # fmt: skip
 
     def __init__(self, plan: "Plan", terminal: bool) -> None:
@@ -42,23 +42,23 @@ class Machine:
         self.phase = START
         self.code = 0
         self.actions: "list[Action]" = []
-        self.began: "float | None" = None  # when the grace began to count
+        self.stop_began_at: "float | None" = None  # when the grace began to count
         self.swept = 0.0  # when the leftovers were told
         self.limit = 0.0  # of the stop; once SIGKILL was sent, of ours
         self.deadline: "float | None" = None
         self.troubled = False  # its end is worth a report
-        self.look_at: "float | None" = None  # when those who are no children of ours are looked for again
+        self.check_others_at: "float | None" = None  # when those who are no children of ours are looked for again
 
     def take(self, event: "Event", now: float) -> "list[Action]":
         """One event at one time -> what is to be done, in order."""
         self.actions = []
-        handler = self.HANDLERS.get(event[0])
+        handler = self.ON_EVENT.get(event[0])
         if self.phase != OVER and handler is not None:
             handler(self, now, *event[1:])
             self.set_deadline()
         return self.actions
 
-    HANDLERS: "dict[int, Callable[..., None]]" = {}  # by the kind of event
+    ON_EVENT: "dict[int, Callable[..., None]]" = {}  # by the kind of event
 
     def set_deadline(self) -> None:
         raise NotImplementedError
@@ -73,12 +73,12 @@ class Machine:
     def status_of(self, code: int, number: int) -> int:
         """The exit code that the primary's end stands for (S89, E39)."""
         status = 128 + number if number else code
-        return 0 if status in self.plan.forgiven else status
+        return 0 if status in self.plan.remapped else status
 
     # -- the end of everything
 
     def grace_end(self) -> float:
-        return (self.began or 0.0) + self.plan.grace
+        return (self.stop_began_at or 0.0) + self.plan.grace
 
     def sweep(self, now: float) -> None:
         """Every member is gone: what they have left behind is told."""
@@ -89,7 +89,7 @@ class Machine:
 
     def kill_at(self) -> float:
         """When all that is left gets SIGKILL: the end of the grace, or of the leftovers' window, never after limit."""
-        return min(self.limit, max(self.grace_end(), self.swept + self.plan.window))
+        return min(self.limit, max(self.grace_end(), self.swept + self.plan.minimum_grace))
 
     def kill_rest(self, now: float) -> None:
         self.phase = KILLED
@@ -108,7 +108,7 @@ class Machine:
             return
         if others and self.asks_for_others():
             if now < self.others_until():
-                self.look_at = min(now + LOOK, self.others_until())
+                self.check_others_at = min(now + POLL_INTERVAL, self.others_until())
                 return
             self.do(SAY, "others killed")
         self.exit()
@@ -118,7 +118,7 @@ class Machine:
         return self.phase == SWEPT and self.was_asked()
 
     def others_until(self) -> float:
-        return min(self.swept + self.plan.window, self.limit)
+        return min(self.swept + self.plan.minimum_grace, self.limit)
 
     def was_asked(self) -> bool:
         """Has somebody asked for this stop, or has it come by itself?"""
@@ -136,9 +136,9 @@ def send(
     if number not in to.sent:
         to.sent = (*to.sent, number)
     do(KILL, index, number, whole)
-    if to.stopped and number in (SIGTERM, stop_signal):
+    if to.suspended and number in (SIGTERM, stop_signal):
         do(KILL, index, SIGCONT, True)  # what stopped it, as Ctrl-Z does, has stopped all of its group
-        to.stopped = False
+        to.suspended = False
 
 
 def begin_one(machine: Machine, now: float) -> None:

@@ -36,7 +36,7 @@ def begin(inherited: "Inherited") -> "NoReturn":
         in_their_place(inherited)
     try:
         wanted = arguments.read(sys.argv[1:])
-    except arguments.Usage as error:
+    except arguments.UsageError as error:
         fail(str(error), plan.WRONG)
     if wanted.help or wanted.version:
         from pidone.helpers.usage import print_and_exit
@@ -89,15 +89,15 @@ def find_terminal() -> "Terminal | None":
 
 def adopt() -> None:
     """Not PID 1: said once, and then the same as PID 1 as far as the kernel lets us."""
-    from pidone.init import others, words
+    from pidone.init import messages, others
 
     refused = others.become_subreaper()
     text = ", and no subreaper: %s: orphans will escape" % refused if refused else ": adopting orphans as a subreaper"
-    words.say("not pid 1 (but %d)%s" % (posix.getpid(), text))
+    messages.say("not pid 1 (but %d)%s" % (posix.getpid(), text))
 
 
 def fail(text: str, code: int) -> "NoReturn":
-    from pidone.init import words
+    from pidone.init import messages
 
-    words.say(text)
+    messages.say(text)
     posix._exit(code)

@@ -6,7 +6,7 @@ PID 1 comes here only to name somebody in a line for people; where it is not PID
 import _signal
 import posix
 
-from pidone.init.proc import stat
+from pidone.init.proc import proc_stat
 from pidone.kernel import read_file
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h, since 3.4
@@ -14,7 +14,7 @@ PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h, since 3.4
 
 def name_of(pid: int) -> str:
     """The kernel's name of a process (at most 15 bytes), or "?" where there is none or no /proc."""
-    return stat(pid)[0] or "?"
+    return proc_stat(pid)[0] or "?"
 
 
 def survivors() -> "list[int]":
@@ -24,18 +24,18 @@ def survivors() -> "list[int]":
     except OSError:
         return []
     ours = posix.getpid()
-    running = [pid for pid in numbers if pid != ours and stat(pid)[1][:1] not in ([], [b"Z"], [b"X"])]
+    running = [pid for pid in numbers if pid != ours and proc_stat(pid)[1][:1] not in ([], [b"Z"], [b"X"])]
     return [pid for pid in running if ours == 1 or _descends(pid, ours)]
 
 
 def adopted() -> "list[int]":
     """Of them those whose parent we are, our own helpers left out."""
-    return [pid for pid in survivors() if stat(pid)[1][1:2] == [b"%d" % posix.getpid()] and not is_helper(pid)]
+    return [pid for pid in survivors() if proc_stat(pid)[1][1:2] == [b"%d" % posix.getpid()] and not is_helper(pid)]
 
 
 def _descends(pid: int, ancestor: int) -> bool:
     for _ in range(1 << 10):  # numbers are reused while we look, so a circle is not impossible
-        fields = stat(pid)[1]
+        fields = proc_stat(pid)[1]
         if not fields or pid == ancestor:
             break
         pid = int(fields[1])

@@ -24,20 +24,20 @@ WRONG, BROKEN, CANNOT, NOT_FOUND, TIMED_OUT = 2, 70, 126, 127, 124
 GRACE = 6.0
 
 #: Seconds that whoever is told last still has (S80, minimumGracePeriodInSeconds).
-WINDOW = 2.0
+MINIMUM_GRACE = 2.0
 
 #: Seconds that the kernel has for a SIGKILL, and that the report has at least after that.
 LAST_RESORT, REPORT = 0.5, 0.5
 
 
-def stop_bound(grace: float, window: float = WINDOW) -> float:
+def stop_bound(grace: float, minimum_grace: float = MINIMUM_GRACE) -> float:
     """Seconds after which a stop is over, whatever happens: the grace, who is told last, SIGKILL, and the report."""
-    return grace + window + LAST_RESORT + REPORT
+    return grace + minimum_grace + LAST_RESORT + REPORT
 
 
 def take(plan: Plan, wanted: "Arguments") -> None:
     """What the command line says besides."""
-    plan.rewrites, plan.group_wide, plan.forgiven = wanted.rewrites, wanted.group, tuple(wanted.remap)
+    plan.rewrites, plan.group_wide, plan.remapped = wanted.rewrites, wanted.group, tuple(wanted.remap)
     if wanted.grace is not None:
         plan.grace = wanted.grace
 

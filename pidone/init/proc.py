@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 from pidone import kernel as posix_kernel
 
 
-def stat(pid: int, kernel: "Any" = posix_kernel) -> "tuple[str, list[bytes]]":
+def proc_stat(pid: int, kernel: "Any" = posix_kernel) -> "tuple[str, list[bytes]]":
     """Of a process or zombie the kernel's name, and the fields from the third on: state, parent, group, session ...
 
     (proc(5), stat.) Empty where it is gone, or no /proc is there.

@@ -6,17 +6,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-EXIT, STOP, CORE = range(3)
-_LOOK = posix.WEXITED | posix.WSTOPPED | posix.WNOHANG | posix.WNOWAIT
+EXIT, SUSPENDED, CORE = range(3)
+_PEEK = posix.WEXITED | posix.WSTOPPED | posix.WNOHANG | posix.WNOWAIT
 
 
-def look(kernel: "Any") -> "posix.waitid_result | None":
+def peek(kernel: "Any") -> "posix.waitid_result | None":
     """The next child that has ended or been stopped, left as it is; None where there is none now.
 
     Raises ChildProcessError where there is no child at all. An ended child stays a zombie until `bury`, so that its
     number, and its process group's, cannot have become a stranger's (E18).
     """
-    found: "posix.waitid_result | None" = kernel.waitid(posix.P_ALL, 0, _LOOK)
+    found: "posix.waitid_result | None" = kernel.waitid(posix.P_ALL, 0, _PEEK)
     return found
 
 
@@ -30,10 +30,10 @@ def meaning(kernel: "Any", info: "posix.waitid_result") -> "tuple[int, int, int]
         kernel.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)  # a stop is not an exit (E19)
     except ChildProcessError:
         pass  # it has been continued, and has ended, in between
-    return STOP, 0, info.si_status
+    return SUSPENDED, 0, info.si_status
 
 
-def bury(kernel: "Any", pid: int, measured: bool = False) -> int:
+def reap(kernel: "Any", pid: int, measured: bool = False) -> int:
     """measured: also return the most memory it has had, in kB; 0 where nobody knows (getrusage(2))."""
     if not measured:
         kernel.waitpid(pid, 0)

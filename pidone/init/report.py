@@ -24,8 +24,8 @@ def make_report(loop: "Loop", code: int, troubled: bool) -> None:
         return
     monotonic = loop.kernel.monotonic
     now = monotonic()
-    end, began = now + PATIENCE, loop.group.began
+    end, began = now + PATIENCE, loop.machine.stop_began_at
     if began is not None:  # within the bound of a stop (E55)
-        end = max(now + REPORT, min(end, began + stop_bound(loop.plan.grace, loop.plan.window)))
+        end = max(now + REPORT, min(end, began + stop_bound(loop.plan.grace, loop.plan.minimum_grace)))
     while loop.kernel.waitpid(pid, posix.WNOHANG)[0] == 0 and monotonic() < end:
         loop.kernel.sigtimedwait((_signal.SIGCHLD,), max(0.0, end - monotonic()))

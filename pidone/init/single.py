@@ -18,12 +18,12 @@ from pidone.init.machine import HINT, KILLED, OVER, RUN, SWEPT, Machine, begin_o
 class Single(Machine):
     """sent: every signal we sent. stopped: by Ctrl-Z, say. hint: when to wonder about a shell."""
 
-    __slots__ = ("sent", "stopped", "hint")
+    __slots__ = ("sent", "suspended", "hint")
 
     def __init__(self, plan: "Plan", terminal: bool = False) -> None:
         Machine.__init__(self, plan, terminal)
         self.sent: "tuple[int, ...]" = ()
-        self.stopped = False
+        self.suspended = False
         self.hint: "float | None" = None
 
     def failed(self, now: float, index: int, code: int, text: str) -> None:
@@ -44,14 +44,14 @@ class Single(Machine):
         self.end(now)
 
     def end(self, now: float) -> None:
-        if self.began is None:
-            self.began = now
-        self.limit = max(self.grace_end(), now) + self.plan.window
+        if self.stop_began_at is None:
+            self.stop_began_at = now
+        self.limit = max(self.grace_end(), now) + self.plan.minimum_grace
         self.hint = None
         self.sweep(now)
 
     def stop(self, now: float, index: int) -> None:
-        self.stopped = True
+        self.suspended = True
         if self.phase == RUN:
             self.do(SUSPEND)
 
@@ -60,12 +60,12 @@ class Single(Machine):
         if not number or self.phase != RUN:
             return
         if number in ASKING:
-            self.began = now
+            self.stop_began_at = now
             self.hint = now + HINT
         send(self.do, self, 0, number, self.plan.group_wide)
 
     def deadline_passed(self, now: float) -> None:
-        self.look_at = None
+        self.check_others_at = None
         if self.hint is not None and now >= self.hint:
             self.hint = None
             self.do(SAY, "swallowed", 0)
@@ -80,11 +80,11 @@ class Single(Machine):
     def set_deadline(self) -> None:
         self.deadline = self.hint
         if self.phase == SWEPT:
-            self.deadline = self.kill_at() if self.look_at is None else self.look_at
+            self.deadline = self.kill_at() if self.check_others_at is None else self.check_others_at
         elif self.phase in (KILLED, OVER):
             self.deadline = self.limit if self.phase == KILLED else None
 
-    HANDLERS = {
-        events.BEGIN: begin_one, events.FAILED: failed, events.EXITED: exited, events.STOPPED: stop,
+    ON_EVENT = {
+        events.BEGIN: begin_one, events.FAILED: failed, events.EXITED: exited, events.SUSPENDED: stop,
         events.SIGNAL: signal, events.DEADLINE: deadline_passed, events.ALONE: Machine.alone,
     }  # fmt: skip

@@ -12,8 +12,8 @@ class Process:
     """One declared process."""
 
     __slots__ = (
-        "name", "role", "argv", "env", "user", "care", "who", "declared", "files", "known", "since", "cwd", "umask",
-        "nice", "rlimits", "oom_score_adj", "stop_signal",
+        "name", "role", "argv", "env", "user", "policy", "to_look_up", "declared_env", "probe_files", "resolved",
+        "forked_at", "cwd", "umask", "nice", "rlimits", "oom_score_adj", "stop_signal",
     )  # fmt: skip
 
     def __init__(
@@ -23,12 +23,12 @@ class Process:
         argv: "list[bytes]",  # empty for one that only pauses
         env: "tuple[tuple[bytes, bytes], ...]" = (),  # put over the container's environment
         user: "tuple[int, int, tuple[int, ...]] | None" = None,  # uid, gid, groups; None for PID 1's own
-        care: "tuple[Any, ...] | None" = None,  # of `group.slots.Care`; None where all is as by default
-        who: "tuple[Any, ...] | None" = None,  # what its child looks up (config/lookup.py)
-        declared: "tuple[tuple[bytes, bytes], ...]" = (),  # env of the file; `env` is the latest look-up's
-        files: "tuple[bytes, ...]" = (),  # what its child looks at for probes of a file
-        known: bool = True,  # is all of `who` known?
-        since: float = 0.0,  # when PID 1 forked it (monotonic)
+        policy: "tuple[Any, ...] | None" = None,  # of `group.slots.ProcessPolicy`; None where all is as by default
+        to_look_up: "tuple[Any, ...] | None" = None,  # what its child looks up (config/lookup.py)
+        declared_env: "tuple[tuple[bytes, bytes], ...]" = (),  # env of the file; `env` is the latest look-up's
+        probe_files: "tuple[bytes, ...]" = (),  # what its child looks at for probes of a file
+        resolved: bool = True,  # is all of `to_look_up` resolved?
+        forked_at: float = 0.0,  # when PID 1 forked it (monotonic)
         cwd: "bytes | None" = None,
         umask: "int | None" = None,
         nice: "int | None" = None,
@@ -37,12 +37,12 @@ class Process:
         stop_signal: int = 15,
     ) -> None:
         (
-            self.name, self.role, self.argv, self.env, self.user, self.care, self.who, self.declared, self.files,
-            self.known, self.since, self.cwd, self.umask, self.nice, self.rlimits, self.oom_score_adj,
-            self.stop_signal,
+            self.name, self.role, self.argv, self.env, self.user, self.policy, self.to_look_up, self.declared_env,
+            self.probe_files, self.resolved, self.forked_at, self.cwd, self.umask, self.nice, self.rlimits,
+            self.oom_score_adj, self.stop_signal,
         ) = (
-            name, role, argv, env, user, care, who, declared, files, known, since, cwd, umask, nice, rlimits,
-            oom_score_adj, stop_signal,
+            name, role, argv, env, user, policy, to_look_up, declared_env, probe_files, resolved, forked_at, cwd,
+            umask, nice, rlimits, oom_score_adj, stop_signal,
         )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ class Plan:
     """A group, or a single command."""
 
     __slots__ = (
-        "processes", "grace", "stop_signals", "routes", "window", "oom", "notify", "control", "metrics", "access",
-        "memory", "rewrites", "group_wide", "forgiven", "name", "start_timeout", "deadline",
+        "processes", "grace", "stop_signals", "routes", "minimum_grace", "oom", "notify", "control", "metrics",
+        "access", "memory", "rewrites", "group_wide", "remapped", "name", "start_timeout", "deadline",
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +60,7 @@ class Plan:
         grace: float = 6.0,  # seconds
         stop_signals: "tuple[int, ...]" = (),  # none for a single command: each signal is the primary's
         routes: "dict[int, tuple[tuple[int, ...], int]] | None" = None,  # {number: (indices, number to send)}
-        window: float = 2.0,  # seconds that who is told last has
+        minimum_grace: float = 2.0,  # seconds that a process signalled last still has
         oom: "bytes | None" = None,  # the file that counts the memory's kills
         notify: "tuple[tuple[int, bytes], ...]" = (),  # ((process index, its socket), ...)
         control: "bytes | None" = None,  # its socket; b"" for none, None for the first place that can be had
@@ -69,16 +69,16 @@ class Plan:
         memory: int = 0,  # bytes that the container may use; 0 for no limit
         rewrites: "dict[int, int] | None" = None,  # {from: to}, 0 drops; this and the next two are the command line's
         group_wide: bool = False,  # signals go to process groups
-        forgiven: "tuple[int, ...]" = (),  # exit codes that become 0 (E39)
+        remapped: "tuple[int, ...]" = (),  # exit codes that become 0 (E39)
         name: str = "",
         start_timeout: "float | None" = None,
         deadline: "float | None" = None,
     ) -> None:
         (
-            self.processes, self.grace, self.stop_signals, self.routes, self.window, self.oom, self.notify,
-            self.control, self.metrics, self.access, self.memory, self.rewrites, self.group_wide, self.forgiven,
+            self.processes, self.grace, self.stop_signals, self.routes, self.minimum_grace, self.oom, self.notify,
+            self.control, self.metrics, self.access, self.memory, self.rewrites, self.group_wide, self.remapped,
             self.name, self.start_timeout, self.deadline,
         ) = (
-            processes, grace, stop_signals, routes or {}, window, oom, notify, control, metrics, access, memory,
-            rewrites or {}, group_wide, forgiven, name, start_timeout, deadline,
+            processes, grace, stop_signals, routes or {}, minimum_grace, oom, notify, control, metrics, access, memory,
+            rewrites or {}, group_wide, remapped, name, start_timeout, deadline,
         )  # fmt: skip

@@ -110,7 +110,7 @@ def become(
     code = CANNOT
     try:
         try:
-            if process.who is not None or process.files:
+            if process.to_look_up is not None or process.probe_files:
                 from pidone.config import lookup
 
                 lookup.tell_pid_1(process, answer)
@@ -126,7 +126,7 @@ def become(
         posix._exit(code)
 
 
-class Refused(Exception):
+class SetupError(Exception):
     """A step before exec did not work. text: what, and why."""
 
     __slots__ = ("refusal", "text")
@@ -170,7 +170,7 @@ def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | No
             what = "cwd %s" % show(process.cwd)
             posix.chdir(process.cwd)
     except OSError as error:
-        raise Refused(what, error) from None
+        raise SetupError(what, error) from None
     for name, value in process.env:
         posix.putenv(name, value)
     for fd in inherited.closed:

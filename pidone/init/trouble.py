@@ -20,7 +20,7 @@ from pidone.init.events import SIGCONT, SIGKILL, SIGTERM, UNKNOWN
 from pidone.init.plan import BROKEN, CANNOT, LAST_RESORT
 
 #: So many within SPAN seconds, and the group is stopped.
-MOST, SPAN = 3, 1.0
+MAX_ERRORS, SPAN = 3, 1.0
 
 
 def place(error: BaseException) -> str:
@@ -41,10 +41,10 @@ def seen(loop: "Loop", error: Exception) -> None:
     text = place(error)
     loop.talk("tell", ("internal error", text))
     try:
-        loop.record.note("broken", text[:100])
+        loop.record.add_event("internal_error", text[:100])
     except Exception:
         pass  # it may be the record that is broken
-    if len(loop.troubles) >= MOST:
+    if len(loop.troubles) >= MAX_ERRORS:
         emergency(loop, text)
 
 
@@ -54,9 +54,9 @@ def repair(loop: "Loop", action: "tuple[Any, ...]", error: Exception) -> None:
     kind = action[0]
     if kind == events.SPAWN and action[1] not in loop.pids:
         loop.queue.append((events.FAILED, action[1], CANNOT, "internal error: %s" % place(error)))
-    elif kind == events.ASIDE:
-        loop.queue.append((events.ENDED, action[1], action[2], UNKNOWN, "internal error: %s" % place(error)))
-    elif kind == events.KILL and loop.pids.get(action[1]) not in (None, loop.buried):
+    elif kind == events.RUN_HELPER:
+        loop.queue.append((events.HELPER_ENDED, action[1], action[2], UNKNOWN, "internal error: %s" % place(error)))
+    elif kind == events.KILL and loop.pids.get(action[1]) not in (None, loop.reaped):
         send(loop.kernel, loop.pids[action[1]], action[2])
     elif kind == events.SWEEP:
         reap.sweep(loop.kernel, action[1])
@@ -69,16 +69,16 @@ def repair(loop: "Loop", action: "tuple[Any, ...]", error: Exception) -> None:
 def emergency(loop: "Loop", text: str) -> "NoReturn":
     """SIGTERM in reverse start order within the grace, then SIGKILL; exit BROKEN. Trusts pids, and nothing else."""
     try:
-        loop.note("said", "emergency", text)
+        loop.add_event("said", "emergency", text)
         loop.talk("tell", ("emergency", text))
-        loop.note("turned", -1, "stop")
+        loop.add_event("turned", -1, "stop")
     except Exception:
         pass
-    gone = {loop.buried}  # pids that are reaped, and may be others' by now
+    gone = {loop.reaped}  # pids that are reaped, and may be others' by now
     kernel = loop.kernel
     leave: "Callable[[int], NoReturn]" = kernel._exit
     end = kernel.monotonic() + loop.plan.grace
-    places = {one.id: one.place for one in getattr(loop.group, "members", ())}  # a reload gives new ids
+    places = {one.id: one.place for one in getattr(loop.machine, "members", ())}  # a reload gives new ids
     for member in sorted(loop.pids, key=lambda id: places.get(id, id), reverse=True):
         pid = loop.pids[member]
         if pid not in gone:
@@ -90,11 +90,11 @@ def emergency(loop: "Loop", text: str) -> "NoReturn":
     except Exception:
         reap.sweep(loop.kernel, SIGTERM)
     reap.sweep(loop.kernel, SIGCONT)
-    await_end(kernel, gone, max(end, kernel.monotonic() + loop.plan.window))
+    await_end(kernel, gone, max(end, kernel.monotonic() + loop.plan.minimum_grace))
     reap.sweep(loop.kernel, SIGKILL)
     await_end(kernel, gone, kernel.monotonic() + LAST_RESORT)
     try:
-        loop.note("exit", BROKEN)
+        loop.add_event("exit", BROKEN)
         kernel.load("pidone.init.report").make_report(loop, BROKEN, True)
     finally:
         leave(BROKEN)

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     from pidone.init.inherited import Inherited
 
-from pidone.init.events import NO, UNKNOWN, YES
+from pidone.init.events import FAILURE, SUCCESS, UNKNOWN
 from pidone.init.plan import SIDECAR
 from pidone.init.signals import name as signal_name
 from pidone.init.slots import Process
-from pidone.init.spawn import Refused, answer_pipe, execute, prepare
+from pidone.init.spawn import SetupError, answer_pipe, execute, prepare
 
 #: Bytes of the output that are looked at; characters of its last line that are told.
-TAIL, MOST = 4096, 200
+TAIL, MAX_TEXT = 4096, 200
 
 #: Reads between two looks at whether it has ended.
-AT_ONCE = 64
+READS_PER_TURN = 64
 
 
 #: A row of docs/reference/file.md.
@@ -85,7 +85,7 @@ def run(
     if expanded:
         words = [expand(word, dict(process.env)) for word in words]
     slots = {slot: getattr(process, slot) for slot in Process.__slots__}
-    slots.update(role=SIDECAR, argv=words, care=None, who=None, files=())
+    slots.update(role=SIDECAR, argv=words, policy=None, to_look_up=None, probe_files=())
     return run_command(Process(**slots), inherited)
 
 
@@ -113,10 +113,10 @@ def run_command(command: "Process", inherited: "Inherited") -> "tuple[int, str]"
     if refused:
         return UNKNOWN, refused.decode("utf-8", "replace")
     if status == 0:
-        return YES, ""
+        return SUCCESS, ""
     how = "exit code %d" % (status >> 8) if not status & 0x7F else "it was killed by %s" % signal_name(status & 0x7F)
     line = last_line(tail)
-    return NO, "%s: %s" % (how, line) if line else how
+    return FAILURE, "%s: %s" % (how, line) if line else how
 
 
 def become(command: "Process", inherited: "Inherited", output: int, refusing: int) -> "NoReturn":
@@ -126,7 +126,7 @@ def become(command: "Process", inherited: "Inherited", output: int, refusing: in
                 posix.dup2(output, fd)
             prepare(command, inherited, SameSession())  # type: ignore[arg-type]
             text = execute(command, inherited)[1]
-        except Refused as refused:
+        except SetupError as refused:
             text = refused.text
         except Exception as error:
             text = "%s: %s" % (type(error).__name__, error)
@@ -138,7 +138,7 @@ def become(command: "Process", inherited: "Inherited", output: int, refusing: in
 def read_output(fd: int, tail: bytes) -> "tuple[bytes, bool]":
     """(the last bytes so far, has nobody the other end any more?)"""
     try:
-        for _ in range(AT_ONCE):
+        for _ in range(READS_PER_TURN):
             part = posix.read(fd, 65536)
             if not part:
                 return tail, True
@@ -167,5 +167,5 @@ def last_line(data: bytes) -> str:
     for line in reversed(data.decode("utf-8", "replace").splitlines()):
         text = "".join(character if character.isprintable() else " " for character in line).strip()
         if text:
-            return text[:MOST]
+            return text[:MAX_TEXT]
     return ""

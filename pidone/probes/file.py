@@ -1,7 +1,7 @@
 """Is a file there, and has it come or changed since the process's start? In a child: a file system can hang."""
 
 from pidone import paths
-from pidone.init.events import NO, YES
+from pidone.init.events import FAILURE, SUCCESS
 from pidone.init.signals import show
 
 TYPE_CHECKING = False
@@ -50,8 +50,8 @@ def run(path: bytes, stale: bool, before: "Stamp | None") -> "tuple[int, str]":
     try:
         status = paths.status_of(path)
     except OSError as error:
-        return NO, "%s: %s" % (show(path), paths.words(error))
+        return FAILURE, "%s: %s" % (show(path), paths.reason(error))
     if not stale and before == (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns):
         text = "%s: it was there before this process, and has not changed since (stale = true takes it all the same)"
-        return NO, text % show(path)
-    return YES, ""
+        return FAILURE, text % show(path)
+    return SUCCESS, ""

@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from pidone import __version__, library
-from pidone.init.events import NO, UNKNOWN, YES
+from pidone.init.events import FAILURE, SUCCESS, UNKNOWN
 from pidone.probes import HERE, tcp
 
 #: Bytes of an answer, of which two are its message and five come before that; and of a frame, where nothing else has
 #: been agreed on (RFC 9113, 4.2).
-MOST, LARGEST = 10240, 16384
+MAX_ANSWER, LARGEST = 10240, 16384
 
 # Types of frames (RFC 9113, 6)
 SETTINGS, GOAWAY = 4, 7
@@ -66,12 +66,12 @@ def missing() -> str:
     """Why h2 cannot be used; empty where it can."""
     try:
         library.load(*library.HTTP_2)
-    except library.Missing as error:
+    except library.MissingPackageError as error:
         return str(error)
     return ""
 
 
-class Failed(Exception):
+class ProbeError(Exception):
     """str(): why the answer is none, or not a good one."""
 
 
@@ -88,18 +88,18 @@ def run(host: str, port: int, service: str) -> tuple[int, str]:
         while not call.ended:
             data = socket.recv(65536)
             if not data:
-                raise Failed("it closed the connection before it had answered")
+                raise ProbeError("it closed the connection before it had answered")
             reply = call.told(data)
             if reply and not call.ended:  # who has answered may have gone
                 socket.sendall(reply)
         state = serving(call, service)
     except OSError as error:
-        return NO, tcp.why(host, port, error)
-    except (Failed, LookupError) as error:
-        return NO, str(error)
+        return FAILURE, tcp.why(host, port, error)
+    except (ProbeError, LookupError) as error:
+        return FAILURE, str(error)
     except ProtocolError as error:
-        return NO, f"it breaks HTTP/2's rules: {type(error).__name__}"
-    return (YES, "") if state == SERVING else (NO, f"it answers with {STATES.get(state, state)}")
+        return FAILURE, f"it breaks HTTP/2's rules: {type(error).__name__}"
+    return (SUCCESS, "") if state == SERVING else (FAILURE, f"it answers with {STATES.get(state, state)}")
 
 
 class Call:
@@ -140,7 +140,7 @@ class Call:
         while len(self.unread) >= 9:
             length, kind = int.from_bytes(self.unread[:3], "big"), self.unread[3]
             if length > LARGEST or (not self.begun and kind != SETTINGS):
-                raise Failed("what it answers is not HTTP/2")  # letters would be a length of megabytes
+                raise ProbeError("what it answers is not HTTP/2")  # letters would be a length of megabytes
             if len(self.unread) < 9 + length:
                 return
             frame, self.unread = self.unread[: 9 + length], self.unread[9 + length :]
@@ -156,30 +156,30 @@ class Call:
             self.headers.update((str(name), str(value)) for name, value in event.headers or ())
         elif isinstance(event, events.DataReceived):
             self.body += event.data
-            if len(self.body) > MOST:
-                raise Failed(f"it answers with more than {MOST} bytes")
+            if len(self.body) > MAX_ANSWER:
+                raise ProbeError(f"it answers with more than {MAX_ANSWER} bytes")
         elif isinstance(event, events.StreamEnded):
             self.ended = True
         elif isinstance(event, (events.StreamReset, events.ConnectionTerminated)) and not self.ended:
-            raise Failed(f"it breaks off, with HTTP/2's error {int(event.error_code or 0)}")
+            raise ProbeError(f"it breaks off, with HTTP/2's error {int(event.error_code or 0)}")
 
 
 def serving(call: Call, service: str) -> int:
     """ServingStatus of a whole answer. Raises Failed."""
     code = call.headers.get("grpc-status", "")
     if not code:
-        raise Failed(f"it answers with HTTP status {tcp.shown(call.headers.get(':status', ''))}, and not by gRPC")
+        raise ProbeError(f"it answers with HTTP status {tcp.shown(call.headers.get(':status', ''))}, and not by gRPC")
     if code == UNIMPLEMENTED:
-        raise Failed("it does not implement grpc.health.v1.Health")
+        raise ProbeError("it does not implement grpc.health.v1.Health")
     if code == NOT_FOUND:
-        raise Failed(f"it knows of no service {service!r}" if service else "its health service knows nothing of it")
+        raise ProbeError(f"it knows of no service {service!r}" if service else "its health service knows nothing of it")
     if code != OK:
         words = tcp.shown(unquote(call.headers.get("grpc-message", "")))
-        raise Failed(f"it answers with gRPC's status {tcp.shown(code)}{': ' if words else ''}{words}")
+        raise ProbeError(f"it answers with gRPC's status {tcp.shown(code)}{': ' if words else ''}{words}")
     if call.body[:1] == b"\1":
-        raise Failed("its answer is compressed, which was not asked for")
+        raise ProbeError("its answer is compressed, which was not asked for")
     if len(call.body) < 5 or len(call.body) != 5 + int.from_bytes(call.body[1:5], "big"):
-        raise Failed("its answer is no message of gRPC's")
+        raise ProbeError("its answer is no message of gRPC's")
     return field(call.body[5:])
 
 
@@ -214,7 +214,7 @@ def field(body: bytes) -> int:
         else:
             at = len(body) + 1
     if at > len(body):
-        raise Failed("its answer is no message of protobuf's")
+        raise ProbeError("its answer is no message of protobuf's")
     return found
 
 
@@ -226,4 +226,4 @@ def unvarint(body: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if body[place] < 0x80:
             return number, place + 1
-    raise Failed("its answer is no message of protobuf's")
+    raise ProbeError("its answer is no message of protobuf's")

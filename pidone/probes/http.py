@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     Headers = tuple[tuple[str, str], ...]
 
 from pidone import __version__
-from pidone.init.events import NO, YES
+from pidone.init.events import FAILURE, SUCCESS
 from pidone.probes import HERE, tcp
 
 #: Bytes that are read of an answer at most (S48).
-MOST = 10240
+MAX_ANSWER = 10240
 
 #: Redirects that are followed (net/http's own limit; S45).
 HOPS = 10
@@ -68,7 +68,7 @@ def pack(argument: "list[Any]") -> "tuple[Any, ...]":
     return (*argument[:4], tuple(tuple(header) for header in argument[4]))
 
 
-class Failed(Exception):
+class ProbeError(Exception):
     """str(): why there was no answer."""
 
 
@@ -82,14 +82,14 @@ def run(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tu
                 break
             scheme, host, port, path = follow(scheme, host, port, path, location)
             if host != first:
-                return YES, "it redirects to another host, %s, which is not asked" % host
+                return SUCCESS, "it redirects to another host, %s, which is not asked" % host
         else:
-            return NO, "stopped after %d redirects" % HOPS
-    except (Failed, LookupError) as error:
-        return NO, str(error)
+            return FAILURE, "stopped after %d redirects" % HOPS
+    except (ProbeError, LookupError) as error:
+        return FAILURE, str(error)
     if 200 <= status < 400:
-        return YES, "it answers with %d" % status if status >= 300 else ""
-    return NO, "it answers with %d" % status
+        return SUCCESS, "it answers with %d" % status if status >= 300 else ""
+    return FAILURE, "it answers with %d" % status
 
 
 def hook(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tuple[int, str]":
@@ -97,10 +97,10 @@ def hook(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "t
     for attempt in (scheme, "http") if scheme == "https" else (scheme,):
         try:
             get(attempt, host, port, path, headers)
-            return YES, ""
-        except (Failed, LookupError) as error:
+            return SUCCESS, ""
+        except (ProbeError, LookupError) as error:
             text = str(error)
-    return NO, text
+    return FAILURE, text
 
 
 def get(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tuple[int, str]":
@@ -115,7 +115,7 @@ def get(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tu
         socket.sendall(request(scheme, host, port, path, headers))
         return answer(socket)
     except OSError as error:
-        raise Failed(tcp.why(host, port, error)) from None
+        raise ProbeError(tcp.why(host, port, error)) from None
 
 
 def _wrapped(socket: "Any") -> "Any":
@@ -145,15 +145,15 @@ def request(scheme: str, host: str, port: int, path: str, headers: "Headers") ->
 def answer(socket: "Any") -> "tuple[int, str]":
     """Read the head, and of the body what belongs to the first MOST bytes: a longer one does no harm (S48)."""
     data = b""
-    while len(data) < MOST and not whole(data):
-        part = socket.recv(MOST - len(data))
+    while len(data) < MAX_ANSWER and not whole(data):
+        part = socket.recv(MAX_ANSWER - len(data))
         if not part:
             break
         data += part
     head, _, _ = final(data)
     words = head[0].split(b" ")
     if words[0][:5] != b"HTTP/" or len(words) < 2 or len(words[1]) != 3 or not words[1].isdigit():
-        raise Failed("what it answers is not HTTP: %r" % head[0][:40])
+        raise ProbeError("what it answers is not HTTP: %r" % head[0][:40])
     return int(words[1]), field(head, b"location").decode("latin-1")
 
 
@@ -207,7 +207,7 @@ def follow(scheme: str, host: str, port: int, path: str, location: str) -> "tupl
         scheme = scheme.lower()
         good = not number or (number.isdigit() and number.isascii() and len(number) < 6 and int(number) < 65536)
         if scheme not in DEFAULTS or not good:
-            raise Failed("it redirects to %s" % tcp.shown(location))
+            raise ProbeError("it redirects to %s" % tcp.shown(location))
         return scheme, name.strip("[]").lower(), int(number or DEFAULTS[scheme]), "/" + path
     if location[:1] == "?":
         return scheme, host, port, path.partition("?")[0] + location

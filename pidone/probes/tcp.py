@@ -3,7 +3,7 @@
 import _socket
 import posix
 
-from pidone.init.events import NO, YES
+from pidone.init.events import FAILURE, SUCCESS
 from pidone.probes import HERE
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ def run(host: str, port: int) -> "tuple[int, str]":
     try:
         connect(host, port).close()
     except OSError as error:
-        return NO, why(host, port, error)
+        return FAILURE, why(host, port, error)
     except LookupError as error:
-        return NO, str(error)
-    return YES, ""
+        return FAILURE, str(error)
+    return SUCCESS, ""

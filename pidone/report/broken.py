@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 #: A record has under two thousand events; a file of this size is something else.
-MOST = 64 << 20
+MAX_REPORT = 64 << 20
 
 #: What has to be there for all that is made of a document.
 NEEDED = {
-    "pidone": str, "group": str, "single": bool, "began": str, "lived": (int, float), "grace": (int, float),
+    "pidone": str, "group": str, "single": bool, "started_at": str, "uptime": (int, float), "grace": (int, float),
     "stop_signals": list, "memory": dict, "orphans": int, "processes": list, "events": list, "cause": dict,
 }  # fmt: skip
 
 
-class Broken(Exception):
+class ReportError(Exception):
     """str(): what is wrong with the file, and what to do."""
 
 
@@ -24,21 +24,21 @@ def load(path: Path) -> dict[str, Any]:
     """Raises Broken."""
     try:
         with open(path, "rb") as file:
-            data = file.read(MOST + 1)
+            data = file.read(MAX_REPORT + 1)
     except OSError as error:
-        raise Broken(f"cannot read {path}: {(error.strerror or '').lower()}") from None
-    if len(data) > MOST:
-        raise Broken(f"{path} is larger than any report")
+        raise ReportError(f"cannot read {path}: {(error.strerror or '').lower()}") from None
+    if len(data) > MAX_REPORT:
+        raise ReportError(f"{path} is larger than any report")
     if not data.strip():
-        raise Broken(f"{path} is empty: pidone did not come to write it, or it is still running")
+        raise ReportError(f"{path} is empty: pidone did not come to write it, or it is still running")
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         where = f": line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise Broken(f"{path} is no whole report{where}; pidone --report FILE writes one") from None
+        raise ReportError(f"{path} is no whole report{where}; pidone --report FILE writes one") from None
     wrong = faults(document)
     if wrong:
-        raise Broken(f"{path} is no report of pidone's: {wrong}")
+        raise ReportError(f"{path} is no report of pidone's: {wrong}")
     return dict(document)
 
 
@@ -46,7 +46,7 @@ def faults(document: Any) -> str:
     """What is missing; nothing where all is there."""
     if not isinstance(document, dict):
         return "it is no table"
-    if document.get("format") != 1:
+    if document.get("schema") != 1:
         return f"its format is {document.get('format')!r}, and this pidonectl knows 1"
     for key, kind in NEEDED.items():
         if not isinstance(document.get(key), kind):  # type: ignore[arg-type]

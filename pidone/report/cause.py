@@ -49,7 +49,7 @@ def explain(document: Document) -> dict[str, Any]:
     stop_was_asked = trigger is not None and trigger["what"] in ("signal", "command")
     culprit = victim_of_grace(events, at) if stop_was_asked else trigger
     found: dict[str, Any] = {
-        "began": None if trigger is None else trigger["what"] if trigger["what"] != "said" else trigger["line"],
+        "started_at": None if trigger is None else trigger["what"] if trigger["what"] != "said" else trigger["line"],
         "process": culprit.get("process") if culprit else None,
     }
     lines = []
@@ -64,12 +64,12 @@ def explain(document: Document) -> dict[str, Any]:
     followed = what_followed(document, at, found["process"])
     if followed:
         lines.append(followed)
-    words = document["output"].get(found["process"])
-    broken = [event["text"] for event in events if event["what"] == "broken"]
+    output = document["output"].get(found["process"])
+    broken = [event["text"] for event in events if event["what"] == "internal_error"]
     if broken and not (trigger and trigger.get("line") == "emergency"):
         lines.append(f"pidone had {len(broken)} internal error{'s' if len(broken) > 1 else ''}: {broken[-1]}")
-    if words and document["exit_code"] is not None:
-        lines.append(f"its last line: {words[-1][:200]}")
+    if output and document["exit_code"] is not None:
+        lines.append(f"its last line: {output[-1][:200]}")
     if document["exit_code"] is not None:
         lines.append(f"exit code {document['exit_code']}")
     found["then"] = followed or None
@@ -138,7 +138,7 @@ def of_what(document: Document, culprit: Event, events: list[Event]) -> str:
     why = who_did_it(document, name or "", end, events)
     limit = [event for event in events if event is culprit and event.get("line") == "restart limit"]
     if limit:
-        text += f", after {limit[0]['words'][0]} restarts"
+        text += f", after {limit[0]['details'][0]} restarts"
     return f"{text}: {why}" if why else text
 
 
@@ -173,15 +173,15 @@ def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[
 
 
 def in_words(said: Event, document: Document) -> str:
-    words = said["words"]
+    details = said["details"]
     if said["line"] == "probe failed":
-        times = f"{words[1]} times" if words[1] > 1 else "once"
-        return f"its {words[0]} probe failed {times}: {words[2] or 'no reason given'}"
+        times = f"{details[1]} times" if details[1] > 1 else "once"
+        return f"its {details[0]} probe failed {times}: {details[2] or 'no reason given'}"
     if said["line"] == "hook failed":
-        return f"its {words[0]} failed: {words[1]}"
+        return f"its {details[0]} failed: {details[1]}"
     if said["line"] == "no daemon":
-        return f"it had not gone into the background in {words[0]:g} s"
-    grace = words[0] if words else document["grace"]
+        return f"it had not gone into the background in {details[0]:g} s"
+    grace = details[0] if details else document["grace"]
     return f"it had not ended when the grace of {grace:g} s was over"
 
 
@@ -193,7 +193,7 @@ def bound(said: Event) -> str:
     }
     line = str(said.get("line", "nobody knows"))
     if line == "emergency":
-        return f"pidone itself failed, and stopped everything: {said['words'][0]}"
+        return f"pidone itself failed, and stopped everything: {said['details'][0]}"
     return texts.get(line, line)
 
 

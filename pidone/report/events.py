@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from pidone.control.protocol import VERBS
+from pidone.init.events import NOTIFICATIONS, VERDICTS
 from pidone.init.signals import name as signal_name
 from pidone.report import starts
 from pidone.report.cause import how, sender
@@ -43,25 +44,22 @@ class Event:
 ABOUT = {
     "cannot start", "killed", "swallowed", "init failed", "sidecar ended", "essential ended", "not started", "restart",
     "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
-    "stranger", "successor", "restart with",
+    "foreign sender", "successor", "restart with",
 }  # fmt: skip
-
-WORDS = ("listening", "ready", "not ready", "watchdog", "watchdog trigger")
-VERDICTS = ("yes", "no", "unknown")
 
 #: What a value becomes, by its field's name. A process is a number in the record.
 SHOWN: dict[str, Callable[[Any, Names], Any]] = {
     "process": lambda value, names: names.get(value, (None, 0))[0],
     "signal": lambda value, names: signal_name(value) if value else None,
-    "word": lambda value, names: dict(enumerate(WORDS)).get(value, value),
+    "notification": lambda value, names: dict(enumerate(NOTIFICATIONS)).get(value, value),
     "verdict": lambda value, names: dict(enumerate(VERDICTS)).get(value, value),
     "verb": lambda value, names: VERBS.get(value, "?"),
 }
 
 OF_ALL = {
     "stop": "the group stops", "reloaded": "the file read again has taken over",
-    "not beside": "a command of exec is refused: as many as may run do",
-    "not following": "a client that wants to follow is refused: as many as may do",
+    "exec refused": "a command of exec is refused: as many as may run do",
+    "follow refused": "a client that wants to follow is refused: as many as may do",
 }  # fmt: skip
 
 
@@ -80,12 +78,12 @@ def end(event: Found) -> str:
 def what_is_said(values: tuple[Any, ...]) -> Found:
     line, rest = values[0], values[1:]
     if rest and (line in ABOUT or line == "grace over"):
-        return {"process": rest[0], "words": list(rest[1:])}
-    return {"words": list(rest)}
+        return {"process": rest[0], "details": list(rest[1:])}
+    return {"details": list(rest)}
 
 
 def said(event: Found) -> str:
-    words = ", ".join(str(word) for word in event["words"] if word not in (None, ""))
+    words = ", ".join(str(word) for word in event["details"] if word not in (None, ""))
     of = f" of {event['process']}" if event.get("process") else ""
     return f"{event['line']}{of}{': ' if words else ''}{words}"
 
@@ -125,7 +123,7 @@ EVENTS = {
     # of a program that goes into the background the launcher has ended well
     "launched": Event("process pid", "the launcher of {process} (pid {pid}) has ended, as it should", apart=False),
     # its daemon, or its successor
-    "followed": Event("process pid", "pid {pid} of its pid_file stands for {process} from now on"),
+    "main_pid": Event("process pid", "pid {pid} of its pid_file stands for {process} from now on"),
     # core: has it dumped one? oom: says its cgroup that memory ran out?
     "exited": Event(
         "process pid code signal core oom", lambda e: f"{with_pid(e)} {how(e)}{', out of memory' if e['oom'] else ''}"
@@ -148,38 +146,38 @@ EVENTS = {
         suspects,
         more=lambda values: {"who": [{"pid": pid, "uid": uid, "name": name} for pid, uid, name in values[3:]]},
     ),
-    # of the control line
+    # of the control socket
     "command": Event("verb process number pid uid", commanded),
     # of its sender; pid 0 is the kernel, or somebody outside of this PID name space
     "signal": Event("signal pid uid name", lambda e: f"{e['signal']} came from {sender(e)}"),
     # so many has the kernel killed in our cgroup
     "oom": Event("kills", "the kernel has killed {kills} processes here, for memory ran out", apart=False),
     # an exception in PID 1 itself, and where
-    "broken": Event("text", "an internal error of pidone: {text}"),
+    "internal_error": Event("text", "an internal error of pidone: {text}"),
     "exit": Event("code", "pidone exits with {code}", apart=False),
     # process: whose session it was of, or -1. waited: us since the last look, at most
     "reaped": Event("pid name process code signal core waited", reaped, apart=False),
     # as by Ctrl-Z
-    "stopped": Event("process pid", "{process} (pid {pid}) is stopped, as by Ctrl-Z", apart=False),
-    "begun": Event("process beside", "{beside} of {process} begins", apart=False),
+    "suspended": Event("process pid", "{process} (pid {pid}) is stopped, as by Ctrl-Z", apart=False),
+    "helper_started": Event("process helper", "{helper} of {process} begins", apart=False),
     # a hook, or another helper
-    "ended": Event(
-        "process beside verdict text",
-        lambda e: f"{e['beside']} of {e['process']} has ended: {e['verdict']}{behind(e.get('text'))}",
+    "helper_ended": Event(
+        "process helper verdict text",
+        lambda e: f"{e['helper']} of {e['process']} has ended: {e['verdict']}{behind(e.get('text'))}",
     ),
-    "noted": Event("process word", "{process} says of itself: {word}"),
+    "notified": Event("process notification", "{process} says of itself: {notification}"),
     # a command of somebody's
-    "beside": Event("process pid", "a command beside {process} (pid {pid}) begins"),
-    "parted": Event(
+    "exec_started": Event("process pid", "a command beside {process} (pid {pid}) begins"),
+    "exec_ended": Event(
         "process pid code signal name",
         lambda e: f"the command {e.get('name') or ''} beside {with_pid(e)} has ended: {end(e)}",
     ),
     # so many were not noted one by one
     "missed": Event(
-        "signals orphans sent stops",
+        "signals orphans sent suspensions",
         lambda e: (
             f"not noted one by one: {e['signals']} signals, {e['orphans']} orphans"
-            + (f", {e['stops']} stops" if e.get("stops") else "")
+            + (f", {e['suspensions']} suspensions" if e.get("suspensions") else "")
         ),
     ),
 }

@@ -45,7 +45,7 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
         for instance in process["instances"]:
             if instance["ready"] and instance["ready"][-1][1] is None and instance["ended"] is not None:
                 instance["ready"][-1][1] = instance["ended"]
-    document = {"format": 1, **context, "processes": list(processes.values()), "events": events}
+    document = {"schema": 1, **context, "processes": list(processes.values()), "events": events}
     document.setdefault("output", {})
     document["cause"] = explain(document)
     return document
@@ -57,7 +57,7 @@ NEW = ("pid", "forked", "execed", "started", "ended", "code", "signal", "core", 
 def live(process: dict[str, Any], one: dict[str, Any]) -> None:
     """What an event means for a process's instances."""
     kind, at, instances = one["what"], one["at"], process["instances"]
-    if kind == "followed" and instances and instances[-1]["ended"] is not None:
+    if kind == "main_pid" and instances and instances[-1]["ended"] is not None:
         before = instances[-1]  # it has taken the place of one that has ended
         instances.append({**dict.fromkeys(NEW), "ready": [[at, None]], "forked": at, "execed": at, "successor": True})
         instances[-1].update(pid=one["pid"], started=at if before["started"] is not None else None)
@@ -74,7 +74,7 @@ def live(process: dict[str, Any], one: dict[str, Any]) -> None:
         last.update(ended=at, code=one["code"], signal=one["signal"], core=one["core"], oom=one["oom"])
     elif kind == "failed":
         last.update(ended=at, code=one["code"], failed=one.get("text", ""))
-    elif kind == "followed":
+    elif kind == "main_pid":
         last["pid"] = one["pid"]
     elif kind == "sized":
         for instance in instances:
@@ -82,7 +82,7 @@ def live(process: dict[str, Any], one: dict[str, Any]) -> None:
                 instance["size"] = one["size"] * 1024
     elif kind == "said" and one["line"] == "cannot start" and last["failed"] is None and last["started"] is None:
         ended = at if last["ended"] is None else last["ended"]
-        last.update(ended=ended, code=one["words"][0], failed=one["words"][1], signal=None)
+        last.update(ended=ended, code=one["details"][0], failed=one["details"][1], signal=None)
     elif kind == "turned" and one["to"] == "started":
         last["started"] = at
     elif kind == "turned" and one["to"] == "ready":

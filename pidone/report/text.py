@@ -28,7 +28,7 @@ def lines(document: Document, last: int = 40) -> list[str]:
 
 
 def head(document: Document) -> str:
-    text = f"{document['group']}: began {document['began']}, lived {span(document['lived'])}"
+    text = f"{document['group']}: began {document['started_at']}, lived {span(document['uptime'])}"
     if document.get("exit_code") is not None:
         text += f", exit code {document['exit_code']}"
     memory = document["memory"]

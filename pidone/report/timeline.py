@@ -26,7 +26,7 @@ text{font:12px system-ui,sans-serif;fill:#1c2833}.dim{fill:#707b7c}.axis{stroke:
 def draw(document: Document) -> str:
     """One self-contained SVG document."""
     names = [process["name"] for process in document["processes"]]
-    lived = max(document["lived"], *(event["at"] for event in document["events"]), 0.001)
+    lived = max(document["uptime"], *(event["at"] for event in document["events"]), 0.001)
     scale = (WIDTH - LEFT - RIGHT) / lived
     height = TOP + LANE * len(names) + 34
     parts = [

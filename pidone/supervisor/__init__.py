@@ -8,7 +8,7 @@ order:
     extras          what a process of a group gets that a single command does not
     output          the pipes of processes whose output is carried
     notifications   what processes say of themselves
-    control_server  the control line: its socket, sessions and commands
+    control_server  the control socket: its socket, sessions and commands
     planner         forks the child that reads the file
     record          what has happened, in rings of fixed size
     counters        counts of ends and probes, for those who measure

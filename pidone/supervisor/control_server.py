@@ -1,4 +1,4 @@
-"""The control line: a Unix socket, whose every session is a forked child, and a pipe by which they command.
+"""The control socket: a Unix socket, whose every session is a forked child, and a pipe by which they command.
 
 Theory. PID 1 accepts, forks and forgets: the child holds a snapshot of all that PID 1 knows, reads the request, checks
 who asks, answers, and has a deadline of its own (helpers/control/answer.py). What is to change something reaches PID
@@ -33,7 +33,7 @@ CANNOT_FORK = (
 )
 
 #: Connections that are accepted between two looks at signals and children (E29): each costs a fork.
-AT_ONCE = 4
+ACCEPTS_PER_TURN = 4
 
 
 class Control:
@@ -43,7 +43,7 @@ class Control:
     directory, its name there).
     """
 
-    __slots__ = ("kernel", "socket", "path", "place", "sessions", "followers", "guests", "reading", "writing")
+    __slots__ = ("kernel", "socket", "path", "place", "sessions", "followers", "exec_sessions", "reading", "writing")
 
     def __init__(self, path: bytes, shared: bool, kernel: "Any" = posix_kernel) -> None:
         """shared: others than root and pidone's own user may connect; the session asks who may what.
@@ -55,12 +55,12 @@ class Control:
         self.path = path
         self.sessions: "set[int]" = set()
         self.followers: "set[int]" = set()
-        self.guests: "dict[int, int]" = {}
+        self.exec_sessions: "dict[int, int]" = {}
         self.reading, self.writing = answer_pipe(True, kernel)
 
-    def look(self, loop: "GroupLoop") -> bool:
+    def accept(self, loop: "GroupLoop") -> bool:
         """Fork a session for each that waits. True if there may be more."""
-        for _ in range(AT_ONCE):
+        for _ in range(ACCEPTS_PER_TURN):
             if len(self.sessions) >= SESSIONS:
                 return False  # the end of one of them comes here again
             try:
@@ -80,13 +80,13 @@ class Control:
 
     def clients(self) -> "set[int]":
         """Pids of who serves somebody, or is somebody's command."""
-        return {*self.sessions, *self.followers, *self.guests}
+        return {*self.sessions, *self.followers, *self.exec_sessions}
 
-    def hear(self, loop: "GroupLoop") -> bool:
+    def carry_out_commands(self, loop: "GroupLoop") -> bool:
         """Do what the sessions command. True if there may be more."""
         commands, more = self.commands()
         for command in commands:
-            commanded(loop, self, *command)
+            carry_out(loop, self, *command)
         return more
 
     def commands(self) -> "tuple[list[tuple[int, ...]], bool]":
@@ -118,11 +118,11 @@ def refuse(kernel: "Any", fd: int, error: OSError) -> None:
     kernel.close(fd)
 
 
-def commanded(loop: "GroupLoop", control: Control, verb: int, member: int, number: int, pid: int, uid: int) -> None:
+def carry_out(loop: "GroupLoop", control: Control, verb: int, member: int, number: int, pid: int, uid: int) -> None:
     """One command of a session's. A process that another plan has no more is nobody."""
     if verb == FOLLOW:
         if len(control.followers) >= SESSIONS:
-            loop.note("turned", GROUP, "not following", number)  # it hears that, and ends
+            loop.add_event("turned", GROUP, "follow refused", number)  # it hears that, and ends
         elif number in control.sessions:
             control.sessions.discard(number)
             control.followers.add(number)
@@ -130,15 +130,15 @@ def commanded(loop: "GroupLoop", control: Control, verb: int, member: int, numbe
         return
     if verb not in OF_ALL and member not in loop.group.by_id:
         return
-    if verb == EXEC and len(control.guests) >= SESSIONS:
-        loop.note("turned", GROUP, "not beside", number)
+    if verb == EXEC and len(control.exec_sessions) >= SESSIONS:
+        loop.add_event("turned", GROUP, "exec refused", number)
         return
     vital = verb == STOP_ALL and loop.group.phase < STOP
-    loop.note("command", verb, member, number, pid, uid, vital=vital)
+    loop.add_event("command", verb, member, number, pid, uid, vital=vital)
     if verb == EXEC and number in control.sessions:
         control.sessions.discard(number)
-        control.guests[number] = member
-        loop.note("beside", member, number)
+        control.exec_sessions[number] = member
+        loop.add_event("exec_started", member, number)
     elif verb == RELOAD:
         planner.plan_again(loop, number)
     elif verb < EXEC:
@@ -155,29 +155,29 @@ def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
         control.followers.discard(pid)
         loop.unread = True  # one more may be waiting for its turn
         return True
-    member = control.guests.pop(pid, None)
+    member = control.exec_sessions.pop(pid, None)
     if member is not None:
-        loop.note("parted", member, pid, code, number, proc.stat(pid, loop.kernel)[0])
+        loop.add_event("exec_ended", member, pid, code, number, proc.proc_stat(pid, loop.kernel)[0])
     return member is not None
 
 
 def open_at(kernel: "Any", path: "bytes | None", uid: int, shared: bool) -> "tuple[Control | None, str]":
     """path: where the file says, or None for the first place that can be had. shared: as of Control.
 
-    (control line or None, what is wrong).
+    (control socket or None, what is wrong).
     """
     if path is not None:
         try:
             return Control(path, shared, kernel), ""
         except (OSError, ImportError) as error:
-            why = paths.words(error) if isinstance(error, OSError) else str(error)
-            return None, "no control line: %s: %s" % (show(path), why)
+            why = paths.reason(error) if isinstance(error, OSError) else str(error)
+            return None, "no control socket: %s: %s" % (show(path), why)
     for place in places(uid, posix.environ.get(b"XDG_RUNTIME_DIR")):
         try:
             if kernel.load("pidone.supervisor.control_socket").make_directory(place, shared, uid):
                 return Control(place, shared, kernel), ""
         except FileExistsError:
-            text = 'no control line: another pidone answers at %s; control = "/path" of [group] names another'
+            text = 'no control socket: another pidone answers at %s; control = "/path" of [group] names another'
             return None, text % show(place)
         except (OSError, ImportError):
             pass  # it cannot be written there

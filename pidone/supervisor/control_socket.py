@@ -1,4 +1,4 @@
-"""The socket of the control line: made once, before PID 1's loop begins. Loaded by the loop's kernel."""
+"""The socket of the control socket: made once, before PID 1's loop begins. Loaded by the loop's kernel."""
 
 import _socket
 import posix

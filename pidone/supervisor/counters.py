@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Exit codes of one process that are told apart; the rest count as one.
-MOST_CODES = 64
+MAX_CODES = 64
 
 
-class Tally:
+class Counters:
     """exits: {(member, exit code): count}. probes: {(member, what, answer): [count, seconds]}. started: {pid: time}.
 
     longest: most seconds, so far, from when an ended child may have waited to the end of the look at such. since: when
@@ -33,7 +33,7 @@ class Tally:
         if self.since is None:
             self.since = self.monotonic()
 
-    def looked(self, more: bool) -> None:
+    def reaped_all(self, more: bool) -> None:
         """A look at ended children is over. more: others may be waiting."""
         now = self.monotonic()
         if self.since is not None and now - self.since > self.longest:
@@ -41,7 +41,7 @@ class Tally:
         self.since = now if more else None
 
     def exited(self, member: int, code: int) -> None:
-        if (member, code) not in self.exits and sum(key[0] == member for key in self.exits) >= MOST_CODES:
+        if (member, code) not in self.exits and sum(key[0] == member for key in self.exits) >= MAX_CODES:
             code = -1
         self.exits[member, code] = self.exits.get((member, code), 0) + 1
 
@@ -49,10 +49,10 @@ class Tally:
         self.exits = {key: count for key, count in self.exits.items() if key[0] != member}
         self.probes = {key: value for key, value in self.probes.items() if key[0] != member}
 
-    def asked(self, pid: int) -> None:
+    def probe_started(self, pid: int) -> None:
         self.started[pid] = self.monotonic()
 
-    def answered(self, pid: int, member: int, what: str, answer: "str | None") -> None:
+    def probe_ended(self, pid: int, member: int, what: str, answer: "str | None") -> None:
         """answer: None where there is none, for its process has ended or is being ended."""
         began = self.started.pop(pid, None)
         if began is not None and answer is not None:

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 from pidone.init.plan import CANNOT
 from pidone.init.signals import ALL, show
-from pidone.init.spawn import Refused, write_file
+from pidone.init.spawn import SetupError, write_file
 
 #: PID 1 has a few descriptors for each process, and each has the lowest number that is free.
-MOST_DESCRIPTORS = 1 << 16
+MAX_DESCRIPTORS = 1 << 16
 
 
 class Extras:
@@ -55,7 +55,7 @@ class Extras:
                 what = "launch"
                 stand_between()
         except OSError as error:
-            raise Refused(what, error) from None
+            raise SetupError(what, error) from None
         if self.pauses:
             pause(self.pauses)
         return answer
@@ -121,7 +121,7 @@ def end_by(number: int) -> None:
 
 def close_rest() -> None:
     """What an exec would have closed, and more: PID 1's own descriptors must end with PID 1."""
-    posix.closerange(3, MOST_DESCRIPTORS)
+    posix.closerange(3, MAX_DESCRIPTORS)
 
 
 def empty_message(path: bytes) -> None:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     Arguments = tuple[str, tuple[Any, ...]]
 
 from pidone.group.policy import HOOKS, PROBES
-from pidone.init.events import ENDED as HELPER_ENDED
-from pidone.init.events import NO, SIGKILL, UNKNOWN, YES
+from pidone.init.events import FAILURE, HELPER_ENDED, SIGKILL, SUCCESS, UNKNOWN, VERDICTS
 from pidone.init.fork import fork_into
 from pidone.init.loop import signal
 from pidone.init.signals import ALL
@@ -40,8 +39,6 @@ LISTENER = "helpers.notify:run"
 
 #: These two run without helpers/table.py.
 DIRECT = COMMAND, LISTENER
-
-VERDICTS = ("success", "failure", "unknown")
 
 
 class Helpers:
@@ -87,37 +84,37 @@ def run(loop: "GroupLoop", member: int, what: str) -> None:
     if what == "pump" and loop.output is not None:
         loop.output.given = True
     if what in HOOKS:
-        loop.note("begun", member, what)
+        loop.add_event("helper_started", member, what)
     if what in PROBES:
-        loop.tally.asked(pid)
-    loop.asides.add(pid, member, what, fd)
+        loop.counters.probe_started(pid)
+    loop.helpers_running.add(pid, member, what, fd)
 
 
 def cancel(loop: "GroupLoop", member: int, what: str, late: bool = False) -> None:
     """late: its time is up, where otherwise nobody wants its answer any more."""
-    pid = loop.asides.pids.get((member, what))
+    pid = loop.helpers_running.pids.get((member, what))
     if pid is None:
         return
-    _, _, fd = loop.asides.take(pid) or (0, "", -1)
+    _, _, fd = loop.helpers_running.take(pid) or (0, "", -1)
     if what in PROBES:
-        loop.tally.answered(pid, member, what, "timeout" if late else None)
+        loop.counters.probe_ended(pid, member, what, "timeout" if late else None)
     if fd >= 0:
         loop.kernel.close(fd)
     signal(loop.kernel, pid, SIGKILL, True)
     loop.dropped.add(pid)
-    loop.asides.cancelled_at = loop.kernel.monotonic()
+    loop.helpers_running.cancelled_at = loop.kernel.monotonic()
 
 
 def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
     """A child that is no declared process has ended. False if it was no helper."""
-    found = loop.asides.take(pid)
+    found = loop.helpers_running.take(pid)
     if found is None:
         return False
     member, what, fd = found
     text, verdict = read_end(loop.kernel, fd), UNKNOWN if number else min(code, UNKNOWN)
     if number:
         text = "it was killed by %s" % signal_name(number)
-    ENDED[what](loop, member, what, verdict, text, pid)
+    ON_HELPER_END[what](loop, member, what, verdict, text, pid)
     return True
 
 
@@ -157,24 +154,24 @@ def for_suspects(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     return "helpers.suspects:run", (
         loop.pids.get(member, 0),
         user[0] if user else loop.kernel.getuid(),
-        list(loop.asides.running),
+        list(loop.helpers_running.running),
     )
 
 
-def for_follow(loop: "GroupLoop", member: int, what: str) -> "Arguments":
-    process, window = loop.group.by_id[member], loop.plan.window
+def for_main_pid(loop: "GroupLoop", member: int, what: str) -> "Arguments":
+    process, minimum_grace = loop.group.by_id[member], loop.plan.minimum_grace
     age = loop.kernel.monotonic() - process.started_at
-    if process.policy.daemonizes and not process.followed:
-        return "helpers.follow:run", (process.policy.pid_file, age, 4 * window, None)
-    guests = loop.control.guests if loop.control is not None else ()
-    known = [*loop.members, *loop.asides.running, *loop.dropped, *guests]
-    return "helpers.follow:run", (process.policy.pid_file, age, window, known)
+    if process.policy.daemonizes and not process.main_pid_found:
+        return "helpers.main_pid:run", (process.policy.pid_file, age, 4 * minimum_grace, None)
+    exec_sessions = loop.control.exec_sessions if loop.control is not None else ()
+    known = [*loop.members, *loop.helpers_running.running, *loop.dropped, *exec_sessions]
+    return "helpers.main_pid:run", (process.policy.pid_file, age, minimum_grace, known)
 
 
 def for_leftovers(loop: "GroupLoop", member: int, what: str) -> "Arguments":
-    if member in loop.pids and not loop.group.by_id[member].followed:
+    if member in loop.pids and not loop.group.by_id[member].main_pid_found:
         loop.former[member] = loop.pids[member]
-    return "helpers.leftovers:run", (loop.former.get(member) or loop.pids.get(member, 0), loop.plan.window)
+    return "helpers.leftovers:run", (loop.former.get(member) or loop.pids.get(member, 0), loop.plan.minimum_grace)
 
 
 def for_message(loop: "GroupLoop", member: int, what: str) -> "Arguments":
@@ -209,19 +206,19 @@ def tell(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid
 
 
 def note_and_tell(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
-    loop.note("ended", member, what, verdict, text)
+    loop.add_event("helper_ended", member, what, verdict, text)
     tell(loop, member, what, verdict, text, pid)
 
 
 def probe_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
     """The record tells of it where it turns something."""
-    loop.tally.answered(pid, member, what, VERDICTS[verdict])
+    loop.counters.probe_ended(pid, member, what, VERDICTS[verdict])
     tell(loop, member, what, verdict, text, pid)
 
 
 def pump_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
     if loop.output is not None and not loop.output.given:
-        verdict = NO  # it has come to an end, but of what another plan had carried
+        verdict = FAILURE  # it has come to an end, but of what another plan had carried
     tell(loop, member, what, verdict, text, pid)
 
 
@@ -234,17 +231,17 @@ def suspects_found(loop: "GroupLoop", member: int, what: str, verdict: int, text
         who = [int(victim), int(many), *((int(pid), int(uid), name) for pid, uid, name in found)]
     except ValueError:
         who = [0, 0]  # it was killed itself
-    loop.note("suspects", member, *who)
+    loop.add_event("suspects", member, *who)
 
 
-def follow_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
-    if verdict == YES:
+def main_pid_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+    if verdict == SUCCESS:
         verdict, text = stand_for(loop, member, pid, *[int(word) for word in text.split()])
-    if verdict != YES and loop.group.by_id[member].ended_as is None:
-        loop.note("failed", member, 1, text)
+    if verdict != SUCCESS and loop.group.by_id[member].ended_as is None:
+        loop.add_event("failed", member, 1, text)
     note_and_tell(loop, member, what, verdict, text, pid)
     loop.left.pop(member, None)
-    loop.notifications.found(loop, member, verdict == YES)
+    loop.notifications.found(loop, member, verdict == SUCCESS)
 
 
 def stand_for(loop: "GroupLoop", member: int, helper: int, pid: int, session: int) -> "tuple[int, str]":
@@ -252,14 +249,14 @@ def stand_for(loop: "GroupLoop", member: int, helper: int, pid: int, session: in
     try:
         loop.kernel.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
     except ChildProcessError:
-        return NO, "process %d of its pid_file has ended, or is no child of pidone" % pid
+        return FAILURE, "process %d of its pid_file has ended, or is no child of pidone" % pid
     if pid in loop.members or pid in loop.helpers() or pid == helper:
-        return NO, "process %d of its pid_file is another one of this group" % pid
+        return FAILURE, "process %d of its pid_file is another one of this group" % pid
     loop.pids[member] = pid
     loop.members[pid] = member
     loop.former[member] = session
-    loop.note("followed", member, pid)
-    return YES, ""
+    loop.add_event("main_pid", member, pid)
+    return SUCCESS, ""
 
 
 ARGUMENTS: "dict[str, Callable[[GroupLoop, int, str], Arguments]]" = {
@@ -268,19 +265,19 @@ ARGUMENTS: "dict[str, Callable[[GroupLoop, int, str], Arguments]]" = {
     "metrics": for_metrics,
     **dict.fromkeys(PROBES, for_probe),
     **dict.fromkeys(HOOKS, for_hook),
-    "follow": for_follow,
+    "main_pid": for_main_pid,
     "leftovers": for_leftovers,
     "message": for_message,
     "suspects": for_suspects,
 }
 
-ENDED: "dict[str, Callable[[GroupLoop, int, str, int, str, int], None]]" = {
+ON_HELPER_END: "dict[str, Callable[[GroupLoop, int, str, int, str, int], None]]" = {
     "notify": tell,
     "pump": pump_ended,
     "metrics": tell,
     **dict.fromkeys(PROBES, probe_ended),
     **dict.fromkeys(HOOKS, note_and_tell),
-    "follow": follow_ended,
+    "main_pid": main_pid_ended,
     "leftovers": tell,
     "message": note_and_tell,
     "suspects": suspects_found,

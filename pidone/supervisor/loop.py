@@ -24,12 +24,23 @@ if TYPE_CHECKING:
 
 from pidone.group.policy import HOOKS, PROBES
 from pidone.init import reap, trouble
-from pidone.init.events import ASIDE, DROP, EXIT, EXITED, NOTE, RESOLVED, SIGHUP, SIGKILL, SWEEP, TAKE_OVER
+from pidone.init.events import (
+    CANCEL_HELPER,
+    EXIT,
+    EXITED,
+    RECORD,
+    RESOLVED,
+    RUN_HELPER,
+    SIGHUP,
+    SIGKILL,
+    SWEEP,
+    TAKE_OVER,
+)
 from pidone.init.loop import Loop, signal, sweep
 from pidone.init.plan import CANNOT, INIT
 from pidone.oom import is_large
 from pidone.supervisor import control_server, helpers, output, planner
-from pidone.supervisor.counters import Tally
+from pidone.supervisor.counters import Counters
 from pidone.supervisor.extras import Extras
 from pidone.supervisor.helpers import Helpers
 from pidone.supervisor.notifications import Notifications
@@ -37,7 +48,7 @@ from pidone.supervisor.oom import RECENT, MemoryKills
 from pidone.supervisor.record import Record
 
 #: So many processes that are gone are remembered by name, for the record that tells of them.
-MOST_NAMES = 1000
+MAX_NAMES = 1000
 
 
 class GroupLoop(Loop):
@@ -47,24 +58,24 @@ class GroupLoop(Loop):
     """
 
     __slots__ = (
-        "wanted", "asides", "notifications", "memory_kills", "output", "control", "tally", "former", "stamps", "left",
-        "gone", "planning",
+        "wanted", "helpers_running", "notifications", "memory_kills", "output", "control", "counters", "former",
+        "group", "stamps", "left", "gone", "planning",
     )  # fmt: skip
-    group: "Group"
     AWAITS = True
 
     def __init__(
         self, group: "Group", inherited: "Inherited", terminal: "Terminal | None", wanted: "Arguments", kernel: "Any"
     ) -> None:
         Loop.__init__(self, group, inherited, terminal, wanted, kernel)
+        self.group = group
         self.wanted = wanted
-        self.record = Record(self.began, kernel)
-        self.asides = Helpers(self.began)
+        self.record = Record(self.started_at, kernel)
+        self.helpers_running = Helpers(self.started_at)
         self.notifications = Notifications(kernel)
-        self.memory_kills = MemoryKills(kernel, self.plan.oom, self.began, self.note)
+        self.memory_kills = MemoryKills(kernel, self.plan.oom, self.started_at, self.add_event)
         self.output: "Output | None" = None
         self.control: "Control | None" = None
-        self.tally = Tally(kernel)
+        self.counters = Counters(kernel)
         self.former: "dict[int, int]" = {}
         self.left: "dict[int, int]" = {}
         self.stamps: "dict[int, dict[bytes, Any]]" = {}
@@ -90,52 +101,52 @@ class GroupLoop(Loop):
     # -- events
 
     def feed(self, event: "Event") -> None:
-        self.tally.woken()  # what it leads to, a child may have to wait for
+        self.counters.woken()  # what it leads to, a child may have to wait for
         Loop.feed(self, event)
 
     def reap(self) -> bool:
         more = Loop.reap(self)
-        self.tally.looked(more)
+        self.counters.reaped_all(more)
         return more
 
-    def hear(self) -> None:
-        self.tally.woken()
-        self.memory_kills.look()
+    def read_descriptors(self) -> None:
+        self.counters.woken()
+        self.memory_kills.check()
         self.read_answers()
-        self.unread = self.notifications.hear(self)
+        self.unread = self.notifications.read(self)
         if self.planning is not None:
             planner.read(self.kernel, *self.planning)
         if self.control is not None:
-            more = self.control.hear(self)
-            self.unread = self.control.look(self) or more or self.unread
+            more = self.control.carry_out_commands(self)
+            self.unread = self.control.accept(self) or more or self.unread
 
     def helpers(self) -> "set[int]":
         clients = self.control.clients() if self.control is not None else ()
-        return {*self.asides.running, *self.dropped, *clients}
+        return {*self.helpers_running.running, *self.dropped, *clients}
 
     def orphans_killed(self, number: int) -> None:
-        if self.kernel.monotonic() - self.asides.cancelled_at < RECENT:
+        if self.kernel.monotonic() - self.helpers_running.cancelled_at < RECENT:
             return  # what a probe had started, perhaps
         try:
             self.memory_kills.orphans_killed(number)
         except Exception as error:  # whoever was reaped behind them must not be lost for it
             trouble.seen(self, error)
 
-    def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
+    def undeclared(self, pid: int, code: int, number: int, core: bool, recorded: bool) -> None:
         """A helper has ended, somebody's session or command, or an orphan."""
         if pid not in self.dropped:
             if number == SIGKILL:
                 self.orphans_killed(1)
             if helpers.ended(self, pid, code, number) or control_server.ended(self, pid, code, number):
                 return
-        Loop.undeclared(self, pid, code, number, core, noted)
+        Loop.undeclared(self, pid, code, number, core, recorded)
 
     def looked_up(self, pid: int, found: bytes) -> None:
         member = self.members.get(pid)
         if member is not None:
             process = self.declared(member)
             process.user, process.env, self.stamps[member] = marshal.loads(found)
-            process.known = True
+            process.resolved = True
             self.feed((RESOLVED, member))
 
     def member_ended(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
@@ -144,30 +155,30 @@ class GroupLoop(Loop):
         if number != SIGKILL or SIGKILL in sent or not self.memory_kills.may_be_old():
             Loop.member_ended(self, member, pid, code, number, core)
             return
-        size = reap.bury(self.kernel, pid, True)
-        self.buried_already(member, pid, code, number, core, is_large(size * 1024, self.plan.memory))
-        self.note("sized", member, pid, size)
+        size = reap.reap(self.kernel, pid, True)
+        self.already_reaped(member, pid, code, number, core, is_large(size * 1024, self.plan.memory))
+        self.add_event("sized", member, pid, size)
 
     def ending(self, member: int, pid: int, code: int, number: int, core: bool, large: "bool | None" = None) -> "Event":
         """large: is it large enough to have been chosen by the memory killer? None where its size is not known."""
         process = self.group.by_id[member]
         if large is None:
             large = number != SIGKILL or not self.memory_kills.may_be_old()
-        if process.policy.daemonizes and not process.followed and code == number == 0:
-            self.note("launched", member, pid)
+        if process.policy.daemonizes and not process.main_pid_found and code == number == 0:
+            self.add_event("launched", member, pid)
             return EXITED, member, 0, 0, False
         oom = self.memory_kills.is_victim(process, number, large)
-        self.note("exited", member, pid, code, number, core, oom)
-        self.tally.exited(member, 128 + number if number else code)
+        self.add_event("exited", member, pid, code, number, core, oom)
+        self.counters.exited(member, 128 + number if number else code)
         unknown = number == SIGKILL and not oom and SIGKILL not in process.sent
-        if unknown and (member, "suspects") not in self.asides.pids:
+        if unknown and (member, "suspects") not in self.helpers_running.pids:
             helpers.run(self, member, "suspects")
         return EXITED, member, code, number, oom
 
     def forget(self, pid: int) -> None:
         member = self.members[pid]
         process = self.group.by_id[member]
-        if not process.followed:
+        if not process.main_pid_found:
             self.former[member] = pid
         if process.ended_as is not None:
             self.left[member] = pid
@@ -175,8 +186,8 @@ class GroupLoop(Loop):
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         try:
-            words = self.kernel.load("pidone.supervisor.words")
-            getattr(words, kind)(self, {**self.left, **self.pids}, details)
+            messages = self.kernel.load("pidone.supervisor.messages")
+            getattr(messages, kind)(self, {**self.left, **self.pids}, details)
         except Exception:
             pass  # as in Loop.talk
 
@@ -194,20 +205,20 @@ class GroupLoop(Loop):
         message = policy.termination_message
         extras = Extras(message)
         extras.launches = policy.daemonizes
-        if process.declared.files:
-            process.declared.since = self.kernel.monotonic()
+        if process.declared.probe_files:
+            process.declared.forked_at = self.kernel.monotonic()
         extras.pauses = 0 if process.declared.argv else process.declared.stop_signal
         if self.output is not None:
             extras.placed += self.output.placed(member)
         for spec in (policy.startup, policy.readiness):
             if spec is not None and spec[0] == "fd" and not extras.passing:
-                extras.pass_on(self.notifications.line_for(member), spec[1])
+                extras.pass_on(self.notifications.fd_for(member), spec[1])
         return extras if extras.placed or extras.launches or extras.pauses or message is not None else None
 
     def sweep(self, number: int) -> None:
         if self.output is not None:
             self.output.close_writing()
-        for pid in self.control.guests if self.control is not None else ():
+        for pid in self.control.exec_sessions if self.control is not None else ():
             signal(self.kernel, pid, SIGHUP, True)  # an interactive shell does not listen to SIGTERM
         sweep(self, number)
 
@@ -217,7 +228,7 @@ class GroupLoop(Loop):
         Loop.exit(self, code, troubled)
 
     def turned(self, member: int, what: str) -> None:
-        self.note("turned", member, what)
+        self.add_event("turned", member, what)
 
     def take_over(self, gone: "dict[int, tuple[str, int]]") -> None:
         """Another plan has: what is kept of those that are in it no more is forgotten, but for their names."""
@@ -225,17 +236,17 @@ class GroupLoop(Loop):
         self.gone.update(gone)
         self.memory_kills.path = self.plan.oom
         self.notifications.know_members(self)
-        for id in [*self.gone][:-MOST_NAMES]:
+        for id in [*self.gone][:-MAX_NAMES]:
             del self.gone[id]
         for member in gone:
             self.notifications.forget(member)
-            self.notifications.strangers.discard(member)
-            self.tally.forget(member)
-            for what in (*PROBES, *HOOKS, "follow", "leftovers", "message", "suspects"):
+            self.notifications.foreign_senders.discard(member)
+            self.counters.forget(member)
+            for what in (*PROBES, *HOOKS, "main_pid", "leftovers", "message", "suspects"):
                 helpers.cancel(self, member, what)
             for kept in (self.former, self.left, self.stamps):
                 kept.pop(member, None)
-        if "pidone.supervisor.words" in sys.modules:
+        if "pidone.supervisor.messages" in sys.modules:
             self.talk("forget", (gone,))
         output.carry_others(self)
 
@@ -244,8 +255,8 @@ GroupLoop.CALLS = {
     **Loop.CALLS,
     SWEEP: GroupLoop.sweep,
     EXIT: GroupLoop.exit,
-    ASIDE: helpers.run,
-    DROP: helpers.cancel,
-    NOTE: GroupLoop.turned,
+    RUN_HELPER: helpers.run,
+    CANCEL_HELPER: helpers.cancel,
+    RECORD: GroupLoop.turned,
     TAKE_OVER: GroupLoop.take_over,
 }

@@ -6,18 +6,18 @@ if TYPE_CHECKING:
 
     from pidone.supervisor.loop import GroupLoop
 
-from pidone.init.events import DEAD, GROUP, LISTENING, NOTED, READY, UNREADY
+from pidone.init.events import DEAD, GROUP, LISTENING, NOTIFIED, READY, UNREADY
 from pidone.init.loop import say
 from pidone.init.spawn import answer_pipe
 
 #: Bytes of what the listener says at a time: which socket, what, and two pids of the sender (helpers/notify.py).
-NOTE = 16
+RECORD = 16
 
 #: Bytes that are read of a line at once: sixteen notes.
-AT_ONCE = 16 * NOTE
+READ_SIZE = 16 * RECORD
 
 #: A process that has written so much to its descriptor without a newline is not going to.
-MOST = 1 << 16
+MAX_LINE = 1 << 16
 
 
 class Notifications:
@@ -27,15 +27,15 @@ class Notifications:
     whose name another process has spoken. early: what came for those of which the daemon is not known yet.
     """
 
-    __slots__ = ("early", "kernel", "lines", "members", "sockets", "strangers", "unheard")
+    __slots__ = ("early", "kernel", "fds", "members", "sockets", "foreign_senders", "without_newline")
 
     def __init__(self, kernel: "Any") -> None:
         self.kernel = kernel
-        self.lines: "dict[int, int]" = {}
-        self.unheard: "dict[int, int]" = {}
+        self.fds: "dict[int, int]" = {}
+        self.without_newline: "dict[int, int]" = {}
         self.sockets: "list[bytes]" = []
         self.members: "list[int]" = []
-        self.strangers: "set[int]" = set()
+        self.foreign_senders: "set[int]" = set()
         self.early: "dict[int, list[bytes]]" = {}
 
     def know_members(self, loop: "GroupLoop") -> None:
@@ -44,66 +44,70 @@ class Notifications:
         self.members = [named.get(name, GROUP) for name in self.sockets]
 
     def listen(self, fd: int) -> None:
-        self.lines[fd] = GROUP
+        self.fds[fd] = GROUP
 
-    def line_for(self, member: int) -> int:
+    def fd_for(self, member: int) -> int:
         """A process's own descriptor, where it writes a newline when it is ready (s6). Raises OSError."""
         reading, given = answer_pipe(True, self.kernel)
-        self.lines[reading] = member
-        self.unheard[reading] = 0
+        self.fds[reading] = member
+        self.without_newline[reading] = 0
         return given
 
     def forget(self, member: int) -> None:
         """Its instance, or all of it, has gone."""
-        for fd in [fd for fd, whose in self.lines.items() if whose == member]:
+        for fd in [fd for fd, whose in self.fds.items() if whose == member]:
             self.close(fd)
         self.early.pop(member, None)
 
     def close(self, fd: int) -> None:
-        del self.lines[fd]
-        self.unheard.pop(fd, None)
+        del self.fds[fd]
+        self.without_newline.pop(fd, None)
         self.kernel.close(fd)
 
-    def hear(self, loop: "GroupLoop") -> bool:
+    def read(self, loop: "GroupLoop") -> bool:
         """One read of each: who writes for ever must not keep us from signals, the dead and the time. True for more."""
         more = False
-        for fd, member in list(self.lines.items()):
-            if self.lines.get(fd) != member:
+        for fd, member in list(self.fds.items()):
+            if self.fds.get(fd) != member:
                 continue  # an event has closed it, and may have given its number to another's
             try:
-                data = self.kernel.read(fd, AT_ONCE)
+                data = self.kernel.read(fd, READ_SIZE)
             except BlockingIOError:
                 continue
-            more = more or len(data) == AT_ONCE
+            more = more or len(data) == READ_SIZE
             if member == GROUP:
                 self.take(loop, data)
                 if not data:
                     self.close(fd)
                 continue
-            self.unheard[fd] += len(data)
-            if not data or b"\n" in data or self.unheard[fd] > MOST:
+            self.without_newline[fd] += len(data)
+            if not data or b"\n" in data or self.without_newline[fd] > MAX_LINE:
                 self.close(fd)
             if b"\n" in data:
-                loop.note("noted", member, READY)
-                loop.feed((NOTED, member, READY))
+                loop.add_event("notified", member, READY)
+                loop.feed((NOTIFIED, member, READY))
         return more
 
     def take(self, loop: "GroupLoop", data: bytes) -> None:
         """What the listener passes on is the member's own word only if a process of the member has said it."""
-        for start in range(0, len(data) - NOTE + 1, NOTE):
-            place, what, top, session = [int.from_bytes(data[i : i + 4], "big") for i in range(start, start + NOTE, 4)]
+        for start in range(0, len(data) - RECORD + 1, RECORD):
+            place, what, top, session = [
+                int.from_bytes(data[i : i + 4], "big") for i in range(start, start + RECORD, 4)
+            ]
             member = self.members[place] if place < len(self.members) else GROUP
             if what == LISTENING:
-                loop.feed((NOTED, GROUP, LISTENING))
+                loop.feed((NOTIFIED, GROUP, LISTENING))
             elif loop.pids.get(member) in (top, session):
                 if what in (READY, UNREADY, DEAD):
-                    loop.note("noted", member, what)
-                loop.feed((NOTED, member, what))
+                    loop.add_event("notified", member, what)
+                loop.feed((NOTIFIED, member, what))
             elif member in self.early:
-                self.early[member] = [*self.early[member], data[start : start + NOTE]][-16:]
-            elif member in loop.pids and member not in self.strangers:  # or it is the last word of one that has ended
-                self.strangers.add(member)
-                say(loop, "stranger", member, top)
+                self.early[member] = [*self.early[member], data[start : start + RECORD]][-16:]
+            elif (
+                member in loop.pids and member not in self.foreign_senders
+            ):  # or it is the last word of one that has ended
+                self.foreign_senders.add(member)
+                say(loop, "foreign sender", member, top)
 
     def found(self, loop: "GroupLoop", member: int, good: bool) -> None:
         """A daemon is known now: what it has said before counts."""

@@ -20,16 +20,16 @@ class MemoryKills:
     began. note: takes the count when it has risen.
     """
 
-    __slots__ = ("at_step", "claimed", "counted", "kernel", "kills", "note", "path", "risen")
+    __slots__ = ("at_step", "claimed", "counted", "kernel", "kills", "add_event", "path", "risen")
 
-    def __init__(self, kernel: "Any", path: "bytes | None", now: float, note: "Callable[..., None]") -> None:
+    def __init__(self, kernel: "Any", path: "bytes | None", now: float, add_event: "Callable[..., None]") -> None:
         self.kernel = kernel
         self.path = path
-        self.note = note
+        self.add_event = add_event
         self.kills = self.claimed = self.at_step = count_kills(path, kernel)
         self.counted = self.risen = now
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Now and then."""
         if self.path is not None and self.kernel.monotonic() - self.counted >= COUNT_AGAIN:
             self.recount()
@@ -38,7 +38,7 @@ class MemoryKills:
         now, before, self.kills = self.kernel.monotonic(), self.kills, count_kills(self.path, self.kernel)
         if self.kills > before:
             self.risen = self.counted  # it was not there then
-            self.note("oom", self.kills)
+            self.add_event("oom", self.kills)
         self.counted = now
         return self.kills
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Stream = tuple[int, int]
 
 from pidone import kernel as posix_kernel
-from pidone.init.events import ENDED, GROUP, NO, SIGHUP
+from pidone.init.events import FAILURE, GROUP, HELPER_ENDED, SIGHUP
 from pidone.init.loop import signal
 from pidone.layout import ERR, OUT, PLACE
 
@@ -175,11 +175,11 @@ def carry_others(loop: "GroupLoop") -> None:
             return
         kept = {member: log for member, log in members.items() if (member, OUT) in before.pipes}
         loop.output = Output(kept, before, loop.kernel)  # makes no pipe, and so it does not fail
-    pid = loop.asides.pids.get((GROUP, "pump"))
+    pid = loop.helpers_running.pids.get((GROUP, "pump"))
     if pid is not None:
         signal(loop.kernel, pid, SIGHUP, False)
     else:
-        loop.feed((ENDED, GROUP, "pump", NO, ""))  # there has been none
+        loop.feed((HELPER_ENDED, GROUP, "pump", FAILURE, ""))  # there has been none
 
 
 def make_pipe(kernel: "Any") -> "tuple[int, int]":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from pidone.control.protocol import HUNG
 from pidone.init import plan as plans
 from pidone.init import signals
-from pidone.init.events import GROUP, RELOAD, YES
+from pidone.init.events import GROUP, NEW_PLAN, SUCCESS
 from pidone.init.fork import fork_into
 from pidone.init.signals import show
 
@@ -51,7 +51,7 @@ def ask(
             raise OSError(errno.ECHILD, HUNG if number == _signal.SIGALRM else KILLED + signals.name(number))
         if data:  # the child could not even begin, as where pidone itself is not whole
             text = show(path), b"".join(data).decode("utf-8", "replace")
-            kernel.load("pidone.init.words").say("cannot read %s: %s" % text)
+            kernel.load("pidone.init.messages").say("cannot read %s: %s" % text)
         return None, posix.WEXITSTATUS(status), []
     return plans.unpack(b"".join(data)), 0, early
 
@@ -70,17 +70,17 @@ def begin(
 def plan_again(loop: "GroupLoop", by: int) -> None:
     """Fork the child that reads the file; its plan is read as it comes. by: the session that asks."""
     wanted = loop.wanted
-    if loop.planning is not None or loop.group.coming is not None or wanted.config is None:
-        loop.note("turned", GROUP, "not reloaded", by)
+    if loop.planning is not None or loop.group.reloading is not None or wanted.config is None:
+        loop.add_event("turned", GROUP, "not reloaded", by)
         return
     token = loop.plan.notify[0][1].split(b"/")[1] if loop.plan.notify else b""
     try:
         pid, fd = begin(loop.kernel, wanted.config, wanted.command, loop.inherited, token)
     except (OSError, ImportError):
-        loop.note("turned", GROUP, "not reloaded")
+        loop.add_event("turned", GROUP, "not reloaded")
         return
     loop.planning = fd, []
-    loop.asides.add(pid, GROUP, "plan", -1)
+    loop.helpers_running.add(pid, GROUP, "plan", -1)
 
 
 def read(kernel: "Any", fd: int, parts: "list[bytes]") -> bool:
@@ -102,11 +102,11 @@ def planned(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, 
     loop.kernel.close(fd)
     loop.planning = None
     try:
-        plan = plans.unpack(b"".join(parts)) if verdict == YES else None
+        plan = plans.unpack(b"".join(parts)) if verdict == SUCCESS else None
     except (ValueError, EOFError, TypeError):
         plan = None
     if plan is None:
-        loop.note("turned", GROUP, "not reloaded")
+        loop.add_event("turned", GROUP, "not reloaded")
         return
     plans.take(plan, loop.wanted)
-    loop.feed((RELOAD, plan))
+    loop.feed((NEW_PLAN, plan))

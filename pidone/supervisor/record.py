@@ -21,8 +21,11 @@ from pidone.init.events import SIGKILL
 from pidone.layout import RINGS, RINGS_HEAD
 
 #: Kinds of the second ring, and lines for people, by their first word, that belong there.
-CROWD = ("signal", "reaped", "missed", "stopped", "begun", "ended", "noted", "command", "beside", "parted")
-CROWD_SAID = ("readiness", "probe warns", "stranger", "message", "hurry")
+CROWD = (
+    "signal", "reaped", "missed", "suspended", "helper_started", "helper_ended", "notified", "command", "exec_started",
+    "exec_ended",
+)  # fmt: skip
+CROWD_SAID = ("readiness", "probe warns", "foreign sender", "message", "hurry")
 
 #: Of "turned" what belongs to the first ring.
 TURNS = ("started", "stop", "reloaded")
@@ -33,7 +36,7 @@ SIZE = RINGS_HEAD + sum(slots * size for slots, size in RINGS)
 LONG = 2
 
 #: Of what may come in thousands (signals, orphans, sent signals, stops) so many a second are noted.
-MOST = (100, 20, 100, 50)
+RATES = (100, 20, 100, 50)
 
 
 def ring_of(kind: str, fields: "tuple[Any, ...]") -> int:
@@ -52,22 +55,22 @@ class Record:
     missed: signals, orphans, sent signals and stops that were not noted one by one, since the last "missed".
     """
 
-    __slots__ = ("memory", "began", "number", "counts", "second", "left", "missed", "monotonic")
+    __slots__ = ("memory", "started_at", "number", "counts", "second", "left", "missed", "monotonic")
 
-    def __init__(self, began: float, kernel: "Any" = posix_kernel) -> None:
+    def __init__(self, started_at: float, kernel: "Any" = posix_kernel) -> None:
         self.memory = kernel.map_memory(SIZE)
         self.monotonic = kernel.monotonic
-        self.began = began
+        self.started_at = started_at
         self.number = 0
         self.counts = [0] * len(RINGS)
-        self.second = began
-        self.left = list(MOST)
+        self.second = started_at
+        self.left = list(RATES)
         self.missed = [0, 0, 0, 0]
 
-    def note(self, kind: str, *fields: "Any", vital: bool = False) -> None:
+    def add_event(self, kind: str, *fields: "Any", vital: bool = False) -> None:
         """vital: it belongs to the first ring, although its kind does not. One that is too long loses of its end."""
         ring = 0 if vital else ring_of(kind, fields)
-        at = int((self.monotonic() - self.began) * 1e6)
+        at = int((self.monotonic() - self.started_at) * 1e6)
         data = marshal.dumps((self.number, at, kind, *fields), 2)
         if len(data) > RINGS[ring][1]:
             ring = LONG
@@ -84,11 +87,11 @@ class Record:
         self.counts[ring] += 1
         self.memory[8 * ring : 8 * ring + 8] = self.counts[ring].to_bytes(8, "little")  # last: who follows looks here
 
-    def spare(self, what: int) -> bool:
+    def may_record(self, what: int) -> bool:
         """Is one more of what may come in thousands to be noted? If not, it is counted."""
         now = self.monotonic()
         if now - self.second >= 1.0:
-            self.second, self.left = now, list(MOST)
+            self.second, self.left = now, list(RATES)
             self.flush()
         if self.left[what] <= 0:
             self.missed[what] += 1
@@ -98,5 +101,5 @@ class Record:
 
     def flush(self) -> None:
         if any(self.missed):
-            self.note("missed", *self.missed)
+            self.add_event("missed", *self.missed)
             self.missed = [0, 0, 0, 0]

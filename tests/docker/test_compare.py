@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from demos.comparison import play, show
-from demos.comparison.peers import PEERS, Day
+from demos.comparison.peers import PEERS, Scenario
 from demos.comparison.scenarios import SCENARIOS
 from demos.comparison.stage import Stage
 from tests.docker.engine import Engine
@@ -23,7 +23,7 @@ from tests.pid1 import ROOT
 RESULTS = json.loads((ROOT / "demos" / "comparison" / "results.json").read_text())["results"]
 
 #: Those whose yes and no, and exit codes, the README's table is made of; the rest is found out by `./do compare`.
-AGAIN = ("orphans", "exits", "killed", "stop", "unprivileged")
+RULE_RESTART = ("orphans", "exits", "killed", "stop", "unprivileged")
 
 #: row of the README's table -> (scenario, column, the value that is a yes)
 ROWS = {
@@ -55,7 +55,7 @@ def stable(peer: str, cell: dict[str, object]) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("scenario", AGAIN)
+@pytest.mark.parametrize("scenario", RULE_RESTART)
 def test_what_the_page_says_is_found_again(compared: Engine, directory: Path, scenario: str) -> None:
     """Some of it is done within a second, or not: on a busy machine the slowest may need another try."""
     there = {peer: stable(peer, RESULTS[scenario][peer]) for peer in PEERS}
@@ -106,7 +106,7 @@ def test_a_scenario_that_hangs_is_a_cell_that_says_so_and_its_container_is_gone(
     module = scenario("COLUMNS = {'x': ''}")
 
     def hang(stage: Stage) -> dict[str, object]:
-        stage.start(Day())
+        stage.start(Scenario())
         compared.docker("create", "--network", "none", play.IMAGE, "true")  # and has lost one
         while True:
             time.sleep(1)

@@ -45,7 +45,7 @@ stop, on SIGTERM, SIGINT or the primary's end
   1. main      SIGTERM  at once
   2. api       SIGQUIT  when main has ended
   3. the rest  SIGTERM  what they have left behind
-  takes  at most 15 s: the grace of 12 s, 2 s for who is told last, and 1 s for SIGKILL, the output and the report
+  takes  at most 15 s: the grace of 12 s, 2 s minimum grace, and 1 s for SIGKILL, the output and the report
 note: {file}:3: [group]: a stop may take 15 s, and docker stop kills after 10 s: use docker stop -t 16 and say so by \
 stop_timeout = "16s", or make the grace shorter
 note: {file}:17: process 'main': $PORT stays as it is: pidone expands nothing in a command; shell = would
@@ -91,7 +91,7 @@ stop, on SIGTERM, SIGINT or the primary's end, or api's
   3. cache     SIGTERM  when api has ended
   4. db        SIGTERM  when api has ended
   5. the rest  SIGTERM  what they have left behind
-  takes  at most 9 s: the grace of 6 s, 2 s for who is told last, and 1 s for SIGKILL, the output and the report
+  takes  at most 9 s: the grace of 6 s, 2 s minimum grace, and 1 s for SIGKILL, the output and the report
 """
     )
     without = write("h.toml", POD.replace('start_timeout = "90s"\n', ""))

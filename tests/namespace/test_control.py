@@ -1,4 +1,4 @@
-"""The control line: what it tells, what it commands, and what it does not let anybody do to PID 1."""
+"""The control socket: what it tells, what it commands, and what it does not let anybody do to PID 1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.pid1 import PATIENCE, PYTHON, ROOT, Pidone, Running, until
 
 
 class Line:
-    """A group with a control line at a path of its own."""
+    """A group with a control socket at a path of its own."""
 
     def __init__(self, pidone: Pidone, write: Write, path: Path) -> None:
         self.pidone, self.write, self.path = pidone, write, path
@@ -105,7 +105,7 @@ def test_stop_keeps_a_sidecar_down_start_and_restart_bring_it_back(app: App) -> 
     line.good("stop", "log")
     run.line("log ends")
     down = line.status()["log"]
-    assert down["parked"] and down["state"] == "terminated" and down["pid"] is None, down
+    assert down["held_down"] and down["state"] == "terminated" and down["pid"] is None, down
     assert "terminated(Completed, exit code 0), stopped by command" in line.good("status")
     assert line.ctl("health").returncode == 1
     line.good("start", "log")
@@ -181,8 +181,8 @@ def test_events_tell_what_has_happened_and_follow_what_comes(app: App) -> None:
         seen.append(json.loads(follow.stdout.readline()))
     assert seen[-1]["process"] == "log" and seen[-1]["signal"] == "SIGUSR2"
     assert [event["n"] for event in seen] == sorted({event["n"] for event in seen})
-    commanded = next(event for event in seen if event["what"] == "command")
-    assert commanded["verb"] == "signal" and commanded["uid"] == 0
+    command_received = next(event for event in seen if event["what"] == "command")
+    assert command_received["verb"] == "signal" and command_received["uid"] == 0
     follow.kill()
     follow.wait()
     follow.stdout.close()
@@ -273,7 +273,7 @@ class TestExec:
         line, _ = app
         line.good("exec", "log", "--", "sleep", "0.01")
         events = [json.loads(text) for text in line.good("events", "--json").splitlines()]
-        parted = [event for event in events if event["what"] == "parted"]
+        parted = [event for event in events if event["what"] == "exec_ended"]
         assert len(parted) == 1 and parted[0]["process"] == "log" and parted[0]["name"] == "sleep", parted
 
     def test_a_connection_that_breaks_leaves_no_orphan(self, app: App, helper: str) -> None:
@@ -471,19 +471,19 @@ class TestHostile:
         guests = [line.client("exec", "log", "--", "sh", "-c", "exit 6", stderr=subprocess.DEVNULL) for _ in range(24)]
         codes = sorted(one.wait(PATIENCE * 2) for one in guests)
         assert set(codes) <= {1, 6} and codes.count(6) >= 16, codes
-        until(lambda: json.loads(line.good("status", "--json"))["guests"] == 0, "nobody is counted any more")
+        until(lambda: json.loads(line.good("status", "--json"))["exec_sessions"] == 0, "nobody is counted any more")
         assert line.ctl("exec", "log", "--", "true").returncode == 0
 
     @pytest.mark.once
     def test_sixteen_commands_run_beside_and_a_seventeenth_is_refused(self, app: App) -> None:
         line, run = app
         guests = [line.client("exec", "log", "--", "sh", "-c", f"exec sleep 30{n}") for n in range(16)]
-        until(lambda: json.loads(line.good("status", "--json"))["guests"] == 16, "all of them run")
+        until(lambda: json.loads(line.good("status", "--json"))["exec_sessions"] == 16, "all of them run")
         refused = line.ctl("exec", "log", "--", "true")
         assert refused.returncode == 1 and "16 commands run beside processes already" in refused.stderr, refused
         os.kill(run.child("300"), signal.SIGKILL)
         assert guests[0].wait(PATIENCE) == 137
-        until(lambda: json.loads(line.good("status", "--json"))["guests"] == 15, "it is counted no more")
+        until(lambda: json.loads(line.good("status", "--json"))["exec_sessions"] == 15, "it is counted no more")
         assert line.ctl("exec", "log", "--", "sh", "-c", "exit 6").returncode == 6
         for one in guests[1:]:
             one.kill()
@@ -575,7 +575,7 @@ class TestPlaces:
                 third.line("main started")
                 third.kill(signal.SIGTERM)
                 result = third.end()
-            assert f"no control line: {line.path}: another pidone answers there" in result.err and result.code == 0, (
+            assert f"no control socket: {line.path}: another pidone answers there" in result.err and result.code == 0, (
                 result
             )
             assert line.good("health") == "healthy\n"
@@ -592,7 +592,7 @@ class TestPlaces:
     ) -> None:
         file = write("g.toml", f"[group]\ncontrol = '{path}'\n" + process("main", "primary", "sh", "-c", "exit 4"))
         result = pidone.run("-c", file)
-        assert result.code == 4 and f"pidone: no control line: {path}: {why}" in result.err, result
+        assert result.code == 4 and f"pidone: no control socket: {path}: {why}" in result.err, result
 
     def test_what_is_no_socket_is_left_alone(self, pidone: Pidone, write: Write, tmp_path: Path) -> None:
         precious = tmp_path / "precious"
@@ -600,7 +600,7 @@ class TestPlaces:
         file = write("g.toml", f"[group]\ncontrol = '{precious}'\n" + process("main", "primary", "true"))
         result = pidone.run("-c", file)
         assert (
-            result.code == 0 and f"no control line: {precious}: there is something that is no socket" in result.err
+            result.code == 0 and f"no control socket: {precious}: there is something that is no socket" in result.err
         ), result
         assert precious.read_text() == "precious"
 

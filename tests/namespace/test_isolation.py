@@ -187,10 +187,10 @@ def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(writ
     single, group = loaded("--", "true"), loaded("-c", file)
     assert {"pidone.init.loop", "pidone.init.spawn"} <= single <= group
     assert {"pidone.supervisor.planner", "pidone.group.group"} <= group and not any("group" in name for name in single)
-    assert not {"pidone.supervisor.words", "pidone.group.status"} & group, "loaded without need"
+    assert not {"pidone.supervisor.messages", "pidone.group.status"} & group, "loaded without need"
     for name in (single | group) - room:
         assert name in ALLOWED, f"PID 1 has loaded {name}"
-    assert not {"pidone.init.words", "pidone.init.others", "pidone.init.terminal"} & single, "loaded without need"
+    assert not {"pidone.init.messages", "pidone.init.others", "pidone.init.terminal"} & single, "loaded without need"
     assert "fcntl" not in single
 
 
@@ -262,7 +262,7 @@ def test_the_exit_code_does_not_depend_on_the_file_that_knows_the_words(
     """An upgrade in the container, say: what PID 1 has not loaded yet is gone when there is trouble."""
     package, pidone = copied
     launch(package, pidone)
-    (package / "init" / "words.py").unlink()
+    (package / "init" / "messages.py").unlink()
     script = f"{helper} leave x {helper} app rest; kill -9 $$"
     result = pidone.run("--", "sh", "-c", script)
     assert (result.code, result.err) == (137, "") and "rest ends" in result.lines, result

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pidone.config import lookup
-from pidone.init.events import NO, YES
+from pidone.init.events import FAILURE, SUCCESS
 from pidone.probes import file
 from tests.conftest import Write
 from tests.namespace.test_check import check
@@ -277,8 +277,8 @@ def test_one_that_has_come_between_the_fork_and_the_look_is(tmp_path: Path) -> N
     ready.touch()
     path, changed, day = os.fsencode(ready), ready.stat().st_ctime_ns, 86400 * 10**9
     before = lookup.stamp(path, changed, changed + day)
-    assert before is not None and file.run(path, False, before)[0] == NO
-    assert lookup.stamp(path, changed - 1, changed) is None and file.run(path, False, None)[0] == YES
+    assert before is not None and file.run(path, False, before)[0] == FAILURE
+    assert lookup.stamp(path, changed - 1, changed) is None and file.run(path, False, None)[0] == SUCCESS
     assert lookup.stamp(path, changed - day, changed - 1) == before  # the clock has been set back
 
 
@@ -297,7 +297,7 @@ def test_after_a_restart_it_has_to_come_again(pidone: Pidone, helper: str, write
     with pidone.start("-v", "-c", write("g.toml", side + process("main", "primary", helper, "app", "main"))) as run:
         run.said("side is running(started, ready)")
         os.kill(run.child("60"), signal.SIGKILL)
-        run.said("readiness of side: no: ", count=2)
+        run.said("readiness of side: failure: ", count=2)
         run.said("it was there before this process")
         run.kill(signal.SIGTERM)
         run.end()

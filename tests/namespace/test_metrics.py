@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pidone.control.client import Unanswered, ask_once
+from pidone.control.client import NoAnswerError, ask_once
 from tests.conftest import Write
 from tests.namespace.test_control import Line
 from tests.namespace.test_signals import process
@@ -172,7 +172,7 @@ def test_without_the_library_that_is_said_once(write: Write, tmp_path: Path, sou
     [
         ("[metrics]\nlisten = 9900", 'wanted is listen = "127.0.0.1:9900"'), ("[metrics]", "[metrics]: no listen"),
         ("[metrics]\nport = 9", "unknown key 'port'"), ("metrics = 1", "'metrics' is a table"),
-        ("[group]\ncontrol = false\n[metrics]\nlisten = '[::1]:9'", "it asks by the control line"),
+        ("[group]\ncontrol = false\n[metrics]\nlisten = '[::1]:9'", "it asks by the control socket"),
     ],
 )  # fmt: skip
 def test_what_metrics_may_not_be(pidone: Pidone, write: Write, lines: str, words: str) -> None:
@@ -195,5 +195,5 @@ def test_a_pid_1_that_does_not_answer_costs_a_scrape_its_patience(
         if answer is not None:
             with line.accept()[0] as client:
                 client.sendall(answer)
-        with pytest.raises(Unanswered, match=words):
+        with pytest.raises(NoAnswerError, match=words):
             asked.result()

@@ -188,7 +188,7 @@ def test_the_control_socket_is_made_behind_no_link(
     link(theirs / "way", secret)
     file = write("g.toml", f"[group]\ncontrol = '{theirs}/way/c.sock'\n" + MAIN)
     result = pidone.run("-c", file)
-    assert result.code == 0 and f"no control line: {theirs}/way/c.sock: {theirs}/way is a link" in result.err, result
+    assert result.code == 0 and f"no control socket: {theirs}/way/c.sock: {theirs}/way is a link" in result.err, result
     assert unchanged(secret)
 
 

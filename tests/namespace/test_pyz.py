@@ -55,7 +55,7 @@ def test_a_single_command_sees_what_it_sees_without_it(one: Pidone, helper: str)
 
 
 def test_a_group_runs_from_it_with_all_that_its_children_load(one: Pidone, write: Write, tmp_path: Path) -> None:
-    """The file's reader, probes, the pump, the control line, the report: children that import from the archive."""
+    """The file's reader, probes, the pump, the control socket, the report: children that import from the archive."""
     text = f"[group]\ncontrol = '{tmp_path}/c.sock'\nlog = 'prefix'\n"
     text += process("side", "sidecar", "sleep", "1000", more="startup = { exec = ['true'], period = '100ms' }")
     ctl = [PYTHON, "-I", str(Path(one.program[-1]).with_name("pidonectl")), "status", "--json"]

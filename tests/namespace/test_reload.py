@@ -190,7 +190,9 @@ def test_a_stop_calls_it_off(line: Line, group: Group) -> None:
         group.write(group.app("b"), main)
         client = line.client("reload", stderr=subprocess.PIPE)
         until(
-            lambda: any(json.loads(text)["what"] == "begun" for text in line.good("events", "--json").splitlines()),
+            lambda: any(
+                json.loads(text)["what"] == "helper_started" for text in line.good("events", "--json").splitlines()
+            ),
             "it ends",
         )
         run.kill(signal.SIGTERM)

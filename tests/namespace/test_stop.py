@@ -129,6 +129,7 @@ def test_a_sidecar_s_end_is_said_and_does_not_end_the_group(pidone: Pidone, help
     file = process("api", "sidecar", helper, "app", "api", "code=2", more='restart = "never"')
     file += process("main", "primary", helper, "app", "main")
     with pidone.start("-c", write("g.toml", file)) as run:
+        run.line("api started")
         run.line("main started")
         os.kill(run.child("api"), signal.SIGTERM)
         run.said("sidecar api")  # its own last words come before its end

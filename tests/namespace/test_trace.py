@@ -28,7 +28,7 @@ main()
 """
 
 #: What only notes and counts.
-BESIDES = ("supervisor/record.py", "supervisor/counters.py", "init/notes.py")
+BESIDES = ("supervisor/record.py", "supervisor/counters.py", "init/record.py")
 
 #: event: (its words in the page, the first and the last function of its way)
 WAYS = {

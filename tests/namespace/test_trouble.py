@@ -24,13 +24,13 @@ import posix, sys
 sys.path.append({root!r})
 where, times = sys.argv[1], int(sys.argv[2])
 del sys.argv[1:3]
-from pidone.supervisor import control_server as control, counters as tally, loop, record
+from pidone.supervisor import control_server as control, counters, loop, record
 from pidone.init import reap
 from pidone.init.loop import Loop
 from pidone.init.single import Single
 from pidone.group import group
 things = {{"GroupLoop": loop.GroupLoop, "Loop": Loop, "Record": record.Record, "Group": group.Group, "Single": Single,
-          "Control": control.Control, "Tally": tally.Tally, "reap": reap}}
+          "Control": control.Control, "Counters": counters.Counters, "reap": reap}}
 left = [times]
 def planted(before):
     def function(*arguments, **named):
@@ -75,7 +75,7 @@ def started(run: Running) -> None:
 
 
 #: Of the group's machine, by their places in HANDLERS: those that an event of this test comes to.
-DECIDING = {"Group.HANDLERS[5]": "a signal", "Group.HANDLERS[3]": "an end", "Group.HANDLERS[6]": "a time"}
+DECIDING = {"Group.ON_EVENT[5]": "a signal", "Group.ON_EVENT[3]": "an end", "Group.ON_EVENT[6]": "a time"}
 
 
 @pytest.mark.parametrize("where", DECIDING)
@@ -112,7 +112,7 @@ def test_its_emergency_stop_kills_what_ignores_sigterm_when_the_grace_is_over(
         + process("log", "sidecar", helper, "app", "log", "ignore=15")
         + process("main", "primary", helper, "app", "main", "ignore=15"),
     )
-    with plant.start("Group.HANDLERS[5]", "1", "-c", file, cwd=tmp_path) as run:
+    with plant.start("Group.ON_EVENT[5]", "1", "-c", file, cwd=tmp_path) as run:
         run.line("main started")
         run.line("log started")
         (tmp_path / "now").touch()
@@ -123,8 +123,8 @@ def test_its_emergency_stop_kills_what_ignores_sigterm_when_the_grace_is_over(
 
 #: What may fail once without harm: how it is come to, and whether the group lives on as if nothing had been.
 GOING_ON = {
-    "Record.note": "a note", "Record.spare": "what may be noted", "GroupLoop.hear": "a message",
-    "Tally.answered": "a probe's answer", "Control.look": "a session", "Tally.woken": "a figure",
+    "Record.add_event": "a note", "Record.may_record": "what may be noted", "GroupLoop.read_descriptors": "a message",
+    "Counters.probe_ended": "a probe's answer", "Control.accept": "a session", "Counters.woken": "a figure",
     "GroupLoop.CALLS[4]": "a line for people", "GroupLoop.CALLS[7]": "a helper that is dropped",
     "GroupLoop.CALLS[8]": "a turn", "GroupLoop.CALLS[6]": "a helper's start", "GroupLoop.undeclared": "an orphan",
     "GroupLoop.CALLS[1]": "a signal that is sent",
@@ -151,7 +151,7 @@ def test_an_exception_in_anything_else_is_said_and_pid_1_goes_on(
         (tmp_path / "now").touch()
         (tmp_path / "ready").unlink()  # a line for people, a turn
         command = [PYTHON, "-m", "pidone.cli.main", "status", "--socket", str(socket)]
-        if where == "Control.look":
+        if where == "Control.accept":
             subprocess.run(command, cwd=ROOT, capture_output=True)
         if where == "GroupLoop.undeclared":
             subprocess.run(["nsenter", "-t", str(run.pid), "-p", "-m", helper, "orphans", "3"], capture_output=True)
@@ -188,7 +188,7 @@ def test_the_exit_is_given_out_although_it_raises(plant: Pidone, write: Write, t
 
 
 def test_three_within_a_second_stop_everything(plant: Pidone, helper: str, write: Write, tmp_path: Path) -> None:  # E46
-    with plant.start("GroupLoop.hear", "1000", "-c", group(write, helper), cwd=tmp_path) as run:
+    with plant.start("GroupLoop.read_descriptors", "1000", "-c", group(write, helper), cwd=tmp_path) as run:
         started(run)
         (tmp_path / "now").touch()
         for number in range(3):  # each is heard by a look of its own
@@ -200,7 +200,7 @@ def test_three_within_a_second_stop_everything(plant: Pidone, helper: str, write
 
 
 def test_of_a_single_command_as_well(plant: Pidone, helper: str, tmp_path: Path) -> None:
-    with plant.start("Single.HANDLERS[5]", "1", "-t", "5s", "--", helper, "app", "main", cwd=tmp_path) as run:
+    with plant.start("Single.ON_EVENT[5]", "1", "-t", "5s", "--", helper, "app", "main", cwd=tmp_path) as run:
         run.line("main started")
         (tmp_path / "now").touch()
         run.kill(signal.SIGUSR1)
@@ -218,7 +218,7 @@ def resident(run: Running) -> int:
 
 
 #: Stops and continues a process so many times, each time when the other has been seen in /proc.
-STOPS = """
+SUSPENSIONS = """
 import os, signal, sys
 pid, many = int(sys.argv[1]), int(sys.argv[2])
 stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
@@ -265,7 +265,7 @@ def storm(run: Running, helper: str, kind: str, many: int) -> None:
     """Each event is one that PID 1 has to look at."""
     main = run.child("main")
     if kind == "stops":
-        subprocess.run([PYTHON, "-c", STOPS, str(main), str(many)], check=True)
+        subprocess.run([PYTHON, "-c", SUSPENSIONS, str(main), str(many)], check=True)
     elif kind == "orphans":
         enter = ["nsenter", "-t", str(run.pid), "-p", "-m", helper, "orphans", str(many)]
         subprocess.run(enter, check=True, stdout=subprocess.DEVNULL)

@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from pidone.probes.grpc import Failed, field, message
+from pidone.probes.grpc import ProbeError, field, message
 from tests.pid1 import PYTHON, Pidone
 from tests.pod.conftest import Pod
 from tests.pod.test_probes import one_probe, stop
@@ -61,9 +61,9 @@ def answered(pod: Pod, port: int, more: str = "") -> str:
 
 @pytest.mark.once
 def test_s51_grpc_asks_the_health_service(pod: Pod, server: Server) -> None:
-    assert answered(pod, server.port) == "yes"
+    assert answered(pod, server.port) == "success"
     server.set("my.Service", "SERVING")
-    assert answered(pod, server.port, ', service = "my.Service"') == "yes"
+    assert answered(pod, server.port, ', service = "my.Service"') == "success"
 
 
 @pytest.mark.once
@@ -77,22 +77,22 @@ def test_grpc_follows_what_the_service_says(pod: Pod, server: Server) -> None:
         server.set("my.Service", "SERVING")
         run.line("main is running(started, ready)", count=2)
         stop(run)
-    assert "readiness of main: no: it answers with NOT_SERVING" in run.seen.decode()
+    assert "readiness of main: failure: it answers with NOT_SERVING" in run.seen.decode()
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("status", ["NOT_SERVING", "UNKNOWN", "SERVICE_UNKNOWN"])
 def test_s51_whatever_is_not_serving_is_a_failure(pod: Pod, server: Server, status: str) -> None:
     server.set("", status)
-    assert answered(pod, server.port) == f"no: it answers with {status}"
+    assert answered(pod, server.port) == f"failure: it answers with {status}"
 
 
 @pytest.mark.once
 def test_grpc_a_service_that_is_not_there_is_a_failure(pod: Pod, server: Server) -> None:
-    assert answered(pod, server.port, ', service = "other"') == "no: it knows of no service 'other'"
+    assert answered(pod, server.port, ', service = "other"') == "failure: it knows of no service 'other'"
     bare = Server("bare")
     try:
-        assert answered(pod, bare.port) == "no: it does not implement grpc.health.v1.Health"
+        assert answered(pod, bare.port) == "failure: it does not implement grpc.health.v1.Health"
     finally:
         bare.end()
 
@@ -168,7 +168,7 @@ def dribble(client: socket.socket, data: bytes) -> None:
 def test_a_good_answer_may_come_in_many_ways(pod: Pod, sent: bytes) -> None:
     server, port = peer(lambda client: dribble(client, sent))
     with server:
-        assert answered(pod, port) == "yes"
+        assert answered(pod, port) == "success"
 
 
 def test_who_has_answered_may_have_gone(pod: Pod) -> None:
@@ -180,7 +180,7 @@ def test_who_has_answered_may_have_gone(pod: Pod) -> None:
     server, port = peer(reset)
     with server:
         # the reset may overtake the answer: then there is none
-        assert answered(pod, port) in ("yes", f"no: 127.0.0.1:{port}: connection reset by peer")
+        assert answered(pod, port) in ("success", f"failure: 127.0.0.1:{port}: connection reset by peer")
 
 
 @pytest.mark.parametrize(
@@ -216,13 +216,13 @@ def test_a_peer_that_speaks_no_grpc_is_a_failure(pod: Pod, sent: bytes, said: st
     server, port = peer(lambda client: client.sendall(sent))
     with server:
         line = answered(pod, port)
-        assert line == f"no: {said}" if said is not None else line.startswith("no: "), line
+        assert line == f"failure: {said}" if said is not None else line.startswith("failure: "), line
 
 
 def test_grpc_nobody_there_is_a_failure(pod: Pod) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    assert answered(pod, port) == f"no: 127.0.0.1:{port}: connection refused"
+    assert answered(pod, port) == f"failure: 127.0.0.1:{port}: connection refused"
 
 
 def test_grpc_who_never_answers_is_late(pod: Pod) -> None:
@@ -289,5 +289,5 @@ def test_fields_that_are_not_known_are_passed_over(body: bytes, status: int) -> 
 
 @pytest.mark.parametrize("body", [b"\x08", b"\x08" + b"\x80" * 11, b"\x12\x7fabc", b"\x0b\x01", b"\x1d1"])
 def test_what_is_no_message_is_said(body: bytes) -> None:
-    with pytest.raises(Failed):
+    with pytest.raises(ProbeError):
         field(body)

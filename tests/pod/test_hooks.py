@@ -18,7 +18,7 @@ def test_s68_post_start_runs_beside_the_process(pod: Pod, tmp_path: Path) -> Non
     hook = f"touch {tmp_path}/hook; until [ -e {tmp_path}/main ]; do sleep 0.01; done"
     main = pod.entry("main", "primary", "sh", "-c", script, post_start=f'{{ exec = ["sh", "-c", "{hook}"] }}')
     with pod.start(main) as run:
-        run.line("post_start of main: yes")
+        run.line("post_start of main: success")
         run.kill(signal.SIGTERM)
         assert run.end().code == 143
 
@@ -29,8 +29,8 @@ def test_s69_until_it_returns_it_is_not_running_and_nothing_is_probed(pod: Pod) 
         run.line("main started")
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "started side", "post_start of side: yes", "side is running(started", "started main")
-    before = result.text.partition("post_start of side: yes")[0]
+    in_order(result, "started side", "post_start of side: success", "side is running(started", "started main")
+    before = result.text.partition("post_start of side: success")[0]
     assert "readiness" not in before and "side is running" not in before, result
 
 
@@ -41,7 +41,11 @@ def test_s70_its_failure_ends_the_process_which_then_restarts_by_policy(pod: Pod
         run.kill(signal.SIGTERM)
         result = run.end()
     in_order(
-        result, "post_start failed: exit code 1: it is stopped", "pre_stop of side: yes", "side got 15", "restart 1 now"
+        result,
+        "post_start failed: exit code 1: it is stopped",
+        "pre_stop of side: success",
+        "side got 15",
+        "restart 1 now",
     )
     assert "main started" not in result.text and result.code == 143, result
 
@@ -62,7 +66,7 @@ def test_s71_pre_stop_runs_before_the_signal_whenever_pidone_ends_it(pod: Pod, c
     if cause == "itself":
         assert "pre_stop" not in result.text, result
     else:
-        in_order(result, "pre_stop of main: yes", "main got 15", "main ends")
+        in_order(result, "pre_stop of main: success", "main got 15", "main ends")
 
 
 def test_s72_its_failure_is_said_and_the_stop_goes_on(pod: Pod) -> None:
@@ -81,7 +85,7 @@ def test_s73_any_answer_of_http_is_good_and_none_is_not(pod: Pod, web: Web) -> N
         with pod.start(pod.primary(post_start=hook)) as run:
             run.line("main is running(started")
             run.kill(signal.SIGTERM)
-            assert "post_start of main: yes" in run.end().text
+            assert "post_start of main: success" in run.end().text
         assert web.requests.pop()[1]["x-hook"] == "1"
     result = pod.run(pod.primary(post_start='{ http = "http://127.0.0.1:9/" }'))
     assert "post_start failed: 127.0.0.1:9: connection refused" in result.text, result

@@ -32,12 +32,12 @@ def test_s02_init_steps_run_one_at_a_time(pod: Pod) -> None:
 def test_s03_the_primary_waits_for_all_steps_and_all_sidecars(pod: Pod, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     with pod.start(pod.init("step", "true"), pod.sidecar("slow", startup=EVENTUALLY % ready), pod.primary()) as run:
-        run.line("startup of slow: no", count=2)
+        run.line("startup of slow: failure", count=2)
         assert "main" not in run.seen.decode()
         ready.touch()
         run.line("main started")
         run.kill(signal.SIGTERM)
-        in_order(run.end(), "startup of slow: yes", "started main")
+        in_order(run.end(), "startup of slow: success", "started main")
 
 
 def test_s04_a_step_fails_by_its_code_or_by_the_memory(pod: Pod) -> None:
@@ -141,19 +141,19 @@ def test_s16_started_is_running_and_post_start_and_startup(pod: Pod, tmp_path: P
     ready = tmp_path / "ready"
     side = pod.sidecar("side", startup=EVENTUALLY % ready, post_start='{ exec = ["sleep", "0.1"] }')
     with pod.start(side, pod.primary()) as run:
-        run.line("startup of side: no", count=2)
+        run.line("startup of side: failure", count=2)
         ready.touch()
         run.line("main started")
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "started side", "post_start of side: yes", "side is running(not started", "startup of side: yes",
-             "side is running(started", "started main")  # fmt: skip
+    in_order(result, "started side", "post_start of side: success", "side is running(not started",
+             "startup of side: success", "side is running(started", "started main")  # fmt: skip
 
 
 def test_s17_a_sidecar_that_never_starts_keeps_the_group_pending(pod: Pod, tmp_path: Path) -> None:
     side = pod.sidecar("side", startup=EVENTUALLY % (tmp_path / "never"))
     with pod.start(side, pod.primary()) as run:
-        run.line("startup of side: no", count=8)
+        run.line("startup of side: failure", count=8)
         assert "phase" not in run.seen.decode() and "main started" not in run.seen.decode()
         run.kill(signal.SIGTERM)
         assert run.end().code == 143
@@ -175,7 +175,7 @@ def test_s19_readiness_does_not_gate(pod: Pod) -> None:
     side = pod.sidecar("side", readiness='{ exec = ["false"], period = "50ms" }')
     with pod.start(side, pod.primary()) as run:
         run.line("main started")
-        run.line("readiness of side: no")
+        run.line("readiness of side: failure")
         run.kill(signal.SIGTERM)
         result = run.end()
     assert "side is running(started, not ready)" in result.text and result.code == 0, result

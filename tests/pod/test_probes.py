@@ -92,8 +92,8 @@ def test_s28_nothing_else_is_probed_until_startup_has_succeeded(pod: Pod, tmp_pa
         "readiness": logged("readiness"),
     }
     with pod.start(pod.primary(**probes)) as run:
-        run.line("liveness of main: yes", count=2)
-        run.line("readiness of main: yes", count=2)
+        run.line("liveness of main: success", count=2)
+        run.line("readiness of main: success", count=2)
         stop(run)
     calls = (tmp_path / "log").read_text().split()
     assert calls[:3] == ["startup"] * 3 and "startup" not in calls[3:], calls
@@ -102,8 +102,8 @@ def test_s28_nothing_else_is_probed_until_startup_has_succeeded(pod: Pod, tmp_pa
 def test_s29_liveness_and_readiness_do_not_wait_for_each_other(pod: Pod) -> None:
     keys = {"readiness": f'{{ exec = ["false"], {FAST} }}', "liveness": f'{{ exec = ["true"], {FAST} }}'}
     with pod.start(pod.primary(**keys), wrap=HELD) as run:
-        run.line("readiness of main: no", count=3)
-        run.line("liveness of main: yes", count=3)
+        run.line("readiness of main: failure", count=3)
+        run.line("liveness of main: success", count=3)
         assert stop(run).code == 0
 
 
@@ -113,7 +113,7 @@ def test_s30_before_the_first_result_it_lives_and_is_not_ready(pod: Pod) -> None
         run.line("main is running(started, not ready)")
         run.line("main is running(started, ready)")
         result = stop(run)
-    in_order(result, "running(started, not ready)", "readiness of main: yes", "running(started, ready)")
+    in_order(result, "running(started, not ready)", "readiness of main: success", "running(started, ready)")
     assert Probe(("exec", (), 0, 1, 1, 1, 3, None)).result is None  # startup: unknown
 
 
@@ -125,9 +125,9 @@ def test_s31_the_delay_counts_from_the_process_s_start(pod: Pod) -> None:
         "readiness": '{ exec = ["true"], delay = "60s" }',
     }
     with pod.start(pod.primary(**keys)) as run:
-        run.line("startup of main: yes")
+        run.line("startup of main: success")
         began = time.monotonic()
-        run.line("liveness of main: yes")
+        run.line("liveness of main: success")
         assert time.monotonic() - began < 1.8
         result = stop(run)
     assert "readiness of main" not in result.text, result
@@ -137,7 +137,7 @@ def test_s32_a_probe_is_asked_at_its_delay_and_then_each_period_one_at_a_time(po
     script = f"{pod.helper} stamp p >>{tmp_path}/log; sleep 0.15; {pod.helper} stamp q >>{tmp_path}/log"
     keys = {"readiness": f'{{ exec = ["sh", "-c", "{script}"], delay = "200ms", period = "100ms", timeout = "5s" }}'}
     with pod.start(pod.entry("main", "primary", "sh", "-c", f"{pod.helper} stamp main; exec sleep 60", **keys)) as run:
-        run.line("readiness of main: yes", count=3)
+        run.line("readiness of main: success", count=3)
         result = stop(run)
     calls = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     assert [name for name, _ in calls][:6] == list("pqpqpq"), calls
@@ -148,7 +148,7 @@ def test_s33_the_first_readiness_is_asked_as_soon_as_it_has_started(pod: Pod) ->
     keys = {"startup": f'{{ exec = ["true"], {FAST} }}', "readiness": '{ exec = ["true"], period = "100s" }'}
     with pod.start(pod.primary(**keys)) as run:
         run.line("main is running(started, ready)")
-        in_order(stop(run), "startup of main: yes", "readiness of main: yes")
+        in_order(stop(run), "startup of main: success", "readiness of main: success")
 
 
 def test_s34_thresholds_count_results_in_a_row() -> None:
@@ -164,9 +164,9 @@ def test_s34_below_the_threshold_nothing_is_killed(pod: Pod, tmp_path: Path) -> 
     script = f"echo x >>{tmp_path}/n; case $(wc -l <{tmp_path}/n) in 1|3|4) exit 1;; esac"
     keys = {"liveness": f'{{ exec = ["sh", "-c", "{script}"], period = "50ms", failure_threshold = 3 }}'}
     with pod.start(pod.primary(**keys)) as run:
-        run.line("liveness of main: yes", count=3)
+        run.line("liveness of main: success", count=3)
         result = stop(run)
-    assert result.text.count("liveness of main: no") == 3 and "it is stopped" not in result.text, result
+    assert result.text.count("liveness of main: failure") == 3 and "it is stopped" not in result.text, result
 
 
 def test_s35_at_the_threshold_it_is_ended_and_no_longer_asked(pod: Pod) -> None:
@@ -175,7 +175,7 @@ def test_s35_at_the_threshold_it_is_ended_and_no_longer_asked(pod: Pod) -> None:
     )
     result = pod.run(main, wrap=HELD)
     in_order(result, "liveness failed 2 times: exit code 1: it is stopped", "main got 15", "main ends")
-    assert result.text.count("liveness of main: no") == 2 and result.code == 3, result
+    assert result.text.count("liveness of main: failure") == 2 and result.code == 3, result
 
 
 def test_s36_readiness_turns_off_and_on_again_and_ends_nothing(pod: Pod, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_s37_startup_that_never_succeeds_is_killed_after_its_turns(pod: Pod) -> 
     main = pod.entry("main", "primary", "sh", "-c", script, startup=startup)
     result = pod.run(main)
     took = stamps(result, "end")[0] - stamps(result, "begin")[0]
-    assert 0.25 <= took < 10 and result.text.count("startup of main: no") == 3, result
+    assert 0.25 <= took < 10 and result.text.count("startup of main: failure") == 3, result
 
 
 def test_s38_a_new_instance_begins_from_nothing(pod: Pod) -> None:
@@ -210,7 +210,7 @@ def test_s38_a_new_instance_begins_from_nothing(pod: Pod) -> None:
         run.line("side is running(not started, not ready)", count=2)
         run.line("side is running(started, ready)", count=2)
         result = stop(run)
-    in_order(result, *["startup of side: yes", "readiness of side: yes"] * 2)
+    in_order(result, *["startup of side: success", "readiness of side: success"] * 2)
 
 
 def test_s39_a_probe_s_own_grace_and_the_group_s_in_a_stop(pod: Pod) -> None:
@@ -252,7 +252,7 @@ def test_s41_exec_s_exit_code_decides_and_a_timeout_is_a_failure(pod: Pod, tmp_p
 def test_s42_output_changes_nothing(pod: Pod) -> None:
     flood = 'exec = ["sh", "-c", "head -c 1048576 /dev/zero; head -c 1048576 /dev/zero >&2"]'
     with one_probe(pod, "readiness", f'{flood}, period = "50ms", timeout = "10s"') as run:
-        run.line("readiness of main: yes", count=3)
+        run.line("readiness of main: success", count=3)
         result = stop(run)
     assert "\0" not in result.text and result.code == 0, result
 
@@ -265,8 +265,8 @@ def test_s43_a_probe_s_command_knows_the_declared_environment(pod: Pod) -> None:
     with one_probe(
         pod, "readiness", probe, post_start="""{ exec = ["test", "$(PORT)", "=", "$(PORT)"] }""", **keys
     ) as run:
-        run.line("readiness of main: yes")
-        assert "post_start of main: yes" in stop(run).text
+        run.line("readiness of main: success")
+        assert "post_start of main: success" in stop(run).text
 
 
 def asked(pod: Pod, web: Web, path: str, more: str = "", host: str = "127.0.0.1") -> str:
@@ -278,7 +278,8 @@ def asked(pod: Pod, web: Web, path: str, more: str = "", host: str = "127.0.0.1"
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict"), [(200, "yes"), (204, "yes"), (304, "yes"), (399, "yes"), (400, "no"), (500, "no")]
+    ("code", "verdict"),
+    [(200, "success"), (204, "success"), (304, "success"), (399, "success"), (400, "failure"), (500, "failure")],
 )
 def test_s44_http_succeeds_from_200_to_399(pod: Pod, web: Web, code: int, verdict: str) -> None:
     web.paths["/health"] = status(code)
@@ -294,29 +295,29 @@ def test_s44_a_refused_connection_a_reset_and_no_answer_are_failures(pod: Pod) -
             run.line("main is running(started, not ready)")
             server.settimeout(20)
             server.accept()[0].close()
-            run.line("readiness of main: no", count=1)
+            run.line("readiness of main: failure", count=1)
             stop(run)
     with one_probe(pod, "readiness", f'http = "http://127.0.0.1:{port}/", {FAST}') as run:
-        assert "connection refused" in run.line("readiness of main: no")
+        assert "connection refused" in run.line("readiness of main: failure")
         stop(run)
 
 
 def test_s45_redirects_are_followed_to_the_same_host_only(pod: Pod, web: Web) -> None:
     web.paths["/r"] = status(302, Location="/bad")
     web.paths["/bad"] = status(500)
-    assert asked(pod, web, "/r").startswith("no: it answers with 500")
+    assert asked(pod, web, "/r").startswith("failure: it answers with 500")
     web.paths["/away"] = status(302, Location=f"http://localhost:{web.port}/bad")
-    assert asked(pod, web, "/away").startswith("yes: it redirects to another host, localhost")
+    assert asked(pod, web, "/away").startswith("success: it redirects to another host, localhost")
     web.paths["/loop"] = status(302, Location="loop")
     web.requests.clear()
-    assert asked(pod, web, "/loop").startswith("no: stopped after 10 redirects")
+    assert asked(pod, web, "/loop").startswith("failure: stopped after 10 redirects")
     assert len(web.requests) == 10
 
 
 def test_s46_a_final_3xx_is_a_success_with_a_warning(pod: Pod, web: Web) -> None:
     web.paths["/x"] = status(304)
     with one_probe(pod, "liveness", f'http = "http://127.0.0.1:{web.port}/x", {FAST}') as run:
-        run.line("liveness of main: yes: it answers with 304", count=3)
+        run.line("liveness of main: success: it answers with 304", count=3)
         result = stop(run)
     assert result.text.count("(said once)") == 1 and "it is stopped" not in result.text, result
 
@@ -324,13 +325,13 @@ def test_s46_a_final_3xx_is_a_success_with_a_warning(pod: Pod, web: Web) -> None
 def test_s47_headers(pod: Pod, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     web.paths["/x"] = status(200)
-    assert asked(pod, web, "/x") == "yes"
+    assert asked(pod, web, "/x") == "success"
     _, headers = web.requests.pop()
     assert headers["user-agent"].startswith("pidone-probe/") and headers["accept"] == "*/*", headers
     assert headers["connection"] == "close" and "accept-encoding" not in headers
     assert headers["host"] == f"127.0.0.1:{web.port}"
     more = ', headers = { Host = "example.org", user-agent = "", Accept = "text/plain", X-Y = "z" }'
-    assert asked(pod, web, "/x", more) == "yes"
+    assert asked(pod, web, "/x", more) == "success"
     _, headers = web.requests.pop()
     assert headers["host"] == "example.org" and "user-agent" not in headers
     assert (headers["accept"], headers["x-y"]) == ("text/plain", "z")
@@ -350,7 +351,7 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
 
 def test_s48_a_long_body_does_no_harm_and_a_dripping_one_is_late(pod: Pod, web: Web) -> None:
     web.paths["/long"] = status(200, b"x" * (1 << 20))
-    assert asked(pod, web, "/long") == "yes"
+    assert asked(pod, web, "/long") == "success"
     web.paths["/drip"] = drip
     with one_probe(
         pod, "readiness", f'http = "http://127.0.0.1:{web.port}/drip", timeout = "300ms", period = "50ms"'
@@ -361,7 +362,7 @@ def test_s48_a_long_body_does_no_harm_and_a_dripping_one_is_late(pod: Pod, web: 
             "two have been given up, although they drip all the while",
         )
         result = stop(run)
-    assert "readiness of main: yes" not in result.text, result
+    assert "readiness of main: success" not in result.text, result
 
 
 def hold(answer: bytes) -> Any:
@@ -385,14 +386,14 @@ def hold(answer: bytes) -> Any:
 )  # fmt: skip
 def test_s44_a_whole_answer_is_enough_although_the_connection_stays_open(pod: Pod, web: Web, answer: bytes) -> None:
     web.paths["/x"] = hold(answer)
-    assert asked(pod, web, "/x") == "yes"
+    assert asked(pod, web, "/x") == "success"
 
 
 def test_s44_what_is_no_http_and_a_redirect_to_nowhere_are_failures(pod: Pod, web: Web) -> None:
     web.paths["/x"] = hold(b"SSH-2.0\r\n\r\n")
-    assert asked(pod, web, "/x").startswith("no: what it answers is not HTTP")
+    assert asked(pod, web, "/x").startswith("failure: what it answers is not HTTP")
     web.paths["/y"] = status(302, Location="http://127.0.0.1:99999999999999999999999/")
-    assert asked(pod, web, "/y").startswith("no: it redirects to http://127.0.0.1:9999")
+    assert asked(pod, web, "/y").startswith("failure: it redirects to http://127.0.0.1:9999")
 
 
 def test_s47_the_host_of_an_ipv6_address_has_brackets() -> None:
@@ -401,7 +402,7 @@ def test_s47_the_host_of_an_ipv6_address_has_brackets() -> None:
 
 def test_s49_an_empty_host_is_the_loopback(pod: Pod, web: Web) -> None:
     web.paths["/x"] = status(200)
-    assert asked(pod, web, "/x", host="") == "yes"
+    assert asked(pod, web, "/x", host="") == "success"
 
 
 def test_s50_a_completed_connect_is_a_success(pod: Pod) -> None:
@@ -409,7 +410,7 @@ def test_s50_a_completed_connect_is_a_success(pod: Pod) -> None:
         accepting = threading.Thread(target=lambda: server.accept()[0].close(), daemon=True)
         accepting.start()
         with one_probe(pod, "liveness", f'tcp = "127.0.0.1:{server.getsockname()[1]}", period = "60s"') as run:
-            run.line("liveness of main: yes")
+            run.line("liveness of main: success")
             stop(run)
 
 
@@ -417,10 +418,10 @@ def test_s52_a_port_has_a_name(pod: Pod, web: Web) -> None:
     web.paths["/x"] = status(200)
     ports = f"{{ web = {web.port} }}"
     with one_probe(pod, "readiness", 'http = "http://:web/x", period = "60s"', ports=ports) as run:
-        run.line("readiness of main: yes")
+        run.line("readiness of main: success")
         stop(run)
     with one_probe(pod, "liveness", 'tcp = "web", period = "60s"', ports=ports) as run:
-        run.line("liveness of main: yes")
+        run.line("liveness of main: success")
         stop(run)
     assert "no port 'wep' in its ports; there are: web" in pod.refused(
         pod.primary(liveness='{ tcp = "wep" }', ports=ports)
@@ -430,12 +431,12 @@ def test_s52_a_port_has_a_name(pod: Pod, web: Web) -> None:
 def test_s53_in_the_stop_only_readiness_goes_on(pod: Pod) -> None:
     keys = {"readiness": f'{{ exec = ["true"], {FAST} }}', "liveness": f'{{ exec = ["true"], {FAST} }}'}
     with pod.start(pod.sidecar("side", **keys), pod.primary("main", "delay=500", **keys), wrap=HELD) as run:
-        run.line("liveness of main: yes")
-        run.line("liveness of side: yes")
+        run.line("liveness of main: success")
+        run.line("liveness of side: success")
         run.kill(signal.SIGTERM)
         result = run.end()
     after = result.text.partition("signal SIGTERM")[2]
-    assert after.count("readiness of main: yes") > 2 and after.count("readiness of side: yes") > 2, result
+    assert after.count("readiness of main: success") > 2 and after.count("readiness of side: success") > 2, result
     assert "liveness of" not in after and after.count("got 15") == 2, result
 
 
@@ -466,8 +467,8 @@ def test_notify_says_when_it_has_started_and_when_it_stops(pod: Pod, write: Any)
         run.line("main started")
         run.line("side is running(started, not ready)")
         result = stop(run)
-    in_order(result, "running(not started, not ready)", "says: READY", "started main", "not ready)")
-    in_order(result, "says: warming up", "says: READY")
+    in_order(result, "running(not started, not ready)", "says: ready", "started main", "not ready)")
+    in_order(result, "says: warming up", "says: ready")
     in_order(result, "side is running(started, ready)", "side is running(started, not ready)")
 
 
@@ -483,8 +484,8 @@ def test_a_watchdog_that_is_not_fed_ends_the_process(pod: Pod, write: Any) -> No
     script += "time.sleep(60)"
     main = python(pod, write, script, liveness='{ notify = true, period = "1s" }')
     result = pod.run(main)
-    assert result.text.count("says: WATCHDOG") == 8 and result.code == 143, result
-    in_order(result, "says: WATCHDOG", "liveness failed once: nothing was heard from it: it is stopped")
+    assert result.text.count("says: watchdog") == 8 and result.code == 143, result
+    in_order(result, "says: watchdog", "liveness failed once: nothing was heard from it: it is stopped")
 
 
 @pytest.mark.parametrize("datagram", ['b""', 'b"x" * 65536', 'b"\\xff\\0\\x80" * 30', 'b"READY=1" * 9', 'b"READY=2"'])
@@ -495,7 +496,7 @@ def test_a_notify_datagram_of_nonsense_changes_nothing(pod: Pod, write: Any, dat
     with pod.start(side, pod.primary()) as run:
         run.line("main started")
         result = stop(run)
-    assert result.text.count("says: READY") == 1 and result.code == 0, result
+    assert result.text.count("says: ready") == 1 and result.code == 0, result
 
 
 def test_a_datagram_of_another_process_of_the_group_does_not_count(pod: Pod, write: Any, tmp_path: Path) -> None:
@@ -515,19 +516,19 @@ def test_a_datagram_of_another_process_of_the_group_does_not_count(pod: Pod, wri
 def test_a_reload_that_is_quickly_over_leaves_it_ready(pod: Pod, write: Any) -> None:
     script = 'say("READY=1"); say("RELOADING=1"); say("READY=1"); time.sleep(60)'
     with pod.start(python(pod, write, script, readiness="{ notify = true }")) as run:
-        run.line("says: READY", count=2)
+        run.line("says: ready", count=2)
         assert stop(run).text.count("main is running(started, ready)") == 2
 
 
 def test_the_listener_s_death_is_nobody_else_s(pod: Pod, write: Any) -> None:
     script = "while True:\n try: say('WATCHDOG=1')\n except OSError: print('deaf', flush=True)\n time.sleep(0.05)"
     with pod.start(python(pod, write, script, liveness='{ notify = true, period = "500ms" }')) as run:
-        run.line("says: WATCHDOG")
+        run.line("says: watchdog")
         listener = next(pid for name, pid in run.children().items() if name == "pidone")
         os.kill(listener, signal.SIGKILL)
         run.line("the listener of sd_notify has ended: it was killed by SIGKILL; another one follows")
-        before = run.seen.decode().count("says: WATCHDOG")
-        run.line("says: WATCHDOG", count=before + 20)
+        before = run.seen.decode().count("says: watchdog")
+        run.line("says: watchdog", count=before + 20)
         result = stop(run)
     assert "it is stopped" not in result.text, result
 
@@ -589,7 +590,7 @@ def test_a_newline_on_a_descriptor_says_that_it_is_ready(pod: Pod) -> None:
     with pod.start(side, pod.primary()) as run:
         run.line("main started")
         result = stop(run)
-    in_order(result, "begins", "says: READY", "started main")
+    in_order(result, "begins", "says: ready", "started main")
 
 
 def test_only_the_process_has_the_descriptor_and_it_is_a_new_one_each_time(pod: Pod) -> None:
@@ -600,7 +601,7 @@ def test_only_the_process_has_the_descriptor_and_it_is_a_new_one_each_time(pod: 
     ) as run:
         run.line("started main")
         os.kill(run.children()["sleep"], signal.SIGKILL)
-        run.line("says: READY", count=2)
+        run.line("says: ready", count=2)
         assert stop(run).code == 143
 
 
@@ -623,10 +624,10 @@ def test_a_probe_is_never_asked_twice_at_once() -> None:
     machine = Group(make(((2, 0, "liveness"),)))
     machine.take((e.BEGIN,), 0.0)
     machine.take((e.EXECED, 0), 0.0)
-    asked_now = [a for a in machine.take((e.DEADLINE,), 1.0) if a[0] == e.ASIDE]
-    assert asked_now == [(e.ASIDE, 0, "liveness")]
+    asked_now = [a for a in machine.take((e.DEADLINE,), 1.0) if a[0] == e.RUN_HELPER]
+    assert asked_now == [(e.RUN_HELPER, 0, "liveness")]
     late = machine.take((e.DEADLINE,), 2.0)
-    assert [a for a in late if a[0] in (e.ASIDE, e.DROP)] == [(e.DROP, 0, "liveness", True)]
+    assert [a for a in late if a[0] in (e.RUN_HELPER, e.CANCEL_HELPER)] == [(e.CANCEL_HELPER, 0, "liveness", True)]
 
 
 def test_a_newline_is_its_writer_s_although_numbers_are_used_again(pod: Pod) -> None:

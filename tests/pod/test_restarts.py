@@ -14,8 +14,8 @@ from pidone.config.values import backoff
 from pidone.group import restart, status
 from pidone.group.group import Group
 from pidone.group.policy import ALWAYS, BACKOFF, NEVER
-from pidone.group.slots import Care
-from pidone.helpers import follow, leftovers
+from pidone.group.slots import ProcessPolicy
+from pidone.helpers import leftovers, main_pid
 from pidone.init import events as e
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
 from tests.explorer import make
@@ -179,7 +179,7 @@ def test_s66_a_stop_calls_a_waiting_restart_off(pod: Pod) -> None:
     main = pod.entry("main", "primary", "sh", "-c", "exit 5", restart='"always"', backoff='{ initial = "60s" }')
     with pod.start(main) as run:
         run.line("main is waiting(CrashLoopBackOff)")
-        run.line("leftovers of main: yes")  # now nobody is left whose end could wake PID 1
+        run.line("leftovers of main: success")  # now nobody is left whose end could wake PID 1
         began = time.monotonic()
         run.kill(signal.SIGTERM)
         result = run.end()
@@ -209,12 +209,12 @@ def test_s67_every_count_goes_up_and_a_condition_says_it_meanwhile() -> None:
         for event in events:
             group.take(event, 0.0)
 
-    take((e.BEGIN,), (e.EXECED, 0), (e.EXITED, 0, 0, 0), (e.ENDED, 0, "leftovers", e.YES, ""))
+    take((e.BEGIN,), (e.EXECED, 0), (e.EXITED, 0, 0, 0), (e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""))
     take((e.EXECED, 1), (e.EXECED, 2))
     assert status.conditions(group)["AllContainersRestarting"][0] is False
     take((e.EXITED, 1, 3, 0))
     assert status.conditions(group)["AllContainersRestarting"][0] is True
-    take((e.EXITED, 2, 0, 9), *((e.ENDED, index, "leftovers", e.YES, "") for index in range(3)))
+    take((e.EXITED, 2, 0, 9), *((e.HELPER_ENDED, index, "leftovers", e.SUCCESS, "") for index in range(3)))
     assert group.deadline is not None
     group.take((e.DEADLINE,), group.deadline)
     assert status.conditions(group)["AllContainersRestarting"][0] is False
@@ -291,7 +291,7 @@ def test_after_waits_for_just_those_and_stops_before_them(pod: Pod, tmp_path: Pa
         run.line("main started")
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "started quick", "started user", "startup of slow: yes", "started main")
+    in_order(result, "started quick", "started user", "startup of slow: success", "started main")
     in_order(result, "main ends", "user got 15", "user ends", "quick got 15")
     assert result.code == 0
 
@@ -332,7 +332,7 @@ def test_leftovers_are_ended_before_it_starts_again(pod: Pod, tmp_path: Path) ->
         run.line("started side", count=2)
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "ended with exit code 1", "left ends", "leftovers of side: yes", "started side")
+    in_order(result, "ended with exit code 1", "left ends", "leftovers of side: success", "started side")
 
 
 def test_leftovers_that_ignore_it_are_killed(pod: Pod) -> None:
@@ -419,7 +419,7 @@ with context:
         run.line("daemon at work")
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "follow of d: yes", "started main", "main ends", "d is terminated(")
+    in_order(result, "main_pid of d: success", "started main", "main ends", "d is terminated(")
     assert result.code == 0 and not (tmp_path / "d.pid").exists(), result  # told in time to take it away
 
 
@@ -443,7 +443,7 @@ def test_a_pid_file_that_is_wrong_is_not_believed(pod: Pod, tmp_path: Path, cont
         result = run.end()
     assert "daemon got 15" in result.text and result.code == 0, result
     (tmp_path / "w.pid").write_text(content.replace("1\n", f"{os.getppid()}\n") if content == "1\n" else content)
-    assert said in follow.look(str(tmp_path / "w.pid").encode(), 1.0)[1]
+    assert said in main_pid.read_pid_file(str(tmp_path / "w.pid").encode(), 1.0)[1]
 
 
 def test_a_pid_file_that_names_a_stranger_fails_the_start(pod: Pod, tmp_path: Path) -> None:
@@ -502,10 +502,10 @@ if os.fork() == 0:
         run.line("worker started", count=2)
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "was killed by SIGKILL", "worker got 15", "leftovers of d: yes", "started d")
-    in_order(result, "was killed by SIGKILL; restart 1 now", "leftovers of d: yes", "started d")
+    in_order(result, "was killed by SIGKILL", "worker got 15", "leftovers of d: success", "started d")
+    in_order(result, "was killed by SIGKILL; restart 1 now", "leftovers of d: success", "started d")
 
 
 def test_back_off_levels_and_rules_are_plain_data(tmp_path: Path) -> None:
-    care: Any = Care(0, backoff=(1.0, 60.0, 600.0))
-    assert [restart.delay(care, level) for level in range(9)] == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+    policy: Any = ProcessPolicy(0, backoff=(1.0, 60.0, 600.0))
+    assert [restart.delay(policy, level) for level in range(9)] == [0, 1, 2, 4, 8, 16, 32, 60, 60]

@@ -124,9 +124,9 @@ def test_s96_the_last_4096_bytes_of_its_message_are_kept(pod: Pod, tmp_path: Pat
     result = pod.run(pod.entry("main", "primary", "sh", "-c", script, termination_message=f'"{why}"'))
     line = next(line for line in result.lines if "left the message: " in line).partition("message: ")[2]
     assert line.startswith("aaa") and result.code == 3 and "666" in result.lines, result
-    data = message.last(os.fsencode(why), message.MOST)
+    data = message.last(os.fsencode(why), message.MAX_MESSAGE)
     assert len(data) == 4096 and data.startswith(b"aaa") and data.endswith(b"the-end")
-    assert message.run(os.fsencode(tmp_path / "none"), True, 1, None) == (e.YES, "")
+    assert message.run(os.fsencode(tmp_path / "none"), True, 1, None) == (e.SUCCESS, "")
     silent = pod.run(pod.entry("main", "primary", "true", termination_message=f'"{why}"'))
     assert "left the message" not in silent.text and why.read_bytes() == b"", silent
 
@@ -183,7 +183,7 @@ def test_s98_states_one_after_the_other() -> None:
     assert status.state(group, 0) == ("running", (True, True)) and status.last_state(group, 0) is None
     group.take((e.EXITED, 0, 3, 0), 1.0)
     assert status.state(group, 0) == ("terminated", ("Error", 3, 0))  # no wait, no back-off
-    group.take((e.ENDED, 0, "leftovers", e.YES, ""), 1.0)
+    group.take((e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""), 1.0)
     group.take((e.DEADLINE,), 1.0)
     group.take((e.EXECED, 0), 1.0)
     assert status.state(group, 0)[0] == "running" and group.members[0].restarts == 1
@@ -209,7 +209,7 @@ def test_s99_started_and_ready(pod: Pod) -> None:
     group.take((e.EXECED, 0), 0.0)
     assert not status.ready(group, 0)
     group.take((e.EXITED, 0, 0, 0), 0.0)
-    group.take((e.ENDED, 0, "leftovers", e.YES, ""), 0.0)
+    group.take((e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""), 0.0)
     group.take((e.EXECED, 1), 0.0)
     assert [status.ready(group, index) for index in range(3)] == [True, True, False]
     group.take((e.EXITED, 1, 1, 0), 0.0)
@@ -224,7 +224,7 @@ def test_s100_conditions() -> None:
     assert found["PodScheduled"] == found["PodReadyToStartContainers"] == (True, "")
     group.take((e.EXECED, 0), 0.0)
     group.take((e.EXITED, 0, 0, 0), 0.0)
-    group.take((e.ENDED, 0, "leftovers", e.YES, ""), 0.0)
+    group.take((e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""), 0.0)
     group.take((e.EXECED, 1), 0.0)
     group.take((e.EXECED, 2), 0.0)
     found = status.conditions(group)

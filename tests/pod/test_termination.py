@@ -40,7 +40,7 @@ def test_s76_every_pre_stop_begins_at_once(pod: Pod) -> None:
         run.line("side started")
         run.line("main started")
         result, _ = stop(run)
-    in_order(result, "pre_stop of side: yes", "main ends", "side got 15")
+    in_order(result, "pre_stop of side: success", "main ends", "side got 15")
 
 
 def test_s77_an_app_is_told_when_its_own_pre_stop_has_ended(pod: Pod) -> None:
@@ -50,7 +50,7 @@ def test_s77_an_app_is_told_when_its_own_pre_stop_has_ended(pod: Pod) -> None:
         run.line("side started")
         run.line("main started")
         result, _ = stop(run)
-    in_order(result, "pre_stop of main: yes", "main got 15", "pre_stop of side: yes", "side got 15")
+    in_order(result, "pre_stop of main: success", "main got 15", "pre_stop of side: success", "side got 15")
 
 
 def test_s78_sidecars_are_told_in_reverse_each_when_all_later_are_gone(pod: Pod) -> None:

@@ -50,17 +50,23 @@ MISTAKES: dict[str, tuple[list[Change], tuple[Kind, ...]]] = {
     ),
     "what began the stop is forgotten": ([("stop", "group.blame = group.code = blame", "group.code = blame")], STEP),
     "a third stop signal kills at once": (
-        [("stop", 'set_timer("kill", max(now, member.signalled_at + group.plan.window))', 'set_timer("kill", now)')],
+        [
+            (
+                "stop",
+                'set_timer("kill", max(now, member.signalled_at + group.plan.minimum_grace))',
+                'set_timer("kill", now)',
+            )
+        ],
         plain(PRIMARY),
     ),
-    "a second stop signal ends the grace": ([("stop", "group.asked > 2", "group.asked > 1")], SIDECARS),
+    "a second stop signal ends the grace": ([("stop", "group.stop_requests > 2", "group.stop_requests > 1")], SIDECARS),
     "the end of the grace tells nobody": ([("stop", "group.expired = True", "pass")], SIDECARS),
     "a stop has more than its time": (
         [
             (
                 "stop",
-                "group.limit = now + group.plan.grace + group.plan.window",
-                "group.limit = now + group.plan.grace + 3 * group.plan.window",
+                "group.limit = now + group.plan.grace + group.plan.minimum_grace",
+                "group.limit = now + group.plan.grace + 3 * group.plan.minimum_grace",
             )
         ],
         plain(PRIMARY),
@@ -89,7 +95,7 @@ MISTAKES: dict[str, tuple[list[Change], tuple[Kind, ...]]] = {
         alone(ALWAYS, "plain"),
     ),
     "a success is restarted on failure": (
-        [("restart", "(care.restart == ON_FAILURE and failed)", "care.restart == ON_FAILURE")],
+        [("restart", "(policy.restart == ON_FAILURE and failed)", "policy.restart == ON_FAILURE")],
         alone(ON_FAILURE, "plain"),
     ),
     "what cannot start is left alone": (
@@ -172,7 +178,13 @@ MISTAKES: dict[str, tuple[list[Change], tuple[Kind, ...]]] = {
         WATCHED,
     ),
     "the end of a launcher is an end": (
-        [("daemon", "if process.policy.daemonizes and not process.followed", "if False and not process.followed")],
+        [
+            (
+                "daemon",
+                "if process.policy.daemonizes and not process.main_pid_found",
+                "if False and not process.main_pid_found",
+            )
+        ],
         alone(NEVER, "daemon"),
     ),
     "a probe that is late is asked once more": (

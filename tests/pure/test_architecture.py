@@ -14,8 +14,8 @@ from tests.pid1 import ROOT
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 PHASES = ("START", "RUN", "RESTART", "STOP", "SWEPT", "KILLED")
 EVENTS = (
-    "BEGIN", "EXECED", "FAILED", "EXITED", "STOPPED", "SIGNAL", "DEADLINE", "ALONE", "ENDED", "NOTED", "COMMAND",
-    "RELOAD", "RESOLVED",
+    "BEGIN", "EXECED", "FAILED", "EXITED", "SUSPENDED", "SIGNAL", "DEADLINE", "ALONE", "HELPER_ENDED", "NOTIFIED",
+    "COMMAND", "NEW_PLAN", "RESOLVED",
 )  # fmt: skip
 KINDS = {getattr(events, name): name for name in EVENTS}
 
@@ -36,16 +36,25 @@ def rows(table: dict[Any, Any], columns: list[Any]) -> list[list[str]]:
 
 def tables() -> dict[str, list[list[str]]]:
     by_event: dict[str, dict[int, Any]] = {}
-    for state, reactions in process.EVENTS.items():
+    for state, reactions in process.ON_EVENT.items():
         for event, reaction in reactions.items():
             by_event.setdefault(KINDS[event], {})[state] = reaction
     return {
-        "EVENTS": [["event", *states.STATES], *rows(by_event, list(range(len(states.STATES))))],
-        "DUE": [["timer", "leads to"], *([what, shown(found)] for what, found in process.DUE.items())],
-        "ANSWERS": [["helper", "leads to"], *([what, shown(found)] for what, found in process.ANSWERS.items())],
-        "OUTCOMES": [["outcome", *PHASES], *rows(group.OUTCOMES, [getattr(machine, name) for name in PHASES])],
-        "HANDLERS": [["event", "leads to"], *([KINDS[kind], shown(one)] for kind, one in group.HANDLERS.items())],
-        "GROUP_DUE": [["timer", "leads to"], *([what, shown(found)] for what, found in group.DUE.items())],
+        "PROCESS_ON_EVENT": [["event", *states.STATES], *rows(by_event, list(range(len(states.STATES))))],
+        "PROCESS_ON_TIMER": [
+            ["timer", "leads to"],
+            *([what, shown(found)] for what, found in process.ON_TIMER.items()),
+        ],
+        "PROCESS_ON_HELPER_END": [
+            ["helper", "leads to"],
+            *([what, shown(found)] for what, found in process.ON_HELPER_END.items()),
+        ],
+        "GROUP_ON_OUTCOME": [
+            ["outcome", *PHASES],
+            *rows(group.ON_OUTCOME, [getattr(machine, name) for name in PHASES]),
+        ],
+        "GROUP_ON_EVENT": [["event", "leads to"], *([KINDS[kind], shown(one)] for kind, one in group.ON_EVENT.items())],
+        "GROUP_ON_TIMER": [["timer", "leads to"], *([what, shown(found)] for what, found in group.ON_TIMER.items())],
     }
 
 
@@ -61,10 +70,10 @@ def test_the_page_shows_the_automaton_as_it_is(name: str) -> None:
 
 
 def test_every_outcome_and_every_event_has_a_row() -> None:
-    assert set(group.OUTCOMES) == set(states.OUTCOMES)
-    assert set(group.HANDLERS) == set(KINDS) == set(range(len(KINDS)))
-    assert set(process.EVENTS) == set(range(len(states.STATES)))
-    assert set(process.ANSWERS) <= set(process.DUE), "a helper that nothing would end"
+    assert set(group.ON_OUTCOME) == set(states.OUTCOMES)
+    assert set(group.ON_EVENT) == set(KINDS) == set(range(len(KINDS)))
+    assert set(process.ON_EVENT) == set(range(len(states.STATES)))
+    assert set(process.ON_HELPER_END) <= set(process.ON_TIMER), "a helper that nothing would end"
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def test_every_spelling_of_an_option_means_the_same(words: list[str]) -> None:
 def test_any_words_are_a_command_line_or_a_usage_error(words: list[str]) -> None:
     try:
         got = arguments.read(words)
-    except arguments.Usage as error:
+    except arguments.UsageError as error:
         assert str(error) and "\n" not in str(error).replace("\n", "", "".join(words).count("\n"))
     else:
         assert got.command or got.config is not None

@@ -12,7 +12,7 @@ import pytest
 from pidone import probes
 from pidone.config import keys
 from pidone.helpers import table
-from pidone.init.events import NO, YES
+from pidone.init.events import FAILURE, SUCCESS
 from pidone.report.events import EVENTS, named, sentence
 from scripts.generate import FILES
 from tests.pid1 import ROOT
@@ -73,8 +73,8 @@ def test_a_handler_has_what_it_needs(name: str) -> None:
 
 
 def test_a_hook_of_a_handler_that_has_none_of_its_own_asks_as_a_probe_does(tmp_path: Path) -> None:
-    assert table.run("probes.file:hook", (bytes(tmp_path), True, None), -1) == (YES, "")
-    assert table.run("probes.file:hook", (bytes(tmp_path / "x"), True, None), -1)[0] == NO
+    assert table.run("probes.file:hook", (bytes(tmp_path), True, None), -1) == (SUCCESS, "")
+    assert table.run("probes.file:hook", (bytes(tmp_path / "x"), True, None), -1)[0] == FAILURE
 
 
 def example(text: str) -> object:
@@ -87,7 +87,7 @@ def noted() -> list[tuple[str, str, list[ast.expr]]]:
     found = []
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "note":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_event":
                 kind, *fields = node.args
                 if isinstance(kind, ast.Constant):
                     found.append((f"{path.relative_to(ROOT)}:{node.lineno}", str(kind.value), fields))

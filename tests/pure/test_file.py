@@ -14,7 +14,7 @@ from pidone import readers
 from pidone.config import memory
 from pidone.config.check import PROCESS, check
 from pidone.config.parse import parse
-from pidone.config.read import Wrong
+from pidone.config.read import ConfigError
 from pidone.init import plan
 from pidone.init.slots import Plan, Process
 from pidone.oom import count_kills
@@ -62,7 +62,7 @@ requests.memory = "1Mi"
 def test_whatever_is_toml_has_a_line_for_each_of_its_top_keys(text: str) -> None:
     try:
         document, found = parse(text.encode())
-    except Wrong as wrong:
+    except ConfigError as wrong:
         assert len(wrong.errors) == 1
         return
     for key in document:
@@ -74,20 +74,20 @@ def test_whatever_is_toml_has_a_line_for_each_of_its_top_keys(text: str) -> None
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=5,
 )))  # fmt: skip
 def test_no_value_of_any_key_makes_the_checker_stumble(table: dict[str, Any]) -> None:
-    with contextlib.suppress(Wrong):
+    with contextlib.suppress(ConfigError):
         check({"process": [table]}, {})
 
 
 @given(st.dictionaries(st.text(max_size=8), st.integers() | st.lists(st.integers(), max_size=2)))
 def test_nor_do_strange_tables(document: dict[str, Any]) -> None:
-    with pytest.raises(Wrong):
+    with pytest.raises(ConfigError):
         check(document, {})
 
 
 @pytest.mark.parametrize("key", ["group", "volume", "process", "signals"])
 @pytest.mark.parametrize("value", [1, "x", [], [1], {}, {"a": 1}, None])
 def test_nor_does_a_table_of_the_wrong_kind(key: str, value: Any) -> None:
-    with pytest.raises(Wrong):
+    with pytest.raises(ConfigError):
         check({key: value}, {})
 
 
@@ -124,7 +124,7 @@ BAD_VALUES: dict[str, list[Any]] = {
 
 def test_a_wrong_value_of_a_table_s_key_has_its_own_line() -> None:
     text = '[[process]]\nname = "a"\nrole = "primary"\ncommand = ["x"]\n[process.startup]\ntcp = 80\nperiod = 5\n'
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(ConfigError) as wrong:
         check(*parse(text.encode()))
     assert [line for line, _ in wrong.value.errors] == [7]
 

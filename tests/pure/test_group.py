@@ -14,10 +14,10 @@ from pidone.group import restart
 from pidone.group.group import Group
 from pidone.group.order import Order
 from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE
-from pidone.group.slots import Care
+from pidone.group.slots import ProcessPolicy
 from pidone.init import events as e
 from pidone.init.machine import OVER, RESTART, STOP, SWEPT
-from pidone.init.plan import INIT, LAST_RESORT, PRIMARY, SIDECAR, WINDOW
+from pidone.init.plan import INIT, LAST_RESORT, MINIMUM_GRACE, PRIMARY, SIDECAR
 from pidone.init.single import Single
 from pidone.init.slots import Plan, Process
 from tests.explorer import GRACE, KILL, TERM, Found, Kind, World, begun, explore, kinds_of, make, show, small_groups
@@ -96,9 +96,9 @@ def test_nobody_starts_before_whom_it_waits_for_and_the_stop_is_the_reverse(data
         needs.append(direct | {deep for other in direct for deep in needs[other]})
         gate, after = (index, ()) if some is None else (0, tuple(sorted(needs[index])))
         role = PRIMARY if index == size - 1 else SIDECAR
-        care = Care(gate, after)
-        fields = tuple(getattr(care, slot) for slot in Care.__slots__)
-        processes.append(Process(f"p{index}", role, [b"x"], care=fields))
+        policy = ProcessPolicy(gate, after)
+        fields = tuple(getattr(policy, slot) for slot in ProcessPolicy.__slots__)
+        processes.append(Process(f"p{index}", role, [b"x"], policy=fields))
     order = Order(Group(Plan(processes, GRACE, (TERM,))).members)
     waiting, begun_ones = order.ready(), []
     while waiting:
@@ -132,7 +132,7 @@ def test_signals_before_the_primary_is_forked_are_held_and_sent_in_order() -> No
     for number in (10, 12, 10, 34, 34):
         assert machine.take((e.SIGNAL, number), 0.0) == []
     machine.take((e.EXITED, 0, 0, 0), 0.1)
-    actions = machine.take((e.ENDED, 0, "leftovers", e.YES, ""), 0.1)
+    actions = machine.take((e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""), 0.1)
     assert actions == [(e.SPAWN, 1), *((e.KILL, 1, number, False) for number in (10, 12, 34, 34))]
 
 
@@ -170,7 +170,7 @@ def test_pidone_does_not_deny_its_own_sigkill() -> None:
     assert not [a for a in machine.take((e.EXITED, 0, 0, KILL), 6.0) if a[:2] == (e.SAY, "killed")]
 
 
-@pytest.mark.parametrize(("asked", "over_at"), [(2, 1.0 + GRACE), (3, 1.0 + WINDOW)])
+@pytest.mark.parametrize(("asked", "over_at"), [(2, 1.0 + GRACE), (3, 1.0 + MINIMUM_GRACE)])
 def test_the_third_stop_signal_ends_the_grace(asked: int, over_at: float) -> None:  # S83
     machine = group(SIDECAR, PRIMARY)
     for event in ((e.BEGIN,), (e.EXECED, 0), (e.EXECED, 1)):
@@ -184,7 +184,7 @@ def test_the_third_stop_signal_ends_the_grace(asked: int, over_at: float) -> Non
         assert machine.deadline is not None
         now = machine.deadline
         actions = machine.take((e.DEADLINE,), now)
-        if now >= 1.0 + GRACE + WINDOW or actions[-1:] == [(e.SWEEP, KILL)]:
+        if now >= 1.0 + GRACE + MINIMUM_GRACE or actions[-1:] == [(e.SWEEP, KILL)]:
             break
     assert now == over_at
 
@@ -201,7 +201,7 @@ def test_a_signal_between_fork_and_exec_is_sent_at_once_for_the_kernel_keeps_it(
 def test_a_stopped_process_is_continued_when_it_is_told_to_end() -> None:  # E19
     machine = single()
     machine.take((e.BEGIN,), 0.0)
-    machine.take((e.STOPPED, 0), 0.0)
+    machine.take((e.SUSPENDED, 0), 0.0)
     assert machine.take((e.SIGNAL, TERM), 1.0) == [(e.KILL, 0, TERM, False), (e.KILL, 0, 18, True)]
 
 
@@ -230,7 +230,7 @@ def test_any_life_of_a_single_command_ends_in_time_with_its_code(data: st.DataOb
     machine.take((e.BEGIN,), now)
     left = data.draw(st.booleans())
     for _ in range(60):
-        choices: list[tuple[Any, ...]] = [(e.SIGNAL, TERM), (e.SIGNAL, 1), (e.STOPPED, 0)]
+        choices: list[tuple[Any, ...]] = [(e.SIGNAL, TERM), (e.SIGNAL, 1), (e.SUSPENDED, 0)]
         if ended is None:
             choices += [(e.EXITED, 0, 3, 0), (e.EXITED, 0, 0, KILL), (e.FAILED, 0, 127, "x")]
         if machine.deadline is not None:
@@ -247,7 +247,7 @@ def test_any_life_of_a_single_command_ends_in_time_with_its_code(data: st.DataOb
         for action in actions:
             assert action[0] != e.KILL or ended is None, "a signal to a process that is gone"
             if action[0] == e.EXIT:
-                assert action[1] == ended and now <= began + GRACE + WINDOW + LAST_RESORT
+                assert action[1] == ended and now <= began + GRACE + MINIMUM_GRACE + LAST_RESORT
                 return
 
 
@@ -255,14 +255,14 @@ def test_any_life_of_a_single_command_ends_in_time_with_its_code(data: st.DataOb
 
 
 def test_back_off_is_none_then_initial_then_doubles_to_most() -> None:  # S59
-    care = Care(0, backoff=(10.0, 300.0, 600.0))
-    assert [restart.delay(care, level) for level in range(8)] == [0, 10, 20, 40, 80, 160, 300, 300]
-    assert restart.delay(care, 10**9) == 300
+    policy = ProcessPolicy(0, backoff=(10.0, 300.0, 600.0))
+    assert [restart.delay(policy, level) for level in range(8)] == [0, 10, 20, 40, 80, 160, 300, 300]
+    assert restart.delay(policy, 10**9) == 300
 
 
 @pytest.mark.parametrize(("ran", "level"), [(599.0, 5), (600.0, 5), (600.1, 0)])
 def test_a_long_run_clears_the_count(ran: float, level: int) -> None:  # S62
-    assert restart.level_after(Care(0, backoff=(10.0, 300.0, 600.0)), 5, ran) == level
+    assert restart.level_after(ProcessPolicy(0, backoff=(10.0, 300.0, 600.0)), 5, ran) == level
 
 
 @pytest.mark.parametrize(
@@ -276,12 +276,12 @@ def test_a_long_run_clears_the_count(ran: float, level: int) -> None:  # S62
 def test_the_policy_decides_and_after_a_probe_s_kill_not_the_code(  # S54, S58
     policy: int, failed: bool, by_probe: bool, again: bool
 ) -> None:
-    assert restart.wanted(Care(0, restart=policy), failed, by_probe) == again
+    assert restart.wanted(ProcessPolicy(0, restart=policy), failed, by_probe) == again
 
 
 def test_the_first_rule_that_matches_decides() -> None:  # S56
-    care = Care(0, restart_rules=(((42,), False, 0), ((0, 1), True, 1)))
-    found = [restart.rule_for(care, *end) for end in ((42, 0), (43, 0), (0, 0), (1, 0), (0, 9))]
+    policy = ProcessPolicy(0, restart_rules=(((42,), False, 0), ((0, 1), True, 1)))
+    found = [restart.rule_for(policy, *end) for end in ((42, 0), (43, 0), (0, 0), (1, 0), (0, 9))]
     assert found == [0, 1, None, None, 1]
 
 
@@ -301,7 +301,7 @@ def test_the_third_stop_signal_ends_the_grace_of_what_was_left_behind_too() -> N
     assert machine.phase == SWEPT and machine.deadline == GRACE
     machine.take((e.SIGNAL, TERM), 0.5)
     machine.take((e.SIGNAL, TERM), 0.5)
-    assert machine.deadline == WINDOW  # of the leftovers, who have been told at 0
+    assert machine.deadline == MINIMUM_GRACE  # of the leftovers, who have been told at 0
 
 
 def test_a_stop_by_command_counts_while_all_begin_anew() -> None:
@@ -315,11 +315,11 @@ def test_a_stop_by_command_counts_while_all_begin_anew() -> None:
 
 def test_there_are_never_two_pumps() -> None:
     machine = Group(make([(2, 0, "logged")]))
-    pumps = [a for a in machine.take((e.BEGIN,), 0.0) if a == (e.ASIDE, -1, "pump")]
-    machine.take((e.ENDED, -1, "pump", e.UNKNOWN, ""), 1.0)
-    pumps += machine.take((e.ENDED, -1, "pump", e.NO, ""), 1.01)  # a reload asks for one
-    pumps += [a for a in machine.take((e.DEADLINE,), 2.0) if a[0] == e.ASIDE]
-    assert pumps == [(e.ASIDE, -1, "pump")] * 2
+    pumps = [a for a in machine.take((e.BEGIN,), 0.0) if a == (e.RUN_HELPER, -1, "pump")]
+    machine.take((e.HELPER_ENDED, -1, "pump", e.UNKNOWN, ""), 1.0)
+    pumps += machine.take((e.HELPER_ENDED, -1, "pump", e.FAILURE, ""), 1.01)  # a reload asks for one
+    pumps += [a for a in machine.take((e.DEADLINE,), 2.0) if a[0] == e.RUN_HELPER]
+    assert pumps == [(e.RUN_HELPER, -1, "pump")] * 2
 
 
 def test_a_primary_whose_daemon_is_not_found_before_the_grace_is_over_has_not_succeeded() -> None:
@@ -337,9 +337,9 @@ def test_a_listener_that_comes_up_in_a_stop_starts_nobody() -> None:  # E41
     machine = group(PRIMARY)
     for event in ((e.BEGIN,), (e.EXECED, 0)):
         machine.take(event, 0.0)
-    plan = make(((SIDECAR, NEVER, "told"), (PRIMARY, NEVER, "plain")))
+    plan = make(((SIDECAR, NEVER, "signalled"), (PRIMARY, NEVER, "plain")))
     plan.processes[0].name, plan.processes[1].name = "new", "p0"
-    machine.take((e.RELOAD, plan), 1.0)
-    assert (e.ASIDE, -1, "notify") in machine.take((e.DEADLINE,), 1.0)
+    machine.take((e.NEW_PLAN, plan), 1.0)
+    assert (e.RUN_HELPER, -1, "notify") in machine.take((e.DEADLINE,), 1.0)
     machine.take((e.SIGNAL, TERM), 2.0)
-    assert not [action for action in machine.take((e.NOTED, -1, e.LISTENING), 2.1) if action[0] == e.SPAWN]
+    assert not [action for action in machine.take((e.NOTIFIED, -1, e.LISTENING), 2.1) if action[0] == e.SPAWN]

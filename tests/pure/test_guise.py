@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from pidone.compat import asked, show
+from pidone.compat import options, show
 from pidone.compat.machine import Guised
 from pidone.compat.pause import Pause
 from pidone.compat.table import CATATONIT, DUMB_INIT, GUISES, SIGSTOP, TINI, TSTP, Guise
@@ -15,7 +15,7 @@ from pidone.init.machine import OVER
 
 EVENTS = [
     (events.BEGIN,), (events.EXECED, 0), (events.FAILED, 0, 126, "why"), (events.EXITED, 0, 3, 0, False),
-    (events.EXITED, 0, 0, 9, False), (events.STOPPED, 0), (events.SIGNAL, 15), (events.SIGNAL, TSTP),
+    (events.EXITED, 0, 0, 9, False), (events.SUSPENDED, 0), (events.SIGNAL, 15), (events.SIGNAL, TSTP),
     (events.SIGNAL, 17), (events.DEADLINE,), (events.ALONE,),
 ]  # fmt: skip
 
@@ -23,7 +23,7 @@ WORDS = {"tini": ["true"], "dumb-init": ["-r", "15:3", "true"], "catatonit": ["-
 
 
 def machine(guise: Guise, words: list[str]) -> Guised:
-    wanted = asked.read(guise, words, {})
+    wanted = options.read(guise, words, {})
     made = plan.single(wanted.command)
     made.rewrites = dict(wanted.rewrites)
     return Guised(made, guise, wanted)
@@ -68,10 +68,10 @@ def test_every_letter_of_the_table_is_a_field_and_in_its_usage() -> None:
     for guise in GUISES.values():
         text = show.usage(guise)
         for letter, (field, value, _) in guise.options.items():
-            assert field in (*asked.AT_ONCE, *asked.Asked.__slots__) and f"-{letter}" in text
-            assert value is None or field in asked.VALUES
+            assert field in (*options.IMMEDIATE, *options.Options.__slots__) and f"-{letter}" in text
+            assert value is None or field in options.VALUES
         for variable, field, _, _ in guise.environment:
-            assert field in asked.Asked.__slots__ and variable in text
+            assert field in options.Options.__slots__ and variable in text
 
 
 @pytest.mark.parametrize("guise", [TINI, DUMB_INIT, CATATONIT], ids=lambda guise: guise.name)
@@ -81,8 +81,8 @@ def test_no_command_line_is_more_than_a_misuse(guise: Guise) -> None:
     words = [*letters, "-", "--", "---", "--version", "--x=1", "-ve", "prog", "", "3", "15:3", "SIGTERM", "\udcff"]
     for line in itertools.product(words, repeat=3):
         try:
-            found = asked.read(guise, list(line), {b"TINI_VERBOSITY": b"x", b"DUMB_INIT_SETSID": b"\xff"})
-        except asked.Misuse as misuse:
+            found = options.read(guise, list(line), {b"TINI_VERBOSITY": b"x", b"DUMB_INIT_SETSID": b"\xff"})
+        except options.UsageError as misuse:
             assert str(misuse)
         else:
             assert found.instead or found.command or found.pause, line

@@ -19,7 +19,7 @@ from tests.pure.test_rooms import PACKAGE
 #: What PID 1 runs once its loop runs: what is a system call there goes by the kernel it was handed. Words for an errno
 #: and a status are no system calls.
 THROUGH_THE_KERNEL = {
-    "init/loop.py", "init/reap.py", "init/notes.py", "init/proc.py", "init/report.py", "init/trouble.py",
+    "init/loop.py", "init/reap.py", "init/record.py", "init/proc.py", "init/report.py", "init/trouble.py",
     "supervisor/control_server.py", "supervisor/counters.py", "supervisor/helpers.py", "supervisor/loop.py",
     "supervisor/notifications.py",
     "supervisor/oom.py", "supervisor/output.py", "supervisor/planner.py", "supervisor/record.py",
@@ -40,7 +40,7 @@ class Simulated:
     """A kernel with one child, which is executed and ends with 3. asked: what it was asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Any, ...]] = []
+        self.stop_requests: list[tuple[Any, ...]] = []
         self.answer = [b"\xff", b""]  # exec is next, and has worked
         self.children = [SimpleNamespace(si_pid=5, si_code=1, si_status=3)]  # CLD_EXITED
         self.woken = False
@@ -49,8 +49,8 @@ class Simulated:
         assert hasattr(kernel, name), f"it asks for {name}"
 
         def call(*arguments: Any) -> Any:
-            self.asked.append((name, *arguments))
-            return {"fork": 5, "pipe2": (10, 11), "monotonic": float(len(self.asked)), "getpid": 1}.get(name)
+            self.stop_requests.append((name, *arguments))
+            return {"fork": 5, "pipe2": (10, 11), "monotonic": float(len(self.stop_requests)), "getpid": 1}.get(name)
 
         return call
 
@@ -65,12 +65,12 @@ class Simulated:
         return self.children[0]
 
     def waitpid(self, pid: int, options: int) -> tuple[int, int]:
-        self.asked.append(("waitpid", pid, options))
+        self.stop_requests.append(("waitpid", pid, options))
         self.children.clear()
         return pid, 3 << 8
 
     def sigwaitinfo(self, signals: Any) -> Any:
-        self.asked.append(("sigwaitinfo",))
+        self.stop_requests.append(("sigwaitinfo",))
         self.woken = True
         return SimpleNamespace(si_signo=signal.SIGCHLD, si_code=1, si_pid=5, si_uid=0)
 
@@ -85,7 +85,9 @@ def test_the_real_loop_runs_on_a_simulated_kernel() -> None:
     with pytest.raises(SystemExit) as ended:
         loop.run([])
     assert ended.value.code == 3
-    calls = [asked for asked in simulated.asked if asked[0] not in ("monotonic", "getpid", "close", "set_blocking")]
+    calls = [
+        asked for asked in simulated.stop_requests if asked[0] not in ("monotonic", "getpid", "close", "set_blocking")
+    ]
     assert [name for name, *_ in calls] == ["pipe2", "fork", "sigwaitinfo", "kill", "kill", "waitpid"]
     assert calls[-3:-1] == [("kill", -1, signal.SIGTERM), ("kill", -1, signal.SIGCONT)]
 
@@ -95,6 +97,6 @@ def test_what_waits_for_its_turn_does_not_make_the_loop_deaf() -> None:
     simulated = Simulated()
     wanted = arguments.read(["--", "true"])
     loop = Loop(Single(single(wanted.command)), None, None, wanted, simulated)  # type: ignore[arg-type]
-    loop.queue.append((events.STOPPED, 0))
+    loop.queue.append((events.SUSPENDED, 0))
     loop.feed((events.BEGIN,))
-    assert ("fork",) in simulated.asked and not loop.queue
+    assert ("fork",) in simulated.stop_requests and not loop.queue

@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
-from pidone.layout import RINGS
-from pidone.layout import RINGS_HEAD as HEAD
+from pidone.layout import RINGS, RINGS_HEAD
 from pidone.report import cause, facts, page, replay, starts, text, timeline
 from pidone.report.events import sentence
-from pidone.supervisor.record import MOST, Record
+from pidone.supervisor.record import RATES, Record
 
 NAMES = ["step", "log", "main"]
 
@@ -26,7 +25,7 @@ def document(
 ) -> dict[str, Any]:
     """first: the number of the first event that the record still has."""
     context = {
-        "pidone": "1", "group": "g", "single": single, "began": "2026-01-01T00:00:00.000Z", "lived": 60.0,
+        "pidone": "1", "group": "g", "single": single, "started_at": "2026-01-01T00:00:00.000Z", "uptime": 60.0,
         "exit_code": code,
         "grace": 8.0, "stop_signals": ["SIGTERM", "SIGINT"], "memory": {"limit": None, "peak": None, "kills": None},
         "orphans": 0, "names": dict(enumerate(zip(NAMES, [INIT, SIDECAR, PRIMARY]))), **more,
@@ -40,9 +39,9 @@ def record() -> Record:
 
 def test_what_is_noted_is_read_again_in_order() -> None:
     made = record()
-    made.note("forked", 0, 7)
-    made.note("signal", 15, 3, 0, "kill")
-    made.note("execed", 0, 7)
+    made.add_event("forked", 0, 7)
+    made.add_event("signal", 15, 3, 0, "kill")
+    made.add_event("execed", 0, 7)
     found = replay.events(made.memory)
     assert [event[2:] for event in found] == [("forked", 0, 7), ("signal", 15, 3, 0, "kill"), ("execed", 0, 7)]
     assert [event[2] for event in replay.events(made.memory, since=found[0][0])] == ["signal", "execed"]
@@ -51,9 +50,9 @@ def test_what_is_noted_is_read_again_in_order() -> None:
 def test_the_oldest_go_first_and_a_storm_of_orphans_pushes_out_no_process() -> None:
     made = record()
     for number in range(RINGS[0][0] + 10):
-        made.note("execed", number, 1)
+        made.add_event("execed", number, 1)
     for number in range(10 * RINGS[1][0]):
-        made.note("reaped", number, "x", -1, 0, 0, False, 0)
+        made.add_event("reaped", number, "x", -1, 0, 0, False, 0)
     found = replay.events(made.memory)
     assert [event[3] for event in found if event[2] == "execed"] == list(range(10, RINGS[0][0] + 10))
     assert len(found) == RINGS[0][0] + RINGS[1][0] and found == sorted(found)
@@ -62,9 +61,9 @@ def test_the_oldest_go_first_and_a_storm_of_orphans_pushes_out_no_process() -> N
 @given(st.lists(st.one_of(st.integers(-(2**40), 2**40), st.text(max_size=400), st.booleans(), st.none()), max_size=8))
 def test_an_event_of_any_size_fits_its_slot_and_harms_no_other(fields: list[Any]) -> None:
     made = record()
-    made.note("forked", 0, 1)
-    made.note("said", *fields)
-    made.note("forked", 1, 2)
+    made.add_event("forked", 0, 1)
+    made.add_event("said", *fields)
+    made.add_event("forked", 1, 2)
     found = replay.events(made.memory)
     assert [event[2] for event in found] == ["forked", "said", "forked"]
     for kept, field in zip(found[1][3:], fields):
@@ -74,18 +73,18 @@ def test_an_event_of_any_size_fits_its_slot_and_harms_no_other(fields: list[Any]
 
 def test_a_slot_that_is_being_written_is_left_out() -> None:
     made = record()
-    made.note("forked", 0, 1)
-    made.memory[HEAD : HEAD + RINGS[0][1]] = b"\xff" * RINGS[0][1]
-    made.note("forked", 1, 2)
+    made.add_event("forked", 0, 1)
+    made.memory[RINGS_HEAD : RINGS_HEAD + RINGS[0][1]] = b"\xff" * RINGS[0][1]
+    made.add_event("forked", 1, 2)
     assert [event[3:] for event in replay.events(made.memory)] == [(1, 2)]
 
 
 def test_of_what_comes_in_thousands_a_part_is_noted_and_all_is_counted() -> None:
     made = record()
-    noted = sum(made.spare(1) for _ in range(5000))
-    assert noted == MOST[1]
+    noted = sum(made.may_record(1) for _ in range(5000))
+    assert noted == RATES[1]
     made.flush()
-    assert replay.events(made.memory)[-1][2:] == ("missed", 0, 5000 - MOST[1], 0, 0)
+    assert replay.events(made.memory)[-1][2:] == ("missed", 0, 5000 - RATES[1], 0, 0)
 
 
 STARTED = [("forked", 1, 3), ("execed", 1, 3), ("forked", 2, 4), ("execed", 2, 4), ("turned", 2, "started")]
@@ -93,7 +92,7 @@ END = [("turned", -1, "stop"), ("sent", 1, 3, 15, False), ("exited", 1, 3, 0, 0,
 
 
 @pytest.mark.parametrize(
-    ("before", "why", "words"),
+    ("before", "why", "text"),
     [
         ([], "turn", "its turn, 0 ms after pidone began"),
         (
@@ -120,16 +119,16 @@ END = [("turned", -1, "stop"), ("sent", 1, 3, 15, False), ("exited", 1, 3, 0, 0,
             [("forked", 1, 3), ("turned", -1, "reloaded"), ("exited", 1, 3, 7, 0, False, False)],
             "restart", "restart, 1 ms after its end",
         ),
-        ([("command", 16, 1, 9, 9, 0), ("beside", 1, 9)], "turn", "its turn, 2 ms after pidone began"),
+        ([("command", 16, 1, 9, 9, 0), ("exec_started", 1, 9)], "turn", "its turn, 2 ms after pidone began"),
     ],
 )  # fmt: skip
-def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], why: str, words: str) -> None:
+def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], why: str, text: str) -> None:
     event = document([*before, ("forked", 1, 4)])["events"][-1]
-    assert event["why"] == why and starts.words(event) == words, event
+    assert event["why"] == why and starts.words(event) == text, event
 
 
 def test_an_exec_that_found_no_room_is_told_as_that() -> None:
-    event = document([("turned", -1, "not beside", 9)])["events"][0]
+    event = document([("turned", -1, "exec refused", 9)])["events"][0]
     assert sentence(event) == "a command of exec is refused: as many as may run do"
 
 
@@ -186,7 +185,7 @@ def test_in_a_stop_that_was_asked_for_the_culprit_is_who_had_to_be_killed() -> N
 
 def test_a_living_group_has_no_cause() -> None:
     found = document(STARTED, code=None)["cause"]
-    assert found == {"began": None, "process": None, "why": None, "then": None, "lines": []}
+    assert found == {"started_at": None, "process": None, "why": None, "then": None, "lines": []}
 
 
 @pytest.mark.parametrize(
@@ -199,11 +198,11 @@ def test_a_span_is_said_as_people_do(seconds: float, said: str) -> None:
 
 
 KINDS = {
-    "forked": (0, 0), "execed": (0, 0), "failed": (0, 0, "t"), "exited": (0, 0, 0, 0, True, True), "stopped": (0, 0),
-    "launched": (0, 0), "followed": (0, 0), "broken": ("t",), "sized": (0, 0, 0), "turned": (0, "to"),
-    "sent": (0, 0, 0, True), "swept": (0,), "begun": (0, "t"),
-    "ended": (0, "t", 1.5, "t"), "noted": (0, 1.5), "exit": (0,), "signal": (0, 0, 0, "t"),
-    "oom": (0,), "command": (0, 0, 0, 0, 0), "beside": (0, 0), "parted": (0, 0, 0, 0, "t"),
+    "forked": (0, 0), "execed": (0, 0), "failed": (0, 0, "t"), "exited": (0, 0, 0, 0, True, True), "suspended": (0, 0),
+    "launched": (0, 0), "main_pid": (0, 0), "internal_error": ("t",), "sized": (0, 0, 0), "turned": (0, "to"),
+    "sent": (0, 0, 0, True), "swept": (0,), "helper_started": (0, "t"),
+    "helper_ended": (0, "t", 1.5, "t"), "notified": (0, 1.5), "exit": (0,), "signal": (0, 0, 0, "t"),
+    "oom": (0,), "command": (0, 0, 0, 0, 0), "exec_started": (0, 0), "exec_ended": (0, 0, 0, 0, "t"),
     "reaped": (0, "t", 0, 0, 0, True, 0), "missed": (0, 0, 0, 0),
 }  # fmt: skip
 VALUES = {

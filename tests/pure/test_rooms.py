@@ -157,7 +157,7 @@ def code_lines(path: Path) -> int:
 
 def test_pid_1_s_own_code_is_under_4200_lines_of_which_init_has_under_1530() -> None:
     """What is loaded to say something is left out of what a group adds, and what is generated of both."""
-    left_out = {"init": ("slots",), "group": ("slots", "status"), "supervisor": ("words",)}
+    left_out = {"init": ("slots",), "group": ("slots", "status"), "supervisor": ("messages",)}
     lines = {room: sum(code_lines(p) for p in sources(room) if p.stem not in left_out[room]) for room in left_out}
     assert lines["init"] < 1530 and sum(lines.values()) < 4200, f"{lines}: take something out, or say why it may grow"
 

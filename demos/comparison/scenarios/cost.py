@@ -11,14 +11,14 @@ import re
 import time
 from pathlib import Path
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {"memory (MB)": "less", "processes": "less", "wake-ups in 10 s": "less", "CPU in 10 s (ms)": "less"}
 
 
 def play(stage: Stage) -> dict[str, object]:
-    stage.start(Day(helpers={"one": [], "two": []}))
+    stage.start(Scenario(helpers={"one": [], "two": []}))
     stage.happens(lambda: stage.said("one started") and stage.said("two started"))
     time.sleep(2)  # what was busy with the start is not counted
     pids = [one.pid for one in stage.supervision()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {
@@ -23,7 +23,7 @@ PATIENCE = 4.0
 
 def look(stage: Stage, *app: str, kill: int = 0, names: tuple[str, ...]) -> dict[str, object]:
     """app: words of the app. kill: the signal that ends it, from outside. names: words of a log that names the end."""
-    stage.start(Day(*app, "leave=1", helpers={"helper": ["flush=300"]}))
+    stage.start(Scenario(*app, "leave=1", helpers={"helper": ["flush=300"]}))
     stage.happens(lambda: stage.said("rest started"))
     if kill:
         died = stage.kill("main", kill)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import time
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {
@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def play(stage: Stage) -> dict[str, object]:
-    stage.start(Day())
+    stage.start(Scenario())
     line = "/t/app lost flush=100 & /t/app brief after=1 & exec sleep 1"
     command = ["docker", "exec", stage.container.id, "sh", "-c", line]
     client = subprocess.Popen(command, env=stage.engine.environment, stdin=subprocess.DEVNULL)

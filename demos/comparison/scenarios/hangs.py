@@ -11,7 +11,7 @@ from __future__ import annotations
 import signal
 import time
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import ASKED, Stage
 
 COLUMNS = {
@@ -23,7 +23,7 @@ COLUMNS = {
 
 
 def play(stage: Stage) -> dict[str, object]:
-    stage.start(Day("serve=8080", watched=8080), *ASKED)
+    stage.start(Scenario("serve=8080", watched=8080), *ASKED)
     stopped = stage.kill("main", signal.SIGSTOP)
     unhealthy, noticed = False, None
     while time.monotonic() * 1000 - stopped < 12_000 and not (noticed and not stage.running()):

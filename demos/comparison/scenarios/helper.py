@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {"it is back": "yes", "after (ms)": "less", "the app runs on": "yes", "and was told nothing": "yes"}
 
 
 def play(stage: Stage) -> dict[str, object]:
-    stage.start(Day(helpers={"helper": []}))
+    stage.start(Scenario(helpers={"helper": []}))
     stage.happens(lambda: stage.said("helper started"))
     time.sleep(2)  # who ends at once is made to wait by all of them
     before = stage.find("main")

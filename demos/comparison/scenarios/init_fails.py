@@ -7,14 +7,14 @@ Before the app there is something to be done, a migration say, and it ends with 
 
 from __future__ import annotations
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {"the app starts regardless": "no", "the container ends": "yes", "exit code": "", "times tried": ""}
 
 
 def play(stage: Stage) -> dict[str, object]:
-    stage.start(Day(init=["step", "4"]), told=False)
+    stage.start(Scenario(init=["step", "4"]), told=False)
     stage.happens(lambda: stage.said("step"))
     over = stage.ended(4)
     return {

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {"zombies after 1 s": "less", "the app runs on": "yes"}
 
 
 def play(stage: Stage) -> dict[str, object]:
-    stage.start(Day("orphans=1000"))
+    stage.start(Scenario("orphans=1000"))
     if not stage.happens(lambda: stage.said("main made")):
         raise RuntimeError("the orphans could not be made")
     time.sleep(1)  # what is asked is what there is after one second

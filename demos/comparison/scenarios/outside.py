@@ -7,7 +7,7 @@ whether Docker's own `--restart on-failure` gets its turn.
 
 from __future__ import annotations
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import ASKED, Stage
 
 COLUMNS = {
@@ -21,8 +21,8 @@ COLUMNS = {
 
 
 def play(stage: Stage) -> dict[str, object]:
-    day = Day("serve=8080", "after=700", "exit=3", helpers={"helper": []})
-    stage.start(day, *ASKED)
+    scenario = Scenario("serve=8080", "after=700", "exit=3", helpers={"helper": []})
+    stage.start(scenario, *ASKED)
     unhealthy = stage.happens(
         lambda: not stage.running() or stage.container.inspect()["State"]["Health"]["Status"] == "unhealthy"
     )
@@ -30,7 +30,7 @@ def play(stage: Stage) -> dict[str, object]:
     code = stage.code if over else None
     started = sum(words == "main started" for _, words in stage.log())
     stage.engine.docker("rm", "-f", stage.container.id, check=False)
-    stage.start(day, "--restart", "on-failure:1")
+    stage.start(scenario, "--restart", "on-failure:1")
     again = stage.happens(lambda: stage.container.inspect()["RestartCount"] == 1, 5)
     return {
         "docker inspect": "exited" if over else "running",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 ALL = [number for number in range(1, 65) if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33)]
@@ -57,7 +57,7 @@ def try_one(stage: Stage, number: int) -> int | None:
 def restart(stage: Stage) -> None:
     if stage.runs:
         stage.engine.docker("rm", "-f", stage.container.id, check=False)
-    stage.start(Day())
+    stage.start(Scenario())
 
 
 def got(stage: Stage) -> list[int]:

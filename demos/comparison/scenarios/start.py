@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {"start (ms)": "less"}
@@ -19,7 +19,7 @@ def play(stage: Stage) -> dict[str, object]:
 
 
 def once(stage: Stage) -> float:
-    stage.start(Day())
+    stage.start(Scenario())
     took = (stage.when("main started") or 0) - (stage.when("stamp") or 0)
     stage.engine.docker("rm", "-f", stage.container.id)
     return took

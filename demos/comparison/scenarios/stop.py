@@ -8,7 +8,7 @@ same moment: whether one of them hears it before the kernel kills it is chance.)
 
 from __future__ import annotations
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {
@@ -23,7 +23,7 @@ COLUMNS = {
 
 
 def play(stage: Stage) -> dict[str, object]:
-    stage.start(Day("flush=300", helpers={"helper": ["flush=400"]}))
+    stage.start(Scenario("flush=300", helpers={"helper": ["flush=400"]}))
     stage.happens(lambda: stage.said("helper started"))
     seconds = stage.stop()
     killed = [name for name in ("main", "helper") if not stage.said(f"{name} flushed")]

@@ -6,7 +6,7 @@ write to: what a container of a cautious platform has.
 
 from __future__ import annotations
 
-from demos.comparison.peers import Day
+from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
 COLUMNS = {"the app starts": "yes"}
@@ -15,7 +15,7 @@ COLUMNS = {"the app starts": "yes"}
 def play(stage: Stage) -> dict[str, object]:
     careful = ["--cap-drop", "ALL", "--read-only", "--tmpfs", "/run", "--tmpfs", "/tmp", "-e", "container=docker"]
     try:
-        stage.start(Day(), *careful, granted=False)
+        stage.start(Scenario(), *careful, granted=False)
     except RuntimeError:
         return {"the app starts": False}
     return {"the app starts": True}

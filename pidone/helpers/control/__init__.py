@@ -1,4 +1,4 @@
-"""One client of the control line, answered in a child that PID 1 has forked for it.
+"""One client of the control socket, answered in a child that PID 1 has forked for it.
 
 answer        who asks, what for, the answer, and a deadline
 session       the connection, and what is known of the group

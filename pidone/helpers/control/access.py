@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pidone.helpers.control.session import Session
 
 from pidone.config import lookup
-from pidone.helpers.control.session import Refused
+from pidone.helpers.control.session import RequestError
 
 LOOK, STEER = "look", "steer"
 
@@ -37,7 +37,7 @@ def check(session: Session, right: str) -> None:
     verb = "look at this group" if right == LOOK else "steer this group"
     name = name_of(uid)
     cure = f'add "{name}" to {right} in control = {{ {right} = [...] }} of [group]'
-    raise Refused(f"{name} (uid {uid}) may not {verb}{', and may look at it' if may_look else ''}: {cure}")
+    raise RequestError(f"{name} (uid {uid}) may not {verb}{', and may look at it' if may_look else ''}: {cure}")
 
 
 def groups_of(connection: socket.socket) -> list[int]:
@@ -58,7 +58,7 @@ def is_among(uid: int, groups: list[int], names: tuple[str, ...]) -> bool:
                     return True
             elif lookup.user(name)[0][0] == uid:
                 return True
-        except lookup.Unknown:
+        except lookup.UnknownNameError:
             continue  # not here yet, or no more
     return False
 

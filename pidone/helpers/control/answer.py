@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pidone.supervisor.loop import GroupLoop
 
 from pidone.helpers.control import access
-from pidone.helpers.control.session import ANSWERING, ASKING, Gone, Refused, Reloaded, Session
+from pidone.helpers.control.session import ANSWERING, ASKING, DisconnectedError, ReloadedError, RequestError, Session
 from pidone.helpers.snapshot import GroupSnapshot
 from pidone.init import trouble
 
@@ -28,11 +28,11 @@ def run(loop: GroupLoop, fd: int, _: int = -1) -> tuple[int, str]:
     try:
         access.check(session, access.LOOK)  # who may not even look is not listened to
         answer(session, session.request())
-    except Reloaded:
-        session.say({"ok": True, "again": True})
-    except Refused as refused:
+    except ReloadedError:
+        session.say({"ok": True, "reloaded": True})
+    except RequestError as refused:
         session.say({"ok": False, "error": str(refused)})
-    except (Gone, OSError):
+    except (DisconnectedError, OSError):
         pass
     return 0, ""
 
@@ -45,14 +45,14 @@ def answer(session: Session, request: dict[str, Any]) -> None:
     verbs = {**queries.ANSWERS, **commands.ANSWERS, "exec": exec_session.run}
     verb = verbs.get(request["do"])
     if verb is None:
-        raise Refused(f"there is no '{request['do'][:40]}' here")
+        raise RequestError(f"there is no '{request['do'][:40]}' here")
     if request["do"] not in queries.ANSWERS:
         access.check(session, access.STEER)
     try:
         verb(session, fields.read(request))
-    except fields.Wrong as wrong:
-        raise Refused(str(wrong)) from None
-    except (Refused, Reloaded, Gone, OSError):
+    except fields.RequestError as wrong:
+        raise RequestError(str(wrong)) from None
+    except (RequestError, ReloadedError, DisconnectedError, OSError):
         raise
     except Exception as error:
-        raise Refused(f"internal error: {trouble.place(error)}") from None
+        raise RequestError(f"internal error: {trouble.place(error)}") from None

@@ -1,4 +1,4 @@
-"""What a session of the control line commands: it sends PID 1 the command, and waits for what comes of it."""
+"""What a session of the control socket commands: it sends PID 1 the command, and waits for what comes of it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from pidone.helpers.snapshot import ProcessState
 
 from pidone.control.protocol import HUNG, RELOAD, RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
-from pidone.helpers.control.session import ANSWERING, FOLLOWING, Refused, Reloaded
+from pidone.helpers.control.session import ANSWERING, FOLLOWING, ReloadedError, RequestError
+from pidone.init.messages import how
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import number as signal_number
-from pidone.init.words import how
 
 #: Seconds in which a process that is started by a command is to have started, where nobody says.
 STARTING = 60.0
@@ -31,9 +31,9 @@ def signal(session: Session, request: dict[str, Any]) -> None:
     try:
         number = signal_number(request["signal"])
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise RequestError(str(error)) from None
     if not process.alive:
-        raise Refused(f"{request['name']} does not run")
+        raise RequestError(f"{request['name']} does not run")
     session.command(SIGNAL_ONE, process.id, number)
     session.say({"ok": True})
 
@@ -51,7 +51,7 @@ def stop(session: Session, request: dict[str, Any]) -> None:
             PRIMARY: "its end is the group's: pidonectl stop without a name stops all",
             INIT: "it runs once, to its end; pidonectl stop without a name stops all",
         }
-        raise Refused(f"{request['name']} is the {ROLES[role]}: {why[role]}")
+        raise RequestError(f"{request['name']} is the {ROLES[role]}: {why[role]}")
     session.command(STOP_ONE, process.id)
     if process.alive:  # as far as we know
         await_one(session, "exited", process)
@@ -69,11 +69,11 @@ def restart(session: Session, request: dict[str, Any]) -> None:
 def begin(session: Session, request: dict[str, Any], verb: int) -> None:
     member = session.process(request["name"])
     if member.role == INIT and (member.passed or verb == RESTART_ONE):
-        raise Refused(f"{request['name']} is an init step: it runs once")
-    if verb == START_ONE and member.running and not member.parked:
-        raise Refused(f"{request['name']} runs already, as pid {member.pid}")
+        raise RequestError(f"{request['name']} is an init step: it runs once")
+    if verb == START_ONE and member.running and not member.held_down:
+        raise RequestError(f"{request['name']} runs already, as pid {member.pid}")
     if not member.alive and not member.down:
-        raise Refused(f"{request['name']} waits for its turn: nothing starts before what stands before it")
+        raise RequestError(f"{request['name']} waits for its turn: nothing starts before what stands before it")
     waits = request.get("wait", True)
     timeout = min(request.get("timeout", STARTING), FOLLOWING)
     if waits:
@@ -91,12 +91,12 @@ def has_started(session: Session, process: ProcessState, timeout: float) -> bool
     for event in session.following(session.since, timeout):
         kind, rest = event[2], event[3:]
         if kind == "turned" and rest == (-1, "stop"):
-            raise Refused("the group stops")
+            raise RequestError("the group stops")
         if kind == "said" and rest[:2] in (("probe failed", index), ("hook failed", index)) and rest[2] != "pre_stop":
             why = f"{name}: its {rest[2]} failed: {rest[-1] or 'no reason given'}"
         if rest[:1] != (index,):
             continue
-        if kind in ("forked", "followed"):
+        if kind in ("forked", "main_pid"):
             pid, why = rest[1], ""
         elif kind == "failed":
             raise not_started(process, event)
@@ -105,13 +105,13 @@ def has_started(session: Session, process: ProcessState, timeout: float) -> bool
         elif kind == "exited" and rest[1] == pid:
             if role == INIT and rest[2] == rest[3] == 0:
                 return True
-            raise Refused(why or f"{name} {how(rest[2], rest[3])} before it had started")
+            raise RequestError(why or f"{name} {how(rest[2], rest[3])} before it had started")
     return False
 
 
-def not_started(process: ProcessState, event: tuple[Any, ...]) -> Refused:
+def not_started(process: ProcessState, event: tuple[Any, ...]) -> RequestError:
     """event: a "failed"; one that was too long for the record has lost its text."""
-    return Refused(f"{process.name} could not be started: {event[5] if len(event) > 5 else ''}")
+    return RequestError(f"{process.name} could not be started: {event[5] if len(event) > 5 else ''}")
 
 
 def await_one(session: Session, kind: str, process: ProcessState) -> None:
@@ -122,8 +122,8 @@ def await_one(session: Session, kind: str, process: ProcessState) -> None:
         if event[2] == "failed" and event[3] == process.id:
             raise not_started(process, event)
         if event[2] == "turned" and event[3:] == (-1, "stop"):
-            raise Refused("the group stops")
-    raise Refused("the command is taken, and nothing has come of it yet; pidonectl status tells")
+            raise RequestError("the group stops")
+    raise RequestError("the command is taken, and nothing has come of it yet; pidonectl status tells")
 
 
 def reload(session: Session, request: dict[str, Any]) -> None:
@@ -138,11 +138,11 @@ def reload(session: Session, request: dict[str, Any]) -> None:
         for event in session.following(session.since, TAKING_OVER):
             # one that names a session is that one's alone
             if event[2:5] == ("turned", -1, "not reloaded") and event[5:] in ((), (os.getpid(),)):
-                raise Refused("the group stops, or reads its file already; or the file is no longer what it was")
-    except Reloaded:
+                raise RequestError("the group stops, or reads its file already; or the file is no longer what it was")
+    except ReloadedError:
         session.say({"ok": True})
         return
-    raise Refused("what has changed is still being ended; pidonectl status tells")
+    raise RequestError("what has changed is still being ended; pidonectl status tells")
 
 
 def wrong_file(session: Session) -> list[str]:
@@ -163,15 +163,15 @@ def wrong_file(session: Session) -> list[str]:
         data = pipe.read()
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # a signal is negative
     if ended == -SIGALRM:
-        raise Refused(HUNG)
+        raise RequestError(HUNG)
     if ended:
-        raise Refused(f"the child that reads the file {how(max(ended, 0), max(-ended, 0))}")
+        raise RequestError(f"the child that reads the file {how(max(ended, 0), max(-ended, 0))}")
     return list(json.loads(data))
 
 
 def errors_of(session: Session) -> list[str]:
     from pidone.config import answer, lookup
-    from pidone.config.read import Wrong, read
+    from pidone.config.read import ConfigError, read
     from pidone.config.resolve import Resolver
 
     known = session.known
@@ -180,7 +180,7 @@ def errors_of(session: Session) -> list[str]:
     name = os.fsdecode(path)
     try:
         Resolver(answer.checked(read(name)), os.path.dirname(name), patience=lookup.PATIENCE).resolve()
-    except Wrong as wrong:
+    except ConfigError as wrong:
         return [line.partition("pidone: ")[2] for line in answer.lines(name, wrong.errors)]
     return []
 

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 from pidone.config import lookup
 from pidone.control.protocol import EXEC
 from pidone.helpers import leftovers
-from pidone.helpers.control.session import Refused as Refusal
-from pidone.init.plan import CANNOT, PRIMARY, WINDOW
+from pidone.helpers.control.session import RequestError
+from pidone.init.plan import CANNOT, MINIMUM_GRACE, PRIMARY
 from pidone.init.slots import Process as Declared
-from pidone.init.spawn import Refused, execute, prepare
+from pidone.init.spawn import SetupError, execute, prepare
 from pidone.report import replay
 
 #: Seconds between two hang-ups in the group's stop, until its grace is over.
-AGAIN = 0.3
+HANGUP_INTERVAL = 0.3
 
 
 class Foreground:
@@ -53,7 +53,7 @@ def run(session: Session, request: dict[str, Any]) -> NoReturn:
     process = session.process(request["name"])
     argv = [os.fsencode(word) for word in request["argv"]]
     if not argv or len(session.fds) != 3:
-        raise Refusal("exec wants a command, and three descriptors")
+        raise RequestError("exec wants a command, and three descriptors")
     try:
         pidfd = os.pidfd_open(os.getpid())
     except (OSError, AttributeError):
@@ -66,14 +66,14 @@ def run(session: Session, request: dict[str, Any]) -> NoReturn:
 def become(session: Session, process: ProcessState, argv: list[bytes], tty: bool, term: Any) -> NoReturn:
     inherited, declared = session.known.common.inherited, process.declared
     slots = {slot: getattr(declared, slot) for slot in Declared.__slots__}
-    slots.update(role=PRIMARY, argv=argv, care=None, who=None, files=())
+    slots.update(role=PRIMARY, argv=argv, policy=None, to_look_up=None, probe_files=())
     if isinstance(term, str):
         slots["env"] = (*declared.env, (b"TERM", os.fsencode(term)))
     command = Declared(**slots)
     code = CANNOT
     try:
-        if declared.who is not None and not declared.known:  # it has not been started yet
-            command.user, found = lookup.of(declared.who, declared.declared)
+        if declared.to_look_up is not None and not declared.resolved:  # it has not been started yet
+            command.user, found = lookup.of(declared.to_look_up, declared.declared_env)
             command.env = (*found, *slots["env"])
         for number, fd in enumerate(session.fds):
             os.dup2(fd, number)
@@ -81,9 +81,9 @@ def become(session: Session, process: ProcessState, argv: list[bytes], tty: bool
         inherited.closed = ()  # what PID 1 was started without is not what the caller is without
         prepare(command, inherited, Foreground(tty))  # type: ignore[arg-type]
         code, text = execute(command, inherited)
-    except Refused as refused:
+    except SetupError as refused:
         text = refused.text
-    except lookup.Unknown as unknown:
+    except lookup.UnknownNameError as unknown:
         text = str(unknown)
     except (OSError, ValueError) as error:
         text = str(getattr(error, "strerror", None) or error).lower()
@@ -93,12 +93,12 @@ def become(session: Session, process: ProcessState, argv: list[bytes], tty: bool
     os._exit(code)
 
 
-class Stopping(Exception):
+class StoppingError(Exception):
     """The group's stop has come to the keeper."""
 
 
 def stopping(number: int, frame: object) -> None:
-    raise Stopping
+    raise StoppingError
 
 
 def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
@@ -117,7 +117,7 @@ def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
             try:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
                 keep(session, pid, pidfd)
-            except Stopping:
+            except StoppingError:
                 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
                 hang_up_again(session, pid)
     finally:
@@ -150,10 +150,10 @@ def running(pid: int) -> bool:
 
 def tell_end(session: Session, pid: int) -> None:
     """PID 1 notes how it ended, a moment after."""
-    end = time.monotonic() + WINDOW
+    end = time.monotonic() + MINIMUM_GRACE
     while time.monotonic() < end:
         for event in replay.events(session.known.common.memory, session.since):
-            if event[2] == "parted" and event[4] == pid:
+            if event[2] == "exec_ended" and event[4] == pid:
                 session.say({"ok": True, "code": event[5], "signal": event[6]})
                 return
         time.sleep(0.002)
@@ -163,7 +163,7 @@ def tell_end(session: Session, pid: int) -> None:
 def hang_up_again(session: Session, pid: int) -> None:
     """In the group's stop, which has hung it up once: a shell that was about to read its next line may not look."""
     while running(pid):
-        time.sleep(AGAIN)
+        time.sleep(HANGUP_INTERVAL)
         try:
             os.killpg(pid, signal.SIGHUP)
         except OSError:
@@ -180,7 +180,7 @@ def hang_up(pid: int) -> None:
                 os.kill(whom, signal.SIGCONT)
             except OSError:
                 pass
-        end = time.monotonic() + WINDOW / 4
+        end = time.monotonic() + MINIMUM_GRACE / 4
         while running(pid) and time.monotonic() < end:
             time.sleep(0.01)
-    leftovers.run(pid, WINDOW)
+    leftovers.run(pid, MINIMUM_GRACE)

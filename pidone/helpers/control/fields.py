@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 
-class Wrong(Exception):
+class RequestError(Exception):
     """str(): which field, and what it may hold."""
 
 
@@ -35,11 +35,11 @@ def place(value: Any) -> int:
 
 
 #: More than a life of any group; NaN and numbers too large for a float are not below it.
-MOST_SECONDS = 1e9
+MAX_SECONDS = 1e9
 
 
 def seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MOST_SECONDS:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MAX_SECONDS:
         raise ValueError("a number of seconds from 0")
     return float(value)
 
@@ -74,7 +74,7 @@ def read(request: dict[str, Any]) -> Fields:
             try:
                 found[key] = reader(request[key])
             except ValueError as error:
-                raise Wrong(f"{key} = {repr(request[key])[:40]}: expected {error}") from None
+                raise RequestError(f"{key} = {repr(request[key])[:40]}: expected {error}") from None
     return found
 
 
@@ -82,4 +82,4 @@ class Fields(dict):  # type: ignore[type-arg]
     """Raises Wrong for one that must be there."""
 
     def __missing__(self, key: str) -> Any:
-        raise Wrong(f"the request has no {key}")
+        raise RequestError(f"the request has no {key}")

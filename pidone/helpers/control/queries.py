@@ -1,4 +1,4 @@
-"""What a session of the control line tells: states, health, events, output, and when something has come to be."""
+"""What a session of the control socket tells: states, health, events, output, and when something has come to be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pidone.helpers.snapshot import ProcessState
 
 from pidone.helpers import document
-from pidone.helpers.control.session import FOLLOWING, LOOK, Refused, Reloaded
+from pidone.helpers.control.session import FOLLOWING, POLL_INTERVAL, ReloadedError, RequestError
 from pidone.helpers.tails import marks, tail
 from pidone.init.plan import INIT
 from pidone.report import replay
@@ -63,7 +63,7 @@ def logs(session: Session, request: dict[str, Any]) -> None:
         wanted = session.process(request["name"]).id
         places = {place: id for place, id in places.items() if id == wanted}
     if not places:
-        raise Refused('pidone carries no such output: write log = "prefix" into the file')
+        raise RequestError('pidone carries no such output: write log = "prefix" into the file')
     counts = {place: tail(tails, place)[0] for place in places}
     lines = last_lines(tails, counts)
     # The first bytes of a character wait for the rest.
@@ -101,15 +101,15 @@ def follow_logs(
     while not session.gone():
         for event in replay.events(session.known.common.memory, session.since):
             if event[2:5] == ("turned", -1, "reloaded"):
-                raise Reloaded
-            if event[2:] == ("turned", -1, "not following", os.getpid()):
-                raise Refused("sixteen clients follow already; end one of them first")
+                raise ReloadedError
+            if event[2:] == ("turned", -1, "follow refused", os.getpid()):
+                raise RequestError("sixteen clients follow already; end one of them first")
         for place, index in places.items():
             count, data = tail(tails, place)
             if count != counts[place]:
                 new, counts[place] = count - counts[place], count
                 piece(session, index, decoders[place].decode(data[-min(new, len(data)) :]))
-        time.sleep(LOOK)
+        time.sleep(POLL_INTERVAL)
 
 
 def piece(session: Session, index: int, text: str) -> None:
@@ -121,7 +121,7 @@ def wait(session: Session, request: dict[str, Any]) -> None:
     """Until a process is started, ready or has ended: "reached", or not within the time."""
     process, until = session.process(request["name"]), request["until"]
     if until not in ("started", "ready", "exited"):
-        raise Refused(f"wait until started, ready or exited, not {until}")
+        raise RequestError(f"wait until started, ready or exited, not {until}")
     timeout = min(request.get("timeout", FOLLOWING), FOLLOWING)
     session.go_on(timeout)
     session.say({"ok": True, "reached": reached(session, process, until, timeout)})
@@ -142,7 +142,7 @@ def reached(session: Session, process: ProcessState, until: str, timeout: float)
         if over and (kind == "failed" or not may_be_followed(session, process, event[0])):
             return True
         if kind == "turned" and rest == (-1, "stop") and until != "exited":
-            raise Refused("the group stops")
+            raise RequestError("the group stops")
     return False
 
 
@@ -151,9 +151,9 @@ def may_be_followed(session: Session, process: ProcessState, since: int) -> bool
     if not process.has_pid_file:
         return False
     for event in session.following(since, 2 * session.known.common.minimum_grace):
-        if event[2:4] == ("followed", process.id):
+        if event[2:4] == ("main_pid", process.id):
             return True
-        if event[2:5] == ("ended", process.id, "follow"):
+        if event[2:5] == ("helper_ended", process.id, "main_pid"):
             return False
     return False
 

@@ -1,4 +1,4 @@
-"""One session of the control line: its connection, and what it knows of the group.
+"""One session of the control socket: its connection, and what it knows of the group.
 
 It holds a snapshot of all that PID 1 knew at the fork, and the record's memory, which goes on. One request is one line
 of JSON; each answer is one, too, and the last has "ok".
@@ -28,21 +28,21 @@ from pidone.report import replay
 ASKING, ANSWERING, FOLLOWING = 1, 30, 3600
 
 #: Bytes of a request.
-MOST = 1 << 16
+MAX_REQUEST = 1 << 16
 
 #: Seconds between two looks at the record. Only who follows it looks, and PID 1 does nothing for that.
-LOOK = 0.02
+POLL_INTERVAL = 0.02
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """str(): why there is no answer."""
 
 
-class Reloaded(Exception):
+class ReloadedError(Exception):
     """The file has been read again: there may be processes that this session does not know."""
 
 
-class Gone(Exception):
+class DisconnectedError(Exception):
     """The client has hung up."""
 
 
@@ -65,24 +65,24 @@ class Session:
         """Raises Refused, and Gone where none comes."""
         data, end = b"", time.monotonic() + ASKING
         while b"\n" not in data:
-            if len(data) >= MOST:
-                raise Refused(f"a request of more than {MOST} bytes")
+            if len(data) >= MAX_REQUEST:
+                raise RequestError(f"a request of more than {MAX_REQUEST} bytes")
             # Not a timer's signal: what has come must count, however late a busy machine lets us look.
             if not select.select([self.connection], [], [], max(0.0, end - time.monotonic()))[0]:
                 if data:
-                    raise Refused(f"half a request: no newline has come within {ASKING} s")
-                raise Gone
-            part, fds, _, _ = socket.recv_fds(self.connection, MOST - len(data), 3)
+                    raise RequestError(f"half a request: no newline has come within {ASKING} s")
+                raise DisconnectedError
+            part, fds, _, _ = socket.recv_fds(self.connection, MAX_REQUEST - len(data), 3)
             self.fds += fds
             if not part and not data:
-                raise Gone
+                raise DisconnectedError
             data += part or b"\n"  # who says no more has said all of it
         try:
             made = json.loads(data.partition(b"\n")[0])
         except (ValueError, RecursionError):
-            raise Refused("the request is no JSON") from None
+            raise RequestError("the request is no JSON") from None
         if not isinstance(made, dict) or not isinstance(made.get("do"), str):
-            raise Refused("the request says not what is to be done")
+            raise RequestError("the request says not what is to be done")
         return made
 
     def send(self, verb: int, index: int, number: int) -> tuple[int, ...]:
@@ -109,12 +109,12 @@ class Session:
         """Send it to PID 1, and wait until that has noted it. Raises Refused."""
         words = self.send(verb, id, number)
         for event in self.following(self.since, 5.0, heeds_reload=False):
-            if verb == EXEC and event[2:] == ("turned", -1, "not beside", number):
-                raise Refused(f"{SESSIONS} commands run beside processes already; end one of them first")
+            if verb == EXEC and event[2:] == ("turned", -1, "exec refused", number):
+                raise RequestError(f"{SESSIONS} commands run beside processes already; end one of them first")
             if event[2] == "command" and event[3:] == words:
                 self.since = event[0]
                 return
-        raise Refused("pidone has not taken the command; the file may have been read again meanwhile")
+        raise RequestError("pidone has not taken the command; the file may have been read again meanwhile")
 
     # -- names
 
@@ -126,7 +126,7 @@ class Session:
 
         close = difflib.get_close_matches(str(name), names, 1)
         there = f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(names[:20])}"
-        raise Refused(f"no process '{name}'{there}")
+        raise RequestError(f"no process '{name}'{there}")
 
     def following(self, since: int, seconds: float = FOLLOWING, heeds_reload: bool = True) -> Iterator[replay.Event]:
         """Events as they come, until the client is gone or the time is over. Raises Reloaded, if it heeds that."""
@@ -140,9 +140,9 @@ class Session:
                     yield event
                     since = event[0]
                     if heeds_reload and event[2:5] == ("turned", -1, "reloaded"):
-                        raise Reloaded
-                    if event[2:] == ("turned", -1, "not following", os.getpid()):
-                        raise Refused("sixteen clients follow already; end one of them first")
+                        raise ReloadedError
+                    if event[2:] == ("turned", -1, "follow refused", os.getpid()):
+                        raise RequestError("sixteen clients follow already; end one of them first")
             if self.gone():
-                raise Gone
-            time.sleep(LOOK)
+                raise DisconnectedError
+            time.sleep(POLL_INTERVAL)

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from pidone.compat.table import Guise
 
 #: The last that has a name of its own, and is no real-time one.
-MOST = 31
+LAST_SIGNAL = 31
 
 #: What -p of tini does not know: aliases, and three others.
 UNKNOWN = ("SIGPOLL", "SIGCLD", "SIGIOT", "SIGIO", "SIGSTKFLT", "SIGPWR")
@@ -16,21 +16,21 @@ UNKNOWN = ("SIGPOLL", "SIGCLD", "SIGIOT", "SIGIO", "SIGSTKFLT", "SIGPWR")
 LONGEST = 100
 
 #: What ends the reading as soon as it is met.
-AT_ONCE = ("help", "version", "licence")
+IMMEDIATE = ("help", "version", "licence")
 
 
-class Misuse(Exception):
+class UsageError(Exception):
     """str(): what is wrong."""
 
 
-class Asked:
+class Options:
     """What was asked for. command: the program's words. instead: help, version or licence, or None.
 
     louder: how often -v. loud: what the variable says. parent: the signal that comes when the parent dies, or 0.
     """
 
     __slots__ = (
-        "command", "instead", "subreaper", "parent", "louder", "loud", "reaped", "group", "forgiven", "alone",
+        "command", "instead", "subreaper", "parent", "louder", "loud", "reaped", "group", "remapped", "alone",
         "rewrites", "pause",
     )  # fmt: skip
 
@@ -40,7 +40,7 @@ class Asked:
         self.subreaper = self.reaped = self.group = self.alone = self.pause = False
         self.parent = self.louder = 0
         self.loud: "int | None" = None
-        self.forgiven: "list[int]" = []
+        self.remapped: "list[int]" = []
         self.rewrites: "dict[int, int]" = {}
 
     @property
@@ -49,15 +49,15 @@ class Asked:
         return 1 + self.louder if self.loud is None else self.loud
 
 
-def read(guise: "Guise", words: "list[str]", environment: "dict[bytes, bytes]") -> Asked:
+def read(guise: "Guise", words: "list[str]", environment: "dict[bytes, bytes]") -> Options:
     """Raises Misuse."""
-    asked = Asked()
+    options = Options()
     if guise.name == "tini" and words == ["--version"]:
-        asked.instead = "version"
-        return asked
+        options.instead = "version"
+        return options
     permutes = guise.permutes and b"POSIXLY_CORRECT" not in environment
     rest, plain = list(words), []  # type: list[str], list[str]
-    while rest and asked.instead is None:
+    while rest and options.instead is None:
         word = rest.pop(0)
         if word == "--":
             break
@@ -66,91 +66,93 @@ def read(guise: "Guise", words: "list[str]", environment: "dict[bytes, bytes]") 
             if not permutes:
                 break
         elif word[:2] == "--" and guise.longs:
-            take_long(guise, asked, word[2:], rest)
+            take_long(guise, options, word[2:], rest)
         else:
-            take_short(guise, asked, word[1:], rest)
-    if asked.instead is None:
-        take_environment(guise, asked, environment)
+            take_short(guise, options, word[1:], rest)
+    if options.instead is None:
+        take_environment(guise, options, environment)
         command = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in plain + rest]
-        if not command and not asked.pause:
-            raise Misuse("no program to run; say which, as in: %s -- sleep 10" % guise.name)
-        asked.command = command
-    return asked
+        if not command and not options.pause:
+            raise UsageError("no program to run; say which, as in: %s -- sleep 10" % guise.name)
+        options.command = command
+    return options
 
 
-def take_short(guise: "Guise", asked: Asked, letters: str, rest: "list[str]") -> None:
-    while letters and asked.instead is None:
+def take_short(guise: "Guise", options: Options, letters: str, rest: "list[str]") -> None:
+    while letters and options.instead is None:
         letter, letters = letters[0], letters[1:]
         if letter not in guise.options:
             advice = "; PROGRAM's own options stand behind a --" if guise.permutes else ""
-            raise Misuse("invalid option -- '%s'%s" % (letter, advice))
+            raise UsageError("invalid option -- '%s'%s" % (letter, advice))
         value = None
         if guise.options[letter][1]:
             if not letters and not rest:
-                raise Misuse("option requires an argument -- '%s'" % letter)
+                raise UsageError("option requires an argument -- '%s'" % letter)
             value, letters = letters or rest.pop(0), ""
-        take(guise, asked, letter, value)
+        take(guise, options, letter, value)
 
 
-def take_long(guise: "Guise", asked: Asked, word: str, rest: "list[str]") -> None:
+def take_long(guise: "Guise", options: Options, word: str, rest: "list[str]") -> None:
     """A long option, or as much of it as no other begins with."""
     name, equals, value = word.partition("=")
     found = [name] if name in guise.longs else [long for long in guise.longs if long.startswith(name)]
     if not found:
-        raise Misuse("unrecognized option '--%s'" % name)
+        raise UsageError("unrecognized option '--%s'" % name)
     if len(found) > 1:
-        raise Misuse("option '--%s' may be %s" % (name, " or ".join("--" + long for long in found)))
+        raise UsageError("option '--%s' may be %s" % (name, " or ".join("--" + long for long in found)))
     letter = guise.longs[found[0]]
     if not guise.options[letter][1]:
         if equals:
-            raise Misuse("option '--%s' takes no argument" % found[0])
-        take(guise, asked, letter, None)
+            raise UsageError("option '--%s' takes no argument" % found[0])
+        take(guise, options, letter, None)
         return
     if not equals and not rest:
-        raise Misuse("option '--%s' requires an argument" % found[0])
-    take(guise, asked, letter, value if equals else rest.pop(0))
+        raise UsageError("option '--%s' requires an argument" % found[0])
+    take(guise, options, letter, value if equals else rest.pop(0))
 
 
-def take(guise: "Guise", asked: Asked, letter: str, value: "str | None") -> None:
+def take(guise: "Guise", options: Options, letter: str, value: "str | None") -> None:
     field = guise.options[letter][0]
-    if field in AT_ONCE:
-        asked.instead = field
+    if field in IMMEDIATE:
+        options.instead = field
     elif value is None:
-        turn_on(asked, field)
+        turn_on(options, field)
     else:
-        VALUES[field](asked, value)
+        VALUES[field](options, value)
 
 
-def turn_on(asked: Asked, field: str) -> None:
-    setattr(asked, field, asked.louder + 1 if field == "louder" else True)
+def turn_on(options: Options, field: str) -> None:
+    setattr(options, field, options.louder + 1 if field == "louder" else True)
 
 
-def take_parent(asked: Asked, value: str) -> None:
+def take_parent(options: Options, value: str) -> None:
     from pidone.init import signals
 
-    known = {name: number for name, number in signals.names().items() if number <= MOST and name not in UNKNOWN}
+    known = {name: number for name, number in signals.names().items() if number <= LAST_SIGNAL and name not in UNKNOWN}
     if value not in known:
-        raise Misuse("-p %s: wanted is a signal's full name, such as SIGTERM" % value)
-    asked.parent = known[value]
+        raise UsageError("-p %s: wanted is a signal's full name, such as SIGTERM" % value)
+    options.parent = known[value]
 
 
-def take_forgiven(asked: Asked, value: str) -> None:
+def take_forgiven(options: Options, value: str) -> None:
     """As strtol(3) reads it: space before, a sign. An empty one is tini's 0."""
     text = value.lstrip() or ("0" if not value else "?")
     digits = text[1:] if text[:1] in ("+", "-") else text
     code = int(text) if digits.isdigit() and digits.isascii() and len(digits) < LONGEST else -1
     if not 0 <= code <= 255:
-        raise Misuse("-e %s: wanted is an exit code from 0 to 255" % value)
-    asked.forgiven.append(code)
+        raise UsageError("-e %s: wanted is an exit code from 0 to 255" % value)
+    options.remapped.append(code)
 
 
-def take_rewrite(asked: Asked, value: str) -> None:
+def take_rewrite(options: Options, value: str) -> None:
     """As sscanf(3) reads "%d:%d": what follows the second number is not looked at."""
     source, rest = scan(value)
     target = scan(rest[1:])[0] if rest[:1] == ":" else None
-    if source is None or target is None or not (1 <= source <= MOST and 0 <= target <= MOST):
-        raise Misuse("-r %s: wanted is S:R, numbers of signals up to %d, as in 15:3; R may be 0" % (value, MOST))
-    asked.rewrites[source] = target
+    if source is None or target is None or not (1 <= source <= LAST_SIGNAL and 0 <= target <= LAST_SIGNAL):
+        raise UsageError(
+            "-r %s: wanted is S:R, numbers of signals up to %d, as in 15:3; R may be 0" % (value, LAST_SIGNAL)
+        )
+    options.rewrites[source] = target
 
 
 def scan(text: str) -> "tuple[int | None, str]":
@@ -162,15 +164,15 @@ def scan(text: str) -> "tuple[int | None, str]":
     return (int(text[:end]), text[end:]) if text[:end].lstrip("+-") else (None, text)
 
 
-VALUES = {"parent": take_parent, "forgiven": take_forgiven, "rewrites": take_rewrite}
+VALUES = {"parent": take_parent, "remapped": take_forgiven, "rewrites": take_rewrite}
 
 
-def take_environment(guise: "Guise", asked: Asked, environment: "dict[bytes, bytes]") -> None:
+def take_environment(guise: "Guise", options: Options, environment: "dict[bytes, bytes]") -> None:
     for variable, field, how, _ in guise.environment:
         value = environment.get(variable.encode())
         if value is None:
             continue
         if how == "number":  # atoi(3): nonsense is 0; and it is stronger than -v
-            asked.loud = scan(value.decode("ascii", "replace"))[0] or 0
+            options.loud = scan(value.decode("ascii", "replace"))[0] or 0
         elif how == "there" or value == how[-1:].encode():
-            turn_on(asked, field)
+            turn_on(options, field)

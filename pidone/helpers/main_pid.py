@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from pidone import paths
 from pidone.helpers import proc
 from pidone.init import others
-from pidone.init.events import NO, YES
+from pidone.init.events import FAILURE, SUCCESS
 from pidone.init.signals import show
 
 
@@ -23,12 +23,12 @@ def run(path: bytes, age: float, patience: float, known: "list[int] | None") -> 
     began = monotonic()
     while True:
         if known is not None and not may_come(known):
-            return NO, "no successor of it is there"
-        pid, text = look(path, age + monotonic() - began)
+            return FAILURE, "no successor of it is there"
+        pid, text = read_pid_file(path, age + monotonic() - began)
         if pid:
-            return YES, text
+            return SUCCESS, text
         if monotonic() - began > patience:
-            return NO, "its pid_file %s: %s" % (show(path), text)
+            return FAILURE, "its pid_file %s: %s" % (show(path), text)
         sleep(0.01)
 
 
@@ -41,7 +41,7 @@ def may_come(known: "list[int]") -> bool:
     return False
 
 
-def look(path: bytes, age: float) -> "tuple[int, str]":
+def read_pid_file(path: bytes, age: float) -> "tuple[int, str]":
     """(pid, "pid session") of the daemon, or (0, what is wrong with the file)."""
     try:
         fd = paths.open_file(path, posix.O_RDONLY | posix.O_NONBLOCK)
@@ -52,7 +52,7 @@ def look(path: bytes, age: float) -> "tuple[int, str]":
         finally:
             posix.close(fd)
     except OSError as error:
-        return 0, paths.words(error)
+        return 0, paths.reason(error)
     if not text:
         return 0, "it is empty"
     if not text[0].isdigit() or len(text[0]) > 9:

@@ -34,7 +34,7 @@ class Wait:
         request = {"do": "wait", "name": arguments.name, "until": arguments.until, "timeout": arguments.timeout}
         end = time.monotonic() + arguments.timeout
         answer = ask_once(arguments.socket, request)
-        while answer.get("again"):  # the file was read again meanwhile
+        while answer.get("reloaded"):  # the file was read again meanwhile
             answer = ask_once(arguments.socket, {**request, "timeout": max(0.0, end - time.monotonic())})
         if answer["reached"]:
             return 0

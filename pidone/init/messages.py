@@ -110,7 +110,7 @@ def _killed(loop: "Loop", pids: "dict[int, int]", member: int, number: int, oom:
         text += ": out of memory, says the container's cgroup"
     elif number == 9:
         text += ": out of memory, or somebody's kill -9"
-    return "%s (exit %d)" % (text, 0 if 128 + number in loop.plan.forgiven else 128 + number)
+    return "%s (exit %d)" % (text, 0 if 128 + number in loop.plan.remapped else 128 + number)
 
 
 def _swallowed(loop: "Loop", pids: "dict[int, int]", member: int) -> str:
@@ -165,7 +165,11 @@ def _emergency(loop: "Loop", pids: "dict[int, int]", text: str) -> str:
 
 def _others_killed(loop: "Loop", pids: "dict[int, int]") -> str:
     left = _names(others.survivors())
-    return "killed with the container, %g s after SIGTERM: %s (docker exec)" % (loop.plan.window, left) if left else ""
+    return (
+        "killed with the container, %g s after SIGTERM: %s (docker exec)" % (loop.plan.minimum_grace, left)
+        if left
+        else ""
+    )
 
 
 TEXTS: "dict[str, Any]" = {
@@ -179,7 +183,7 @@ TEXTS: "dict[str, Any]" = {
     "immortal": _immortal,
 }
 
-_MOVES = {events.EXECED: "started", events.STOPPED: "stopped"}
+_MOVES = {events.EXECED: "started", events.SUSPENDED: "suspended"}
 
 
 def trace(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:

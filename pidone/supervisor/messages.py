@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 from pidone.group import status
 from pidone.group.states import STARTING
-from pidone.init import events, words
+from pidone.init import events, messages
+from pidone.init.messages import how, say, who
 from pidone.init.plan import ROLES, TIMED_OUT
-from pidone.init.words import how, say, who
 
 
 def tell(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
     """The group's SAY action as a line."""
     if details[0] not in TEXTS:
-        words.tell(loop, pids, details)
+        messages.tell(loop, pids, details)
         return
     text = TEXTS[details[0]](loop, pids, *details[1:])
     if text:
@@ -148,7 +148,7 @@ TEXTS: "dict[str, Any]" = {
     "no daemon": _no_daemon,
     "hook failed": _hook_failed,
     "message": _message,
-    "stranger": _stranger,
+    "foreign sender": _stranger,
     "successor": _successor,
     "restart with": _restart_with,
     "start timeout": _bound("not all has started within the group's start_timeout"),
@@ -168,8 +168,6 @@ TEXTS["pump"] = lambda loop, pids, text: (
     "the pump of the output has ended: %s; another one follows" % (text or "killed")
 )
 
-_VERDICTS = ("yes", "no", "unknown")
-_NOTES = ("listening", "READY", "not ready", "WATCHDOG", "WATCHDOG=trigger")
 _said: "dict[int, str]" = {}
 
 
@@ -184,16 +182,16 @@ def forget(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
 def trace(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
     """A line for `--verbose`: what the group is told."""
     rest = details[1:]
-    if details[0] == "event" and rest[0] == events.ENDED:
+    if details[0] == "event" and rest[0] == events.HELPER_ENDED:
         _, member, what, verdict, text = rest
         if member >= 0:
             name = loop.declared(member).name
-            say("%s of %s: %s%s" % (what, name, _VERDICTS[verdict], ": %s" % text if text else ""))
-    elif details[0] == "event" and rest[0] == events.NOTED:
+            say("%s of %s: %s%s" % (what, name, events.VERDICTS[verdict], ": %s" % text if text else ""))
+    elif details[0] == "event" and rest[0] == events.NOTIFIED:
         if rest[1] >= 0:
-            say("%s says: %s" % (who(loop, pids, rest[1]), _NOTES[rest[2]]))
+            say("%s says: %s" % (who(loop, pids, rest[1]), events.NOTIFICATIONS[rest[2]]))
     else:
-        words.trace(loop, pids, details)
+        messages.trace(loop, pids, details)
 
 
 def states(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
