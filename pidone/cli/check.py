@@ -9,7 +9,7 @@ import shlex
 from typing import Any
 
 from pidone.cli.gates import GATES, gate, gate_worst, handler, start_worst, told_after, waits_for
-from pidone.cli.tell import tell
+from pidone.cli.stderr import print_error
 from pidone.config import answer, compiled
 from pidone.config.check import check, notes
 from pidone.config.parse import parse
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         tell_errors(name, wrong.errors, arguments.json)
         return plan.WRONG
     except OSError as error:
-        tell(f"pidonectl: cannot write {compiled.path_of(name)}: {(error.strerror or '').lower()}")
+        print_error(f"pidonectl: cannot write {compiled.path_of(name)}: {(error.strerror or '').lower()}")
         return 1
     if arguments.json:
         print(json.dumps(facts(name, declaration, found), indent=2))
@@ -60,7 +60,7 @@ def tell_errors(name: str, errors: list[tuple[int, str]], as_json: bool) -> None
         print(json.dumps({"file": name, "ok": False, "errors": found}, indent=2))
     else:
         for line in answer.lines(name, errors):
-            tell(line)
+            print_error(line)
 
 
 def facts(name: str, declaration: dict[str, Any], found: list[tuple[int, str]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pidone.cli.pid_file import PidFile
-from pidone.cli.tell import tell
+from pidone.cli.stderr import print_error
 from pidone.config.check import check
 from pidone.config.parse import parse
 from pidone.config.read import ConfigError, read
@@ -49,15 +49,15 @@ def main(script: str, words: list[str]) -> NoReturn:
     try:
         os._exit(start(program(script), words))
     except DetachError as refused:
-        tell(f"pidone: {refused}")
+        print_error(f"pidone: {refused}")
         os._exit(refused.code)
     except ConfigError as wrong:
         name = os.fsdecode(command_line.read(split(words)[1]).config or b"")
         for line, text in wrong.errors:
-            tell(f"pidone: {name}:{line}: {text}" if line else f"pidone: {name}: {text}")
+            print_error(f"pidone: {name}:{line}: {text}" if line else f"pidone: {name}: {text}")
         os._exit(plan.WRONG)
     except OSError as error:  # no fork, a working directory that is gone
-        tell(f"pidone: cannot go into the background: {(error.strerror or str(error)).lower()}")
+        print_error(f"pidone: cannot go into the background: {(error.strerror or str(error)).lower()}")
         os._exit(FAILED)
     except SystemExit as end:  # argparse has said it
         sys.stdout.flush()
@@ -101,7 +101,7 @@ def start(program: list[str], words: list[str]) -> int:
     if why or not pid:
         pid_file.give_up()
         raise DetachError(why or "the daemon ended before it could say why")
-    tell(f"pidone: runs in the background as pid {pid}; pid file {place}, log {log}")
+    print_error(f"pidone: runs in the background as pid {pid}; pid file {place}, log {log}")
     return 0
 
 

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from types import CodeType
 
-from pidone.cli.tell import tell
+from pidone.cli.stderr import print_error
 from pidone.paths import replace_file
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -137,13 +137,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     if PACKAGE.parent.is_file():
-        tell(f"pidonectl: this is {PACKAGE.parent}, all of pidone in one file: it needs no launcher")
+        print_error(f"pidonectl: this is {PACKAGE.parent}, all of pidone in one file: it needs no launcher")
         return 1
     path = arguments.path or Path(sys.argv[0]).resolve().with_name("pidone")
     try:
         write(path)
     except (OSError, ValueError) as error:
-        tell(f"pidonectl: cannot write the launcher {path}: {error}")
+        print_error(f"pidonectl: cannot write the launcher {path}: {error}")
         return 1
     print(f"{path}: starts pidone with {sys.executable} -IS")
     return 0

@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 from pidone import __version__
-from pidone.cli import check, exec, follow, launcher, pyz, report, sandbox, status, steer, top, wait
-from pidone.cli.tell import tell
+from pidone.cli import check, commands, exec, follow, launcher, pyz, report, sandbox, status, top, wait
+from pidone.cli.stderr import print_error
 from pidone.control.client import NoAnswerError
 
 #: name -> (module with add_arguments and run, one line of help). A new subcommand is one file and one line.
@@ -21,11 +21,11 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "logs": (follow.Logs, "the last lines of output that pidone carries; -f: and what comes"),
     "events": (follow.Events, "what has happened; -f: and what comes"),
     "exec": (exec, "run a command beside a process: its user, environment and directory, our terminal"),
-    "signal": (steer.SIGNAL, "send a process a signal"),
-    "start": (steer.START, "start a process that was stopped, has ended or is in back-off"),
-    "stop": (steer.STOP, "stop a sidecar until it is started again; without a name, the group"),
-    "restart": (steer.RESTART, "stop a process and start it again"),
-    "reload": (steer.RELOAD, "read the group's file again, and change only what has changed in it"),
+    "signal": (commands.SIGNAL, "send a process a signal"),
+    "start": (commands.START, "start a process that was stopped, has ended or is in back-off"),
+    "stop": (commands.STOP, "stop a sidecar until it is started again; without a name, the group"),
+    "restart": (commands.RESTART, "stop a process and start it again"),
+    "reload": (commands.RELOAD, "read the group's file again, and change only what has changed in it"),
     "wait": (wait.Wait, "wait until a process has started, is ready or has ended"),
     "health": (wait.Health, "is all of the group ready? a Docker HEALTHCHECK"),
     "report": (report, "why did it die? what pidone --report has written, as text, picture or page"),
@@ -62,10 +62,10 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        tell(f"pidonectl: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}")
+        print_error(f"pidonectl: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}")
         return 1
     except NoAnswerError as error:
-        tell(f"pidonectl: {error}")
+        print_error(f"pidonectl: {error}")
         return error.code
     except KeyboardInterrupt:
         return 130

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 from pidone.cli.launcher import PACKAGE
-from pidone.cli.tell import tell
+from pidone.cli.stderr import print_error
 from pidone.paths import replace_file
 
 #: Isolated from the app's environment, and without `site` (env(1)'s -S: coreutils 8.30, busybox 1.30).
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         replace_file(bytes(arguments.path), build(), 0o755)
     except OSError as error:
-        tell(f"pidonectl: cannot write {arguments.path}: {(error.strerror or str(error)).lower()}")
+        print_error(f"pidonectl: cannot write {arguments.path}: {(error.strerror or str(error)).lower()}")
         return 1
     size = arguments.path.stat().st_size >> 10
     print(f"{arguments.path}: pidone in one file, {size} KiB; by a link named pidonectl it is that one")

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from pidone.cli.tell import tell
+from pidone.cli.stderr import print_error
 from pidone.config.answer import printable
 from pidone.control.client import add_socket, ask_once
 from pidone.paths import replace_file
@@ -31,19 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0; 1 where the report cannot be read or what is made of it cannot be written."""
     if arguments.live and arguments.file is not None:
-        tell("pidonectl: a FILE or --live, and not both")
+        print_error("pidonectl: a FILE or --live, and not both")
         return 2
     try:
         document = (
             broken.load(arguments.file) if arguments.file else ask_once(arguments.socket, {"do": "report"})["report"]
         )
     except broken.ReportError as error:
-        tell(f"pidonectl: {error}")
+        print_error(f"pidonectl: {error}")
         return 1
     try:
         made = make(document, arguments)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        tell(f"pidonectl: {arguments.file} is no report of pidone's: {type(error).__name__}: {error}")
+        print_error(f"pidonectl: {arguments.file} is no report of pidone's: {type(error).__name__}: {error}")
         return 1
     return put(made, arguments.output)
 
@@ -65,6 +65,6 @@ def put(made: str, output: Path | None) -> int:
     try:
         replace_file(bytes(output), made.encode())
     except OSError as error:
-        tell(f"pidonectl: cannot write {output}: {(error.strerror or '').lower()}")
+        print_error(f"pidonectl: cannot write {output}: {(error.strerror or '').lower()}")
         return 1
     return 0

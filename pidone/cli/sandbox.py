@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from pidone.cli.tell import tell
+from pidone.cli.stderr import print_error
 
 #: What to look at where the kernel forbids it: file, the value that forbids, what sets it right.
 SETTINGS = (
@@ -71,13 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
     if trial.returncode:
         return refuse(why(trial.stderr.strip()))
     if not arguments.quiet:
-        tell("pidonectl: a sandbox: its own PID 1 and /proc; files, network, users and limits are this machine's")
+        print_error(
+            "pidonectl: a sandbox: its own PID 1 and /proc; files, network, users and limits are this machine's"
+        )
     root = str(Path(__file__).resolve().parent.parent.parent)
     return supervise([*namespaces, sys.executable, "-I", "-S", "-c", BOOT, root, *arguments.words])
 
 
 def refuse(text: str) -> int:
-    tell(f"pidonectl: no sandbox: {text}")
+    print_error(f"pidonectl: no sandbox: {text}")
     return 125
 
 

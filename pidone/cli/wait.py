@@ -6,7 +6,7 @@ import argparse
 import json
 import time
 
-from pidone.cli.tell import tell
+from pidone.cli.stderr import print_error
 from pidone.control.client import add_socket, ask_once
 from pidone.init.arguments import duration
 from pidone.init.plan import TIMED_OUT
@@ -38,7 +38,7 @@ class Wait:
             answer = ask_once(arguments.socket, {**request, "timeout": max(0.0, end - time.monotonic())})
         if answer["reached"]:
             return 0
-        tell(f"pidonectl: {arguments.name} was not {arguments.until} within {arguments.timeout:g} s")
+        print_error(f"pidonectl: {arguments.name} was not {arguments.until} within {arguments.timeout:g} s")
         return TIMED_OUT
 
 

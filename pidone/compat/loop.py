@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from pidone.compat.options import Options
-    from pidone.compat.table import Guise
+    from pidone.compat.table import Profile
     from pidone.init.arguments import Arguments
     from pidone.init.inherited import Inherited
     from pidone.init.machine import Machine
@@ -83,23 +83,23 @@ class Stand:
 
 
 class Exec:
-    """In the place of what a group's process gets beyond a single command: exec by the guise's rules."""
+    """In the place of what a group's process gets beyond a single command: exec by the profile's rules."""
 
-    __slots__ = ("process", "inherited", "guise")
+    __slots__ = ("process", "inherited", "profile")
 
-    def __init__(self, process: "Process", inherited: "Inherited", guise: "Guise") -> None:
-        self.process, self.inherited, self.guise = process, inherited, guise
+    def __init__(self, process: "Process", inherited: "Inherited", profile: "Profile") -> None:
+        self.process, self.inherited, self.profile = process, inherited, profile
 
     def in_parent(self, kernel: "Any") -> None:
         pass
 
     def in_child(self, answer: int) -> "NoReturn":
         """Does not return: execs, or answers and ends."""
-        if self.guise.activated is not None:
-            activate(self.guise.activated)
+        if self.profile.activated is not None:
+            activate(self.profile.activated)
         self.inherited.restore_signals()
         number = execvp(self.process)
-        code = self.guise.failures.get(number, self.guise.failures[0])
+        code = self.profile.failures.get(number, self.profile.failures[0])
         text = "%s: %s" % (show(self.process.argv[0]), posix.strerror(number).lower())
         posix.write(answer, bytes((code,)) + text.encode("utf-8", "backslashreplace"))
         posix._exit(code)
@@ -132,17 +132,17 @@ def execvp(process: "Process") -> int:
     return EACCES if refused else seen
 
 
-class GuisedLoop(Loop):
+class CompatLoop(Loop):
     """reaped: say when an orphan is (tini -w)."""
 
-    __slots__ = ("reaped", "guise")
+    __slots__ = ("reaped", "profile")
 
     def __init__(
-        self, machine: "Machine", inherited: "Inherited", stand: Stand, wanted: "Arguments", guise: "Guise",
+        self, machine: "Machine", inherited: "Inherited", stand: Stand, wanted: "Arguments", profile: "Profile",
         options: "Options",
     ) -> None:  # fmt: skip
         Loop.__init__(self, machine, inherited, stand, wanted, kernel)  # type: ignore[arg-type]
-        self.reaped, self.guise = options.reaped, guise
+        self.reaped, self.profile = options.reaped, profile
 
     def reap_storm(self) -> bool:
         return False  # dumb-init signals the group of its program once that has ended; tini -w says each
@@ -153,4 +153,4 @@ class GuisedLoop(Loop):
             self.talk("trace", ("reaped", pid, code, number))
 
     def extras(self, member: int) -> "Any":
-        return Exec(self.plan.processes[member], self.inherited, self.guise)
+        return Exec(self.plan.processes[member], self.inherited, self.profile)

@@ -7,7 +7,7 @@ SIGTERM to it in the same moment). So this machine has two phases, and no time i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.compat.options import Options
-    from pidone.compat.table import Guise
+    from pidone.compat.table import Profile
     from pidone.init.slots import Plan
 
 from pidone.compat.table import SIGSTOP, TSTP, TTIN, TTOU
@@ -16,7 +16,7 @@ from pidone.init.events import SAY, SIGKILL, SUSPEND
 from pidone.init.machine import RUN, Machine, begin_one, send
 
 
-class Guised(Machine):
+class CompatMachine(Machine):
     """unsent: signals that are not passed on. farewell: what the process group gets at the end, or 0.
 
     suspends: signals of the terminal at which dumb-init stops itself as well.
@@ -24,12 +24,12 @@ class Guised(Machine):
 
     __slots__ = ("sent", "suspended", "unsent", "farewell", "suspends")
 
-    def __init__(self, plan: "Plan", guise: "Guise", options: "Options") -> None:
+    def __init__(self, plan: "Plan", profile: "Profile", options: "Options") -> None:
         Machine.__init__(self, plan, False)
         self.sent: "tuple[int, ...]" = ()
         self.suspended = False
-        self.unsent, self.farewell = guise.unsent, guise.farewell
-        self.suspends = (TSTP, TTIN, TTOU) if guise.farewell else ()
+        self.unsent, self.farewell = profile.unsent, profile.farewell
+        self.suspends = (TSTP, TTIN, TTOU) if profile.farewell else ()
         if self.suspends and not options.alone:
             for number in self.suspends:
                 plan.rewrites.setdefault(number, SIGSTOP)

@@ -4,7 +4,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pidone.compat.table import Guise
+    from pidone.compat.table import Profile
 
 #: The last that has a name of its own, and is no real-time one.
 LAST_SIGNAL = 31
@@ -49,13 +49,13 @@ class Options:
         return 1 + self.louder if self.loud is None else self.loud
 
 
-def read(guise: "Guise", words: "list[str]", environment: "dict[bytes, bytes]") -> Options:
+def read(profile: "Profile", words: "list[str]", environment: "dict[bytes, bytes]") -> Options:
     """Raises Misuse."""
     options = Options()
-    if guise.name == "tini" and words == ["--version"]:
+    if profile.name == "tini" and words == ["--version"]:
         options.instead = "version"
         return options
-    permutes = guise.permutes and b"POSIXLY_CORRECT" not in environment
+    permutes = profile.permutes and b"POSIXLY_CORRECT" not in environment
     rest, plain = list(words), []  # type: list[str], list[str]
     while rest and options.instead is None:
         word = rest.pop(0)
@@ -65,54 +65,54 @@ def read(guise: "Guise", words: "list[str]", environment: "dict[bytes, bytes]") 
             plain.append(word)
             if not permutes:
                 break
-        elif word[:2] == "--" and guise.longs:
-            take_long(guise, options, word[2:], rest)
+        elif word[:2] == "--" and profile.longs:
+            take_long(profile, options, word[2:], rest)
         else:
-            take_short(guise, options, word[1:], rest)
+            take_short(profile, options, word[1:], rest)
     if options.instead is None:
-        take_environment(guise, options, environment)
+        take_environment(profile, options, environment)
         command = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in plain + rest]
         if not command and not options.pause:
-            raise UsageError("no program to run; say which, as in: %s -- sleep 10" % guise.name)
+            raise UsageError("no program to run; say which, as in: %s -- sleep 10" % profile.name)
         options.command = command
     return options
 
 
-def take_short(guise: "Guise", options: Options, letters: str, rest: "list[str]") -> None:
+def take_short(profile: "Profile", options: Options, letters: str, rest: "list[str]") -> None:
     while letters and options.instead is None:
         letter, letters = letters[0], letters[1:]
-        if letter not in guise.options:
-            advice = "; PROGRAM's own options stand behind a --" if guise.permutes else ""
+        if letter not in profile.options:
+            advice = "; PROGRAM's own options stand behind a --" if profile.permutes else ""
             raise UsageError("invalid option -- '%s'%s" % (letter, advice))
         value = None
-        if guise.options[letter][1]:
+        if profile.options[letter][1]:
             if not letters and not rest:
                 raise UsageError("option requires an argument -- '%s'" % letter)
             value, letters = letters or rest.pop(0), ""
-        take(guise, options, letter, value)
+        take(profile, options, letter, value)
 
 
-def take_long(guise: "Guise", options: Options, word: str, rest: "list[str]") -> None:
+def take_long(profile: "Profile", options: Options, word: str, rest: "list[str]") -> None:
     """A long option, or as much of it as no other begins with."""
     name, equals, value = word.partition("=")
-    found = [name] if name in guise.longs else [long for long in guise.longs if long.startswith(name)]
+    found = [name] if name in profile.longs else [long for long in profile.longs if long.startswith(name)]
     if not found:
         raise UsageError("unrecognized option '--%s'" % name)
     if len(found) > 1:
         raise UsageError("option '--%s' may be %s" % (name, " or ".join("--" + long for long in found)))
-    letter = guise.longs[found[0]]
-    if not guise.options[letter][1]:
+    letter = profile.longs[found[0]]
+    if not profile.options[letter][1]:
         if equals:
             raise UsageError("option '--%s' takes no argument" % found[0])
-        take(guise, options, letter, None)
+        take(profile, options, letter, None)
         return
     if not equals and not rest:
         raise UsageError("option '--%s' requires an argument" % found[0])
-    take(guise, options, letter, value if equals else rest.pop(0))
+    take(profile, options, letter, value if equals else rest.pop(0))
 
 
-def take(guise: "Guise", options: Options, letter: str, value: "str | None") -> None:
-    field = guise.options[letter][0]
+def take(profile: "Profile", options: Options, letter: str, value: "str | None") -> None:
+    field = profile.options[letter][0]
     if field in IMMEDIATE:
         options.instead = field
     elif value is None:
@@ -167,8 +167,8 @@ def scan(text: str) -> "tuple[int | None, str]":
 VALUES = {"parent": take_parent, "remapped": take_forgiven, "rewrites": take_rewrite}
 
 
-def take_environment(guise: "Guise", options: Options, environment: "dict[bytes, bytes]") -> None:
-    for variable, field, how, _ in guise.environment:
+def take_environment(profile: "Profile", options: Options, environment: "dict[bytes, bytes]") -> None:
+    for variable, field, how, _ in profile.environment:
         value = environment.get(variable.encode())
         if value is None:
             continue

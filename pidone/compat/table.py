@@ -22,7 +22,7 @@ OWN_SESSION = "session"  # a session of its own, with the terminal
 NOWHERE = "nowhere"  # in the init's own process group
 
 
-class Guise:
+class Profile:
     """One of them.
 
     options: letter -> (field of Asked, what its value is or None, words for the usage). longs: long name -> letter.
@@ -61,7 +61,7 @@ class Guise:
         activated: "bytes | None"
 
 
-TINI = Guise(
+TINI = Profile(
     "tini", "tini version 0.19.0",
     options={
         "s": ("subreaper", None, "adopt orphans where it is not PID 1"),
@@ -83,7 +83,7 @@ TINI = Guise(
     failures={ENOENT: 127, EACCES: 126, 0: 1}, farewell=0, on_stderr=(), terminal=None, activated=None,
 )  # fmt: skip
 
-DUMB_INIT = Guise(
+DUMB_INIT = Profile(
     "dumb-init", "dumb-init v1.2.5",
     options={
         "c": ("alone", None, "signals go to the program alone, and not to its session"),
@@ -101,7 +101,7 @@ DUMB_INIT = Guise(
     on_stderr=("help", "version"), terminal=None, activated=None,
 )  # fmt: skip
 
-CATATONIT = Guise(
+CATATONIT = Profile(
     "catatonit", "tini version 0.1.7_catatonit",
     options={
         "g": ("group", None, "signals go to the process group"),
@@ -116,4 +116,4 @@ CATATONIT = Guise(
     farewell=0, on_stderr=("help",), terminal="/dev/tty", activated=b"LISTEN_PID",
 )  # fmt: skip
 
-GUISES = dict(zip(INITS, (TINI, TINI, TINI, DUMB_INIT, CATATONIT)))
+PROFILES = dict(zip(INITS, (TINI, TINI, TINI, DUMB_INIT, CATATONIT)))

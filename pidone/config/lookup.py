@@ -176,7 +176,7 @@ def before_exec(process: Process) -> Any:
     return found, env, {path: stamp(path, since, now) for path in process.probe_files}
 
 
-def tell_pid_1(process: Process, answer: int) -> None:
+def send_to_pid_1(process: Process, answer: int) -> None:
     """User and environment as they are now (E50), into this child's copy of the plan, and to PID 1. Raises Unknown.
 
     The answer begins with a zero, which is no exit code that an exec fails with, and the length of what follows.

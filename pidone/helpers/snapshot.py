@@ -54,7 +54,7 @@ class ProcessState:
         self.restarts = process.restarts
         self.uptime: float | None = round(now - process.started_at, 3) if process.alive else None
         self.has_pid_file = process.policy.pid_file is not None
-        self.words = status.show((self.state, rest))
+        self.state_text = status.show((self.state, rest))
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -400,7 +400,7 @@ def suspend(loop: Loop) -> None:
 
 def say(loop: Loop, *details: object) -> None:
     loop.add_event("said", *details)
-    loop.talk("tell", details)
+    loop.talk("print_line", details)
 
 
 #: {kind of action: what carries it out}

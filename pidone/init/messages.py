@@ -82,7 +82,7 @@ def _write_polled(fd: int, line: bytes, size: int) -> None:
         posix.write(fd, line[start : start + size])
 
 
-def tell(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
+def print_line(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
     """The group's SAY action as a line, or as nothing where it would not be true."""
     text = TEXTS[details[0]](loop, pids, *details[1:])
     if text:

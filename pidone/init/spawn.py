@@ -113,7 +113,7 @@ def become(
             if process.to_look_up is not None or process.probe_files:
                 from pidone.config import lookup
 
-                lookup.tell_pid_1(process, answer)
+                lookup.send_to_pid_1(process, answer)
             prepare(process, inherited, terminal)
             posix.write(answer, EXEC_IS_NEXT)
             if extras is not None:

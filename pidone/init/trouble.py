@@ -39,7 +39,7 @@ def seen(loop: "Loop", error: Exception) -> None:
     now = loop.kernel.monotonic()
     loop.troubles = [at for at in loop.troubles if now - at < SPAN] + [now]
     text = place(error)
-    loop.talk("tell", ("internal error", text))
+    loop.talk("print_line", ("internal error", text))
     try:
         loop.record.add_event("internal_error", text[:100])
     except Exception:
@@ -70,7 +70,7 @@ def emergency(loop: "Loop", text: str) -> "NoReturn":
     """SIGTERM in reverse start order within the grace, then SIGKILL; exit BROKEN. Trusts pids, and nothing else."""
     try:
         loop.add_event("said", "emergency", text)
-        loop.talk("tell", ("emergency", text))
+        loop.talk("print_line", ("emergency", text))
         loop.add_event("turned", -1, "stop")
     except Exception:
         pass

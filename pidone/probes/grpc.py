@@ -89,7 +89,7 @@ def run(host: str, port: int, service: str) -> tuple[int, str]:
             data = socket.recv(65536)
             if not data:
                 raise ProbeError("it closed the connection before it had answered")
-            reply = call.told(data)
+            reply = call.receive(data)
             if reply and not call.ended:  # who has answered may have gone
                 socket.sendall(reply)
         state = serving(call, service)
@@ -126,7 +126,7 @@ class Call:
         self.connection.send_data(STREAM, body, end_stream=True)
         return bytes(self.connection.data_to_send())
 
-    def told(self, data: bytes) -> bytes:
+    def receive(self, data: bytes) -> bytes:
         """What is to be sent now. Raises Failed, and h2's ProtocolError."""
         self.unread += data
         for frame in self.frames():

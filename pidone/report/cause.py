@@ -157,7 +157,7 @@ def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[
                    and e["line"] in ENDED_FOR), None)  # fmt: skip
     sent = [e for e in mine if e["what"] == "sent" and e.get("pid") == end["pid"]]
     if reason is not None and sent:
-        return "pidone ended it: " + in_words(reason, document)
+        return "pidone ended it: " + reason_text(reason, document)
     passed = next((e for e in reversed(mine) if e["what"] == "signal" and e["signal"] == end["signal"]), None)
     if end["signal"] and any(e["signal"] == end["signal"] for e in sent):
         return f"pidone passed it on from {sender(passed)}" if passed else "pidone sent it"
@@ -172,7 +172,7 @@ def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[
     return suspects(document, name, end, events)
 
 
-def in_words(said: Event, document: Document) -> str:
+def reason_text(said: Event, document: Document) -> str:
     details = said["details"]
     if said["line"] == "probe failed":
         times = f"{details[1]} times" if details[1] > 1 else "once"

@@ -89,7 +89,7 @@ def said(event: Found) -> str:
 
 
 def forked(event: Found) -> str:
-    why = starts.words(event) if "why" in event else ""
+    why = starts.reason_text(event) if "why" in event else ""
     return f"{with_pid(event)} is forked{': ' if why else ''}{why}"
 
 

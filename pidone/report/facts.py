@@ -30,7 +30,7 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
     context = dict(context)
     names: Names = context.pop("names")
     events = [named(one, names) for one in raw]
-    starts.tell(events)
+    starts.explain(events)
     processes: dict[str, dict[str, Any]] = {}
     for name, role in names.values():  # one that was declared anew stands where it does today
         processes.pop(name, None)

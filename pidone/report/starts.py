@@ -61,7 +61,7 @@ class Starts:
             one["waited"], one["since"] = round(one["at"] - self.reloaded, 6), "that"
 
 
-def words(one: dict[str, Any]) -> str:
+def reason_text(one: dict[str, Any]) -> str:
     """Behind "is forked: "; empty where nobody knows."""
     why = {None: "", TURN: "its turn", COMMAND: "as commanded", RELOAD: "by its file, read again"}.get(
         one["why"], one["why"]
@@ -71,7 +71,7 @@ def words(one: dict[str, Any]) -> str:
     return f"{why}, {one['waited'] * 1000:,.0f} ms after {one['since']}".lstrip(", ")
 
 
-def tell(events: list[dict[str, Any]]) -> None:
+def explain(events: list[dict[str, Any]]) -> None:
     """Adds these to every start."""
     starts = Starts(bool(events) and events[0]["n"] == 0)
     for one in events:

@@ -200,26 +200,26 @@ def for_hook(loop: "GroupLoop", member: int, what: str) -> "Arguments":
 # -- what the end of each leads to
 
 
-def tell(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+def feed_group(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
     """The group decides."""
     loop.feed((HELPER_ENDED, member, what, verdict, text))
 
 
-def note_and_tell(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
+def record_and_feed(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
     loop.add_event("helper_ended", member, what, verdict, text)
-    tell(loop, member, what, verdict, text, pid)
+    feed_group(loop, member, what, verdict, text, pid)
 
 
 def probe_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
     """The record tells of it where it turns something."""
     loop.counters.probe_ended(pid, member, what, VERDICTS[verdict])
-    tell(loop, member, what, verdict, text, pid)
+    feed_group(loop, member, what, verdict, text, pid)
 
 
 def pump_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
     if loop.output is not None and not loop.output.given:
         verdict = FAILURE  # it has come to an end, but of what another plan had carried
-    tell(loop, member, what, verdict, text, pid)
+    feed_group(loop, member, what, verdict, text, pid)
 
 
 def suspects_found(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
@@ -239,7 +239,7 @@ def main_pid_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text
         verdict, text = stand_for(loop, member, pid, *[int(word) for word in text.split()])
     if verdict != SUCCESS and loop.group.by_id[member].ended_as is None:
         loop.add_event("failed", member, 1, text)
-    note_and_tell(loop, member, what, verdict, text, pid)
+    record_and_feed(loop, member, what, verdict, text, pid)
     loop.left.pop(member, None)
     loop.notifications.found(loop, member, verdict == SUCCESS)
 
@@ -272,14 +272,14 @@ ARGUMENTS: "dict[str, Callable[[GroupLoop, int, str], Arguments]]" = {
 }
 
 ON_HELPER_END: "dict[str, Callable[[GroupLoop, int, str, int, str, int], None]]" = {
-    "notify": tell,
+    "notify": feed_group,
     "pump": pump_ended,
-    "metrics": tell,
+    "metrics": feed_group,
     **dict.fromkeys(PROBES, probe_ended),
-    **dict.fromkeys(HOOKS, note_and_tell),
+    **dict.fromkeys(HOOKS, record_and_feed),
     "main_pid": main_pid_ended,
-    "leftovers": tell,
-    "message": note_and_tell,
+    "leftovers": feed_group,
+    "message": record_and_feed,
     "suspects": suspects_found,
     "plan": planner.planned,
 }

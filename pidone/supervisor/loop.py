@@ -86,13 +86,13 @@ class GroupLoop(Loop):
         try:
             self.output = output.of_group(self.group, self.kernel)
         except OSError as error:
-            self.talk("tell", ("line", "no pipes for the output: %s" % posix.strerror(error.errno or 0).lower()))
+            self.talk("print_line", ("line", "no pipes for the output: %s" % posix.strerror(error.errno or 0).lower()))
             self.kernel._exit(CANNOT)
         if self.plan.control != b"":
             shared = any(self.plan.access)
             self.control, wrong = control_server.open_at(self.kernel, self.plan.control, self.kernel.getuid(), shared)
             if wrong:
-                self.talk("tell", ("line", wrong))
+                self.talk("print_line", ("line", wrong))
         Loop.run(self, early)
 
     def declared(self, member: int) -> "Process":

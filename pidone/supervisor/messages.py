@@ -19,10 +19,10 @@ from pidone.init.messages import how, say, who
 from pidone.init.plan import ROLES, TIMED_OUT
 
 
-def tell(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
+def print_line(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
     """The group's SAY action as a line."""
     if details[0] not in TEXTS:
-        messages.tell(loop, pids, details)
+        messages.print_line(loop, pids, details)
         return
     text = TEXTS[details[0]](loop, pids, *details[1:])
     if text:

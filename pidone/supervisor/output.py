@@ -170,7 +170,7 @@ def carry_others(loop: "GroupLoop") -> None:
         loop.output = Output(members, before, loop.kernel)
     except OSError as error:
         text = "no pipes for the output of what is new: %s; it goes to the container's own"
-        loop.talk("tell", ("line", text % posix.strerror(error.errno or 0).lower()))
+        loop.talk("print_line", ("line", text % posix.strerror(error.errno or 0).lower()))
         if before is None:
             return
         kept = {member: log for member, log in members.items() if (member, OUT) in before.pipes}

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from pidone.cli import launcher
-from pidone.compat.table import GUISES
+from pidone.compat.table import PROFILES
 from tests.conftest import Write
 from tests.namespace.test_terminal import APP, ENGINE, Tty
 from tests.namespace.test_transparency import seen
@@ -49,7 +49,7 @@ def links(public: Path) -> Path:
     directory = public / "links"
     directory.mkdir()
     launcher.write(directory / "pidone")
-    for name in GUISES:
+    for name in PROFILES:
         (directory / name).symlink_to("pidone")
     return directory
 
@@ -206,8 +206,8 @@ def test_every_option_of_the_manual_is_in_the_table(pair: Pair, posix: dict[str,
     text = result.text + result.err
     options = set(re.findall(r"^ +-(\w)\b", text, re.M))
     longs = set(re.findall(r"(--[a-z-]+)[, ]", text)) - {"--version"}
-    guise = GUISES[pair.name]
-    assert options == set(guise.options) and {f"--{long}" for long in guise.longs} >= longs, text
+    profile = PROFILES[pair.name]
+    assert options == set(profile.options) and {f"--{long}" for long in profile.longs} >= longs, text
     said = pair.ours.run("-h")
     ours = said.text + said.err
     assert bool(said.text) == bool(result.text), "on the same descriptor"
@@ -674,13 +674,13 @@ os.rename({str(log)!r} + ".new", {str(log)!r})
 # -- how it is called
 
 
-@pytest.mark.parametrize("name", GUISES)
+@pytest.mark.parametrize("name", PROFILES)
 def test_every_name_works_as_a_link_and_by_as(links: Path, name: str) -> None:
     words = ["--", "sh", "-c", "exit 3"]
     assert Pidone(str(links / name)).run(*words).code == 3
     assert Pidone(str(links / "pidone"), "--as", name).run(*words).code == 3
     version = Pidone(str(links / "pidone"), "--as", name).run("--version")
-    assert version.code == 0 and (version.text + version.err).startswith(GUISES[name].version), version
+    assert version.code == 0 and (version.text + version.err).startswith(PROFILES[name].version), version
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ END = [("turned", -1, "stop"), ("sent", 1, 3, 15, False), ("exited", 1, 3, 0, 0,
 )  # fmt: skip
 def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], why: str, text: str) -> None:
     event = document([*before, ("forked", 1, 4)])["events"][-1]
-    assert event["why"] == why and starts.words(event) == text, event
+    assert event["why"] == why and starts.reason_text(event) == text, event
 
 
 def test_an_exec_that_found_no_room_is_told_as_that() -> None:
@@ -134,7 +134,7 @@ def test_an_exec_that_found_no_room_is_told_as_that() -> None:
 
 def test_where_the_record_has_lost_its_beginning_a_wait_is_not_made_up() -> None:
     event = document([("forked", 1, 4)], first=7)["events"][0]
-    assert event["why"] is event["waited"] is None and starts.words(event) == ""
+    assert event["why"] is event["waited"] is None and starts.reason_text(event) == ""
 
 
 DEATHS: list[tuple[list[tuple[Any, ...]], str, str]] = [

@@ -48,7 +48,7 @@ def number_or_text(value: Any) -> str:
     return str(count(value)) if isinstance(value, int) else text(value)
 
 
-def words(value: Any) -> list[str]:
+def argv(value: Any) -> list[str]:
     if (
         not isinstance(value, list)
         or not value
@@ -62,7 +62,7 @@ def words(value: Any) -> list[str]:
 
 READERS: dict[str, Callable[[Any], Any]] = {
     "do": text, "name": text, "until": text, "signal": number_or_text, "term": text, "timeout": seconds,
-    "since": place, "lines": count, "follow": truth, "tty": truth, "wait": truth, "argv": words,
+    "since": place, "lines": count, "follow": truth, "tty": truth, "wait": truth, "argv": argv,
 }  # fmt: skip
 
 

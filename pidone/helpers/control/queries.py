@@ -34,7 +34,7 @@ def report(session: Session, request: dict[str, Any]) -> None:
 def health(session: Session, request: dict[str, Any]) -> None:
     """Is all of the group ready? If not, why not, in one line."""
     wrong = [
-        f"{process.name} is {process.words}"
+        f"{process.name} is {process.state_text}"
         for process in session.known.processes
         if not (process.passed if process.role == INIT else process.ready)
     ]

@@ -87,9 +87,9 @@ class Session:
 
     def send(self, verb: int, index: int, number: int) -> tuple[int, ...]:
         """A command to PID 1, as it will note it."""
-        words = (verb, index, number, *self.peer)
-        os.write(self.known.commands, b"".join(word.to_bytes(4, "big") for word in words))
-        return words
+        command = (verb, index, number, *self.peer)
+        os.write(self.known.commands, b"".join(word.to_bytes(4, "big") for word in command))
+        return command
 
     def go_on(self, seconds: float) -> None:
         """It will take a while: it is no longer one of those that keep others waiting."""
@@ -107,11 +107,11 @@ class Session:
 
     def command(self, verb: int, id: int = 0, number: int = 0) -> None:
         """Send it to PID 1, and wait until that has noted it. Raises Refused."""
-        words = self.send(verb, id, number)
+        command = self.send(verb, id, number)
         for event in self.following(self.since, 5.0, heeds_reload=False):
             if verb == EXEC and event[2:] == ("turned", -1, "exec refused", number):
                 raise RequestError(f"{SESSIONS} commands run beside processes already; end one of them first")
-            if event[2] == "command" and event[3:] == words:
+            if event[2] == "command" and event[3:] == command:
                 self.since = event[0]
                 return
         raise RequestError("pidone has not taken the command; the file may have been read again meanwhile")

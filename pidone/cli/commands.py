@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pidone.cli.tell import tell
+from pidone.cli.stderr import print_error
 from pidone.cli.wait import seconds
 from pidone.control.client import NoAnswerError, add_socket, ask_once
 from pidone.init.plan import TIMED_OUT
@@ -39,7 +39,7 @@ class Verb:
             raise NoAnswerError("the file was read again meanwhile; pidonectl status tells what has come of it")
         if answer.get("started") is False:
             within = f"within {60 if arguments.timeout is None else arguments.timeout:g} s"
-            tell(f"pidonectl: {arguments.name} has not started {within}; pidonectl status tells")
+            print_error(f"pidonectl: {arguments.name} has not started {within}; pidonectl status tells")
             return TIMED_OUT
         return 0
 

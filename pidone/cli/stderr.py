@@ -6,7 +6,7 @@ import os
 import sys
 
 
-def tell(text: str) -> None:
+def print_error(text: str) -> None:
     """Without Python's buffer: what cannot be written would be tried once more at its end, and change the exit code."""
     if sys.stderr is None:  # closed when we started; another file may have its descriptor
         return

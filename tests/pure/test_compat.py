@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from pidone.compat import options, show
-from pidone.compat.machine import Guised
+from pidone.compat.machine import CompatMachine
 from pidone.compat.pause import Pause
-from pidone.compat.table import CATATONIT, DUMB_INIT, GUISES, SIGSTOP, TINI, TSTP, Guise
+from pidone.compat.table import CATATONIT, DUMB_INIT, PROFILES, SIGSTOP, TINI, TSTP, Profile
 from pidone.init import events, plan
 from pidone.init.machine import OVER
 
@@ -22,17 +22,17 @@ EVENTS = [
 WORDS = {"tini": ["true"], "dumb-init": ["-r", "15:3", "true"], "catatonit": ["-g", "true"]}
 
 
-def machine(guise: Guise, words: list[str]) -> Guised:
-    wanted = options.read(guise, words, {})
+def machine(profile: Profile, words: list[str]) -> CompatMachine:
+    wanted = options.read(profile, words, {})
     made = plan.single(wanted.command)
     made.rewrites = dict(wanted.rewrites)
-    return Guised(made, guise, wanted)
+    return CompatMachine(made, profile, wanted)
 
 
-@pytest.mark.parametrize("guise", [TINI, DUMB_INIT, CATATONIT], ids=lambda guise: guise.name)
-def test_on_every_order_of_events_it_ends_once_and_signals_nobody_who_is_not_there(guise: Guise) -> None:
+@pytest.mark.parametrize("profile", [TINI, DUMB_INIT, CATATONIT], ids=lambda profile: profile.name)
+def test_on_every_order_of_events_it_ends_once_and_signals_nobody_who_is_not_there(profile: Profile) -> None:
     for order in itertools.product(EVENTS, repeat=4):
-        group = machine(guise, WORDS[guise.name])
+        group = machine(profile, WORDS[profile.name])
         actions = []
         begun = ended = False
         for number, event in enumerate(order):
@@ -65,23 +65,23 @@ def test_a_pause_ends_at_two_signals_and_at_nothing_else() -> None:
 
 
 def test_every_letter_of_the_table_is_a_field_and_in_its_usage() -> None:
-    for guise in GUISES.values():
-        text = show.usage(guise)
-        for letter, (field, value, _) in guise.options.items():
+    for profile in PROFILES.values():
+        text = show.usage(profile)
+        for letter, (field, value, _) in profile.options.items():
             assert field in (*options.IMMEDIATE, *options.Options.__slots__) and f"-{letter}" in text
             assert value is None or field in options.VALUES
-        for variable, field, _, _ in guise.environment:
+        for variable, field, _, _ in profile.environment:
             assert field in options.Options.__slots__ and variable in text
 
 
-@pytest.mark.parametrize("guise", [TINI, DUMB_INIT, CATATONIT], ids=lambda guise: guise.name)
-def test_no_command_line_is_more_than_a_misuse(guise: Guise) -> None:
+@pytest.mark.parametrize("profile", [TINI, DUMB_INIT, CATATONIT], ids=lambda profile: profile.name)
+def test_no_command_line_is_more_than_a_misuse(profile: Profile) -> None:
     """Of all that can be made of these words, four at a time."""
-    letters = [f"-{letter}" for letter in (*guise.options, "Z")]
+    letters = [f"-{letter}" for letter in (*profile.options, "Z")]
     words = [*letters, "-", "--", "---", "--version", "--x=1", "-ve", "prog", "", "3", "15:3", "SIGTERM", "\udcff"]
     for line in itertools.product(words, repeat=3):
         try:
-            found = options.read(guise, list(line), {b"TINI_VERBOSITY": b"x", b"DUMB_INIT_SETSID": b"\xff"})
+            found = options.read(profile, list(line), {b"TINI_VERBOSITY": b"x", b"DUMB_INIT_SETSID": b"\xff"})
         except options.UsageError as misuse:
             assert str(misuse)
         else:
