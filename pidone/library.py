@@ -32,7 +32,7 @@ def load(module: str, package: str, install: str) -> Any:
 
                 site.main()
             elif (error.name or "").partition(".")[0] == module.partition(".")[0]:
-                raise MissingPackageError(f"the package {package} is not here: pip install {install}") from None
+                raise MissingPackageError(f"the package {package} is missing: pip install {install}") from None
             else:
                 raise MissingPackageError(f"the package {package} does not load: {error}") from None
         except Exception as error:

@@ -105,9 +105,11 @@ def _check_link(fd: int, status: "posix.stat_result", place: bytes, hops: int) -
     if not is_strict():
         return
     if not is_ours(status):
-        raise UnsafePathError(ELOOP, "%s is a link of uid %d's, which is not followed" % (show(place), status.st_uid))
+        raise UnsafePathError(
+            ELOOP, "%s is a link owned by uid %d; pidone does not follow it" % (show(place), status.st_uid)
+        )
     if not nobody_else_writes(fd):
-        text = "%s is a link in a directory where others may write, and is not followed"
+        text = "%s is a link in a directory that others can write to; pidone does not follow it"
         raise UnsafePathError(ELOOP, text % show(place))
 
 
@@ -124,7 +126,9 @@ def open_file(path: bytes, flags: int, mode: int = 0o600, walked: "tuple[int, by
             status = posix.fstat(file)
             if status.st_mode & _KIND == _PLAIN and status.st_nlink > 1 and not nobody_else_writes(fd):
                 posix.close(file)
-                raise UnsafePathError(EMLINK, "%s has a second name (a hard link), and is not opened" % show(path))
+                raise UnsafePathError(
+                    EMLINK, "%s has a second name (a hard link); pidone does not open it" % show(path)
+                )
         return file
     finally:
         if walked is None:
@@ -155,7 +159,7 @@ def open_directory(path: bytes, make: "int | None" = None) -> "tuple[int, bool]"
         try:
             return posix.open(name, flags, dir_fd=fd), new
         except NotADirectoryError:
-            raise FileExistsError(EEXIST, "something stands there that is no directory") from None
+            raise FileExistsError(EEXIST, "it exists and is not a directory") from None
     finally:
         posix.close(fd)
 

@@ -54,7 +54,7 @@ def command(by_shell: Callable[[str], str]) -> Reader:
         if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
             raise ValueError('a list of strings, such as ["nginx", "-g", "daemon off;"]')
         if not value[0]:
-            raise ValueError("a program as its first word, which is empty")
+            raise ValueError("a program as the first word, not an empty one")
         if any("\0" in word for word in value):
             raise ValueError("words without a NUL character")
         return value
@@ -86,7 +86,7 @@ def shell(value: Any) -> list[str]:
 
 def pause(value: Any) -> bool:
     if value is not True:
-        raise ValueError("true: it waits, and does nothing else; otherwise a command")
+        raise ValueError("true, or a command instead of pause")
     return True
 
 
@@ -132,7 +132,7 @@ def signal_list(value: Any) -> list[int]:
         raise ValueError('a list of signals, such as ["SIGTERM", "SIGQUIT"]')
     numbers = [signal(item) for item in value]
     if not signals.ALL.issuperset(numbers):
-        raise ValueError("signals that can be caught, which SIGKILL and SIGSTOP cannot")
+        raise ValueError("signals that can be caught: not SIGKILL, not SIGSTOP")
     return numbers
 
 

@@ -582,7 +582,7 @@ class World:
         elif what == "main_pid":
             assert self.life[i] == "launched"
         else:
-            assert self.life[i] == "running", f"{what} of one that does not run"
+            assert self.life[i] == "running", f"{what} of one that is not running"
         self.running_helpers |= {(i, what)}
 
     def on_cancel_helper(self, i: int, what: str, late: bool = False) -> None:

@@ -21,9 +21,13 @@ from pidone.init import plan, signals
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", help=f"default: $PIDONE_CONFIG, else {DEFAULT}")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    parser.add_argument("--compile", action="store_true", help="keep what was checked beside it: a faster start")
     parser.add_argument(
-        "--elsewhere", action="store_true", help="this is not the machine it is for: look up no users, files or limits"
+        "--compile", action="store_true", help="write the checked plan next to the file, for a faster start"
+    )
+    parser.add_argument(
+        "--elsewhere",
+        action="store_true",
+        help="do not look up users, files or limits: the file is for another machine",
     )
 
 

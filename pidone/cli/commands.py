@@ -36,10 +36,10 @@ class Verb:
                 request[key] = getattr(arguments, key)
         answer = ask_once(arguments.socket, request)
         if answer.get("reloaded"):
-            raise NoAnswerError("the file was read again meanwhile; pidonectl status tells what has come of it")
+            raise NoAnswerError("the file was reloaded meanwhile; pidonectl status shows the result")
         if answer.get("started") is False:
             within = f"within {60 if arguments.timeout is None else arguments.timeout:g} s"
-            print_error(f"pidonectl: {arguments.name} has not started {within}; pidonectl status tells")
+            print_error(f"pidonectl: {arguments.name} did not start {within}; see pidonectl status")
             return TIMED_OUT
         return 0
 
@@ -48,8 +48,12 @@ class Verb:
 WAITING = ("start", "restart")
 
 
-STOP = Verb("stop", "Stop a sidecar, which then stays down until it is started; without a name, the group.", "optional")
-START = Verb("start", "Start a process that was stopped, has ended or is in back-off.", "needed")
-RESTART = Verb("restart", "Stop a process and start it again; a primary's end is then not the group's.", "needed")
-RELOAD = Verb("reload", "Read the group's file again; end and start what has changed in it, in order.", "")
+STOP = Verb(
+    "stop", "Stop a sidecar, which stays down until somebody starts it; without a name, stop the group.", "optional"
+)
+START = Verb("start", "Start a process that was stopped, has exited or is in back-off.", "needed")
+RESTART = Verb(
+    "restart", "Stop a process and start it again; this does not end the group, even for the primary.", "needed"
+)
+RELOAD = Verb("reload", "Read the group's file again; stop and start what changed in it, in order.", "")
 SIGNAL = Verb("signal", "Send a process a signal.", "needed")

@@ -27,7 +27,7 @@ from pidone.paths import is_own
 
 HELP = """\
 Everything after these options is pidone's own command line: a group's file, or a program.
-The pid file is not taken away at the end: the next start sees that nobody runs any more.
+The pid file stays at the end: the next start sees that its process no longer runs.
 """
 
 OPTIONS = ("--pid-file", "--log", "--directory", "--umask", "--keep", "-h", "--help")
@@ -77,7 +77,7 @@ def start(program: list[str], words: list[str]) -> int:
     first, own = split(words)
     wanted = parser().parse_args(first)
     if os.getpid() == 1:
-        raise DetachError("--detach is for a machine without containers: this is PID 1, and its end is the container's")
+        raise DetachError("--detach is for a machine without containers: this is PID 1, and the container ends with it")
     for fd in wanted.keep:
         if not Path(f"/proc/self/fd/{fd}").exists():
             raise DetachError(f"--keep {fd}: no such descriptor is open", plan.WRONG)
@@ -87,7 +87,7 @@ def start(program: list[str], words: list[str]) -> int:
         raise DetachError(f"--pid-file {place}: a directory", plan.WRONG)
     log = Path(os.path.abspath(wanted.log or place.with_suffix(".log")))
     if log == place:
-        raise DetachError(f"{place}: the pid file and the log are one; name another --log", plan.WRONG)
+        raise DetachError(f"{place}: the pid file and the log are the same file; choose another --log", plan.WRONG)
     pid_file = take(place)
     reading, writing = os.pipe()
     child = os.fork()
@@ -100,7 +100,7 @@ def start(program: list[str], words: list[str]) -> int:
     os.waitpid(child, 0)
     if why or not pid:
         pid_file.give_up()
-        raise DetachError(why or "the daemon ended before it could say why")
+        raise DetachError(why or "the daemon exited without saying why")
     print_error(f"pidone: runs in the background as pid {pid}; pid file {place}, log {log}")
     return 0
 
@@ -112,10 +112,12 @@ def take(place: Path) -> PidFile:
         pid_file = PidFile(place)
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower()
-        raise DetachError(f"cannot have the pid file {place}: {why}: name another with --pid-file") from None
+        raise DetachError(f"cannot use the pid file {place}: {why}; choose another with --pid-file") from None
     pid = pid_file.running()
     if pid:
-        raise DetachError(f"already running as pid {pid}, says {place}: stop it first, or name another --pid-file")
+        raise DetachError(
+            f"already running as pid {pid}, according to {place}; stop it first, or choose another --pid-file"
+        )
     return pid_file
 
 
@@ -124,9 +126,11 @@ def parser() -> argparse.ArgumentParser:
         prog="pidone --detach", description=(__doc__ or "").partition("\n")[0], epilog=HELP, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, usage="pidone --detach [OPTIONS] [PIDONE'S OWN ...]",
     )  # fmt: skip
-    found.add_argument("--pid-file", metavar="FILE", help="default: pidone.pid where the control socket's socket is")
-    found.add_argument("--log", metavar="FILE", help="of stdout and stderr, appended to; default: beside the pid file")
-    found.add_argument("--directory", metavar="DIR", help="to work in; default: where it is started")
+    found.add_argument("--pid-file", metavar="FILE", help="default: pidone.pid next to the control socket")
+    found.add_argument(
+        "--log", metavar="FILE", help="file to append stdout and stderr to; default: next to the pid file"
+    )
+    found.add_argument("--directory", metavar="DIR", help="working directory; default: the current one")
     found.add_argument("--umask", type=octal, metavar="MODE", help="such as 022; default: the caller's")
     found.add_argument("--keep", type=int, action="append", default=[], metavar="FD", help="a descriptor to keep open")
     return found
@@ -146,7 +150,7 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
 
 def octal(text: str) -> int:
     if not re.fullmatch(r"[0-7]{1,4}", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no octal mode, such as 022")
+        raise argparse.ArgumentTypeError(f"'{text}' is not an octal mode, such as 022")
     return int(text, 8)
 
 
@@ -160,7 +164,7 @@ def default_place() -> Path:
             continue
         if is_own(place, os.getuid()) and os.access(directory, os.W_OK):
             return directory / "pidone.pid"
-    raise DetachError("no place for a pid file here; name one with --pid-file", plan.WRONG)
+    raise DetachError("no place for a pid file here; choose one with --pid-file", plan.WRONG)
 
 
 def check_own(own: list[str]) -> list[str]:

@@ -26,8 +26,8 @@ from pidone.control.client import REFUSED, NoAnswerError, add_socket, answers, c
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "pidonectl exec [-h] [-T] [--socket PATH] NAME [--] COMMAND [ARG...]"
-    parser.add_argument("-T", "--no-tty", action="store_true", help="no terminal of its own, although ours is one")
-    parser.add_argument("name", metavar="NAME", help="of the process to run beside")
+    parser.add_argument("-T", "--no-tty", action="store_true", help="allocate no terminal, even on a terminal")
+    parser.add_argument("name", metavar="NAME", help="of the process to run next to")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command and its arguments")
     add_socket(parser)
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """The command's exit code; 128+n where signal n killed it; 127 or 126 where it could not be run."""
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
-        raise NoAnswerError("exec wants a command: pidonectl exec NAME -- COMMAND", 2)
+        raise NoAnswerError("exec needs a command: pidonectl exec NAME -- COMMAND", 2)
     on_terminal = not arguments.no_tty and os.isatty(0) and os.isatty(1)
     request = {"do": "exec", "name": arguments.name, "argv": words, "tty": on_terminal, "term": os.environ.get("TERM")}
     with connect(arguments.socket) as line:

@@ -16,7 +16,7 @@ class Events:
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, as JSON lines")
+        parser.add_argument("-f", "--follow", action="store_true", help="follow new events, as JSON lines")
         parser.add_argument("--json", action="store_true", help="JSON lines")
         add_socket(parser)
 
@@ -45,11 +45,16 @@ class Logs:
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", metavar="NAME", help="of the process; default: of all")
-        parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+        parser.add_argument("-f", "--follow", action="store_true", help="follow new output")
         parser.add_argument(
-            "-n", "--lines", type=int, default=20, metavar="N", help="so many, of all together; default 20"
+            "-n",
+            "--lines",
+            type=int,
+            default=20,
+            metavar="N",
+            help="how many lines, of all processes together; default 20",
         )
-        parser.add_argument("--json", action="store_true", help="JSON lines: the process, and a piece of what it wrote")
+        parser.add_argument("--json", action="store_true", help="JSON lines: the process and a piece of its output")
         add_socket(parser)
 
     @staticmethod

@@ -12,9 +12,9 @@ from pidone.init import plan
 Process = dict[str, Any]
 
 GATES = {
-    plan.INIT: "when it has ended with 0",
-    plan.SIDECAR: "when it has been executed",
-    plan.PRIMARY: "when it has been executed",
+    plan.INIT: "when it exits with 0",
+    plan.SIDECAR: "when its exec succeeds",
+    plan.PRIMARY: "when its exec succeeds",
 }
 
 
@@ -97,7 +97,7 @@ def told_after(process: Process, processes: list[Process]) -> list[str]:
     if process["role"] == plan.PRIMARY:
         return []
     if len(processes) > MANY:
-        return ["all that waited for it"]
+        return ["everything that waited for it"]
     index = processes.index(process)
     waiters = [i for i, other in enumerate(processes) if other["role"] != plan.INIT and index in needs(other)]
     return [processes[i]["name"] for i in waiters if not any(j in needs(processes[i]) for j in waiters)]

@@ -131,13 +131,13 @@ def write(path: Path) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "path", nargs="?", type=Path, help="where to write it; default: over the `pidone` that stands beside pidonectl"
+        "path", nargs="?", type=Path, help="where to write it; default: over the `pidone` next to pidonectl"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     if PACKAGE.parent.is_file():
-        print_error(f"pidonectl: this is {PACKAGE.parent}, all of pidone in one file: it needs no launcher")
+        print_error(f"pidonectl: {PACKAGE.parent} is all of pidone in one file: it needs no launcher")
         return 1
     path = arguments.path or Path(sys.argv[0]).resolve().with_name("pidone")
     try:

@@ -41,10 +41,10 @@ class PidFile:
 
     def check(self) -> None:
         if not stat.S_ISREG(os.fstat(self.fd).st_mode):
-            raise ValueError("it is no plain file")
+            raise ValueError("not a regular file")
         text = os.pread(self.fd, 64, 0)
         if text.strip() and not text.strip().isdigit():
-            raise ValueError("it holds something that is no pid")
+            raise ValueError("it does not contain a pid")
 
     def running(self) -> int:
         """The pid in it, if that one runs; else 0."""

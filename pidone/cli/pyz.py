@@ -73,5 +73,5 @@ def run(arguments: argparse.Namespace) -> int:
         print_error(f"pidonectl: cannot write {arguments.path}: {(error.strerror or str(error)).lower()}")
         return 1
     size = arguments.path.stat().st_size >> 10
-    print(f"{arguments.path}: pidone in one file, {size} KiB; by a link named pidonectl it is that one")
+    print(f"{arguments.path}: pidone in one file, {size} KiB; a link named pidonectl runs pidonectl")
     return 0

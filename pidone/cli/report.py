@@ -15,15 +15,15 @@ from pidone.report import broken, page, text, timeline
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="what pidone --report has written")
-    parser.add_argument("--live", action="store_true", help="of the group that runs here, so far; as without FILE")
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the file that pidone --report wrote")
+    parser.add_argument("--live", action="store_true", help="the running group, so far; the default without FILE")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--svg", action="store_true", help="the timeline as a picture")
     form.add_argument("--html", action="store_true", help="one page: timeline, processes, events with search")
     form.add_argument("--json", action="store_true", help="the report itself")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there, not to stdout")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file, not to stdout")
     parser.add_argument(
-        "-n", "--last", type=int, default=40, metavar="N", help="so many events in the text; default 40"
+        "-n", "--last", type=int, default=40, metavar="N", help="how many events the text shows; default 40"
     )
     add_socket(parser)
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0; 1 where the report cannot be read or what is made of it cannot be written."""
     if arguments.live and arguments.file is not None:
-        print_error("pidonectl: a FILE or --live, and not both")
+        print_error("pidonectl: FILE and --live exclude each other")
         return 2
     try:
         document = (
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         made = make(document, arguments)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        print_error(f"pidonectl: {arguments.file} is no report of pidone's: {type(error).__name__}: {error}")
+        print_error(f"pidonectl: {arguments.file} is not a report of pidone: {type(error).__name__}: {error}")
         return 1
     return put(made, arguments.output)
 

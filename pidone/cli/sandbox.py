@@ -44,7 +44,7 @@ TRIAL = ["true"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "pidonectl sandbox [-h] [-q] [OPTIONS] [-c FILE] [--] [COMMAND]"
     parser.epilog = "The rest is pidone's own command line: see pidone --help."
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not say what is not as in a container")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not say how this differs from a container")
     parser.set_defaults(words=[])
 
 
@@ -72,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         return refuse(why(trial.stderr.strip()))
     if not arguments.quiet:
         print_error(
-            "pidonectl: a sandbox: its own PID 1 and /proc; files, network, users and limits are this machine's"
+            "pidonectl: a sandbox has its own PID 1 and /proc; it shares files, network, users and limits"
+            " with this machine"
         )
     root = str(Path(__file__).resolve().parent.parent.parent)
     return supervise([*namespaces, sys.executable, "-I", "-S", "-c", BOOT, root, *arguments.words])
@@ -93,8 +94,8 @@ def why(words: str) -> str:
         if value == forbids:
             return f"{words}: {path} is {value}: {cure}"
     return (
-        f"{words}: namespaces are refused, by seccomp (inside a container: docker run --security-opt "
-        "seccomp=unconfined), by a security module, or for want of CAP_SYS_ADMIN"
+        f"{words}: the kernel refuses namespaces: because of seccomp (inside a container: docker run --security-opt "
+        "seccomp=unconfined), of a security module, or because CAP_SYS_ADMIN is missing"
     )
 
 

@@ -32,9 +32,9 @@ ACTS: dict[str, tuple[dict[str, str], str]] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--once", action="store_true", help="print it once, as it is now")
+    parser.add_argument("--once", action="store_true", help="print it once and exit")
     parser.add_argument(
-        "-d", "--delay", type=seconds, default=1.0, metavar="TIME", help="between two looks; default 1s"
+        "-d", "--delay", type=seconds, default=1.0, metavar="TIME", help="between two refreshes; default 1s"
     )
     add_socket(parser)
 
@@ -54,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from blessed import Terminal
     except ImportError:
-        raise NoAnswerError("top needs the package blessed: pip install 'pidone[top]'; --once does without") from None
+        raise NoAnswerError(
+            "top needs the package blessed: pip install 'pidone[top]'; --once works without it"
+        ) from None
     return Screen(arguments, Terminal(), usage).run()
 
 

@@ -54,11 +54,11 @@ def who(argv: "list[str]") -> "tuple[Profile, list[str]]":
         return PROFILES[name], argv[1:]
     if argv[1] == "--pause":
         if argv[2:]:
-            fail("--pause runs no program, and takes no argument")
+            fail("--pause runs no program and takes no argument")
         return CATATONIT, ["-P"]
     if len(argv) < 3 or argv[2] not in PROFILES:
         there = ", ".join(sorted(PROFILES))
-        fail("--as wants one of: %s%s" % (there, "; not '%s'" % argv[2] if argv[2:] else ""))
+        fail("--as expects one of: %s%s" % (there, "; not '%s'" % argv[2] if argv[2:] else ""))
     return PROFILES[argv[2]], argv[3:]
 
 

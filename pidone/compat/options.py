@@ -82,7 +82,7 @@ def take_short(profile: "Profile", options: Options, letters: str, rest: "list[s
     while letters and options.instead is None:
         letter, letters = letters[0], letters[1:]
         if letter not in profile.options:
-            advice = "; PROGRAM's own options stand behind a --" if profile.permutes else ""
+            advice = "; put PROGRAM's own options after --" if profile.permutes else ""
             raise UsageError("invalid option -- '%s'%s" % (letter, advice))
         value = None
         if profile.options[letter][1]:
@@ -130,7 +130,7 @@ def take_parent(options: Options, value: str) -> None:
 
     known = {name: number for name, number in signals.names().items() if number <= LAST_SIGNAL and name not in UNKNOWN}
     if value not in known:
-        raise UsageError("-p %s: wanted is a signal's full name, such as SIGTERM" % value)
+        raise UsageError("-p %s: expected a signal's full name, such as SIGTERM" % value)
     options.parent = known[value]
 
 
@@ -140,7 +140,7 @@ def take_forgiven(options: Options, value: str) -> None:
     digits = text[1:] if text[:1] in ("+", "-") else text
     code = int(text) if digits.isdigit() and digits.isascii() and len(digits) < LONGEST else -1
     if not 0 <= code <= 255:
-        raise UsageError("-e %s: wanted is an exit code from 0 to 255" % value)
+        raise UsageError("-e %s: expected an exit code from 0 to 255" % value)
     options.remapped.append(code)
 
 
@@ -150,7 +150,7 @@ def take_rewrite(options: Options, value: str) -> None:
     target = scan(rest[1:])[0] if rest[:1] == ":" else None
     if source is None or target is None or not (1 <= source <= LAST_SIGNAL and 0 <= target <= LAST_SIGNAL):
         raise UsageError(
-            "-r %s: wanted is S:R, numbers of signals up to %d, as in 15:3; R may be 0" % (value, LAST_SIGNAL)
+            "-r %s: expected S:R, numbers of signals up to %d, as in 15:3; R may be 0" % (value, LAST_SIGNAL)
         )
     options.rewrites[source] = target
 

@@ -64,12 +64,12 @@ class Profile:
 TINI = Profile(
     "tini", "tini version 0.19.0",
     options={
-        "s": ("subreaper", None, "adopt orphans where it is not PID 1"),
-        "p": ("parent", "SIGNAL", "get this signal when the parent dies, as in -p SIGKILL"),
+        "s": ("subreaper", None, "adopt orphans when not PID 1"),
+        "p": ("parent", "SIGNAL", "get this signal when the parent dies, such as -p SIGKILL"),
         "v": ("louder", None, "say more; up to three times"),
         "w": ("reaped", None, "say when an orphan is reaped"),
-        "g": ("group", None, "signals go to the process group"),
-        "e": ("remapped", "CODE", "exit with 0 where the program's code is this, 0 to 255; may be repeated"),
+        "g": ("group", None, "send signals to the process group"),
+        "e": ("remapped", "CODE", "exit with 0 if the program exits with this code, 0 to 255; may be repeated"),
         "l": ("licence", None, "the licence"),
         "h": ("help", None, "this"),
     },
@@ -86,8 +86,8 @@ TINI = Profile(
 DUMB_INIT = Profile(
     "dumb-init", "dumb-init v1.2.5",
     options={
-        "c": ("alone", None, "signals go to the program alone, and not to its session"),
-        "r": ("rewrites", "S:R", "receive signal number S, send R; 0 drops it; may be repeated"),
+        "c": ("alone", None, "send signals to the program alone, not to its session"),
+        "r": ("rewrites", "S:R", "on signal number S send R; 0 drops it; may be repeated"),
         "v": ("louder", None, "say what happens"),
         "h": ("help", None, "this"),
         "V": ("version", None, "the version"),
@@ -104,7 +104,7 @@ DUMB_INIT = Profile(
 CATATONIT = Profile(
     "catatonit", "tini version 0.1.7_catatonit",
     options={
-        "g": ("group", None, "signals go to the process group"),
+        "g": ("group", None, "send signals to the process group"),
         "P": ("pause", None, "run no program: wait for SIGINT or SIGTERM, and reap"),
         "h": ("help", None, "this"),
         "L": ("licence", None, "the licence"),

@@ -56,15 +56,13 @@ class Checker:
         processes = self.array("process", PROCESS)
         for index, volume in enumerate(volumes):
             if "path" not in volume and "path" not in self.document["volume"][index]:
-                self.wrong(("volume", index), f'{volume["label"]}: no path; say where it is: path = "/data"')
+                self.wrong(("volume", index), f'{volume["label"]}: no path; set one, such as path = "/data"')
         self.check_processes(processes)
         self.check_rules(processes, group.get("grace", plan.GRACE), group.get("restart", NEVER))
         self.check_log_files(group, processes)
         if group.get("stop_timeout", LEAST + 1) <= LEAST:
-            text = (
-                f"stop_timeout = {group['stop_timeout']:g} s leaves no time to stop in: expected more than {LEAST:g} s"
-            )
-            self.wrong(("group", "stop_timeout"), f"[group]: {text}, which SIGKILL and who is told last need")
+            text = f"stop_timeout = {group['stop_timeout']:g} s leaves no time to stop: expected more than {LEAST:g} s"
+            self.wrong(("group", "stop_timeout"), f"[group]: {text}, for the minimum grace and for SIGKILL")
         processes = self.in_order(processes)
         metrics = self.metrics(group)
         stop_signals = group.get("stop_signals", [15, 2])
@@ -89,10 +87,11 @@ class Checker:
             return None
         found = self.table(("metrics",), self.document["metrics"], METRICS, "[metrics]")
         if isinstance(self.document["metrics"], dict) and "listen" not in self.document["metrics"]:
-            self.wrong(("metrics",), '[metrics]: no listen; say where it is served: listen = "127.0.0.1:9900"')
+            self.wrong(("metrics",), '[metrics]: no listen; set an address, such as listen = "127.0.0.1:9900"')
         if group.get("control", {}).get("path") == "":
             self.wrong(
-                ("metrics",), "[metrics] with control = false: it asks by the control socket; leave one of them out"
+                ("metrics",),
+                "[metrics] needs the control socket, which control = false switches off; remove one of them",
             )
         return found.get("listen")
 
@@ -109,10 +108,10 @@ class Checker:
             read = self.table((key, index), self.for_replica(item, 0, (key, index), label), known, label)
             found.append({**read, "raw": (index, item)} if key == "process" else read)
             if "name" not in item:
-                self.wrong((key, index), f'{label}: no name; give it one: name = "main"')
+                self.wrong((key, index), f'{label}: no name; set one, such as name = "main"')
             elif isinstance(item["name"], str) and seen.setdefault(item["name"], index) != index:
                 first = self.lines.get((key, seen[item["name"]], "name"), 0)
-                self.wrong((key, index, "name"), f"{label}: this name is taken, by line {first}")
+                self.wrong((key, index, "name"), f"{label}: this name is taken by line {first}")
         return found
 
     def table(self, path: Path, table: Any, known: dict[str, readers.Reader], label: str) -> dict[str, Any]:
@@ -128,9 +127,9 @@ class Checker:
                     found[key] = known[key](value)
                 except readers.ValuesError as wrongs:
                     for inner, item, text in wrongs.parts:
-                        self.wrong((*path, key, inner), f"{label}: {key}.{inner} = {shorten(item)}: wanted is {text}")
+                        self.wrong((*path, key, inner), f"{label}: {key}.{inner} = {shorten(item)}: expected {text}")
                 except ValueError as error:
-                    self.wrong((*path, key), f"{label}: {key} = {shorten(value)}: wanted is {error}")
+                    self.wrong((*path, key), f"{label}: {key} = {shorten(value)}: expected {error}")
             else:
                 self.wrong((*path, key), f"{label}: unknown key '{key}'{nearest(key, known)}")
         return found
@@ -146,20 +145,20 @@ class Checker:
                 said = f"both {' and '.join(ways)}; one of them" if ways else "no command"
                 self.wrong(("process", index), f'{label}: {said}; give command = ["program", "argument"]')
             if "role" not in given:
-                self.wrong(("process", index), f'{label}: no role; it is one of "init", "sidecar", "primary"')
+                self.wrong(("process", index), f'{label}: no role; set one of "init", "sidecar", "primary"')
             if given.get("role") == "primary":
                 primaries.append(index)
             if "groups" in given and "user" not in given:
-                self.wrong(("process", index, "groups"), f"{label}: groups without user; add user, or leave groups out")
+                self.wrong(("process", index, "groups"), f"{label}: groups without user; add user, or remove groups")
         if not primaries:
-            text = 'no process has role = "primary"; exactly one must: its exit is the container\'s'
+            text = 'no process has role = "primary"; exactly one must have it: its exit code is the container\'s'
             self.wrong(("process", len(raw) - 1) if raw else (), text)
         for index in primaries[1:]:
             first = self.lines.get(("process", primaries[0]), 0)
-            text = f"a second primary, after that of line {first}; make one of them a sidecar"
+            text = f"a second primary, after line {first}; make one of them a sidecar"
             self.wrong(("process", index, "role"), f"{processes[index]['label']}: {text}")
         if len(primaries) == 1 and primaries[0] != len(raw) - 1:
-            text = "the primary must stand last: it starts when all else has started; move it to the end of the file"
+            text = "the primary must be last, because it starts last; move it to the end of the file"
             self.wrong(("process", primaries[0], "role"), f"{processes[primaries[0]]['label']}: {text}")
 
     def check_rules(self, processes: list[dict[str, Any]], grace: float, policy: int) -> None:
@@ -171,14 +170,14 @@ class Checker:
                 self.wrong((*path, key), f"{process['label']}: {text}")
             for key in ("pid_file", "termination_message"):
                 if key in process and seen.setdefault((key, process[key]), process["label"]) != process["label"]:
-                    text = f"{key} {process[key]} is that of {seen[key, process[key]]} already"
-                    self.wrong((*path, key), f"{process['label']}: {text}; each has a file of its own")
+                    text = f"{key} {process[key]} belongs to {seen[key, process[key]]} already"
+                    self.wrong((*path, key), f"{process['label']}: {text}; give each a file of its own")
             for asked, name in [(one, name) for one in ("after", "restart_with") for name in process.get(one, ())]:
                 if name not in names:
                     text = f"no process '{name}'{nearest(name, [n for n in names if isinstance(n, str)])}"
                     self.wrong((*path, asked), f"{process['label']}: {asked}: {text}")
                 elif asked == "restart_with" and processes[names.index(name)].get("role") == plan.INIT:
-                    text = f"'{name}' is an init step, which runs once: nothing is restarted with it"
+                    text = f"'{name}' is an init step and runs once: nothing can restart with it"
                     self.wrong((*path, asked), f"{process['label']}: {asked}: {text}")
 
     def check_log_files(self, group: dict[str, Any], processes: list[dict[str, Any]]) -> None:
@@ -190,7 +189,7 @@ class Checker:
                 asked = (log.get("max_size", LOG_SIZE), log.get("keep", LOG_KEEP))
                 first, label = seen.setdefault(os.path.normpath(log["file"]), (asked, process["label"]))
                 if first != asked:
-                    text = f"log file {log['file']} is that of {label} too, with another max_size or keep"
+                    text = f"log file {log['file']} belongs to {label} too, with another max_size or keep"
                     self.wrong(("process", index, "log"), f"{process['label']}: {text}; give both the same")
 
     def for_replica(self, item: dict[str, Any], number: int, path: Path, label: str) -> dict[str, Any]:
@@ -200,7 +199,7 @@ class Checker:
             if isinstance(item.get(key), dict):
                 found[key] = {name: with_number(name, value, number) for name, value in item[key].items()}
                 if found[key] != item[key] and "replicas" not in item:
-                    text = f"{key} with {REPLICA}, but it has no replicas; add replicas = 2, or write the number"
+                    text = f"{key} contains {REPLICA}, but there are no replicas; add replicas = 2, or write the number"
                     self.wrong((*path, key), f"{label}: {text}")
         return found
 
@@ -227,7 +226,7 @@ class Checker:
         for process in expanded:
             other = seen.setdefault(process.get("name"), process["label"])
             if other != process["label"] and process.get("name") != process["declared"]:
-                text = f"a replica of it would be called '{process['name']}', as {other} is"
+                text = f"a replica would be named '{process['name']}', as {other} is"
                 self.errors.append((process["line"].get("replicas", 0), f"{process['label']}: {text}"))
         try:
             order.resolve(expanded)
@@ -235,7 +234,7 @@ class Checker:
             process = expanded[circle.index]
             line = process["line"].get("after", process["line"].get("", 0))
             waits = " waits for ".join(circle.names)
-            self.errors.append((line, f"{process['label']}: a circle: {waits}; let one of them start before"))
+            self.errors.append((line, f"{process['label']}: they wait for each other: {waits}; remove one of these"))
         except order.OrderError as wrong:
             self.partner_not_before(expanded, wrong.index, wrong.name)
         return expanded
@@ -246,7 +245,7 @@ class Checker:
         if process["declared"] in other.get("after", ()) or expanded.index(other) >= index:
             text = f"'{partner}' starts after '{process['declared']}'; it must start before"
             if partner == process["declared"]:
-                text = "it names the process itself, which is restarted anyway"
+                text = "it names the process itself, which restarts anyway"
         else:
             text = f"it does not wait for '{partner}'; put '{partner}' into its after, too"
         line = process["line"].get("restart_with", 0)
@@ -275,10 +274,10 @@ class Checker:
         if number not in signals.ALL:
             raise ValueError("cannot be caught, so it cannot be routed")
         if number in stop_signals:
-            raise ValueError("begins the stop of the group; take it out of stop_signals first")
+            raise ValueError("stops the group; remove it from stop_signals first")
         target = {"to": value} if isinstance(value, list) else value
         if not isinstance(target, dict) or not set(target) <= {"to", "as"} or not isinstance(target.get("to"), list):
-            raise ValueError('wanted is a list of processes, or { to = ["name"], as = "SIGHUP" }; [] drops it')
+            raise ValueError('expected a list of processes, or { to = ["name"], as = "SIGHUP" }; [] drops it')
         for name in target["to"]:
             if not isinstance(name, str) or name not in indices:
                 raise ValueError(f"no process '{name}'{nearest(str(name), [str(n) for n in indices if n])}")
@@ -319,11 +318,9 @@ def notes_of_group(declaration: Declaration) -> list[tuple[int, str]]:
     bound = plan.stop_bound(declaration["grace"] * scale, plan.MINIMUM_GRACE * scale)
     if bound <= FITS or "stop_timeout" in declaration:
         return []
-    text = (
-        f"a stop may take {bound:g} s, and docker stop kills after 10 s: use docker stop -t {bound + 1:.0f} and say so"
-    )
+    text = f"a stop may take {bound:g} s, and docker stop kills after 10 s: use docker stop -t {bound + 1:.0f}"
     line = declaration["line"].get("grace", declaration["line"].get("", 0))
-    return [(line, f'[group]: {text} by stop_timeout = "{bound + 1:.0f}s", or make the grace shorter')]
+    return [(line, f'[group]: {text} and declare it with stop_timeout = "{bound + 1:.0f}s", or make the grace shorter')]
 
 
 def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
@@ -334,17 +331,19 @@ def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
             continue
         match = re.search(r"\$\(?\{?[A-Za-z_]\w*\)?\}?", word)
         if match:
-            text = f"{match[0]} stays as it is: pidone expands nothing in a command; shell = would"
+            text = f"{match[0]} stays as it is: pidone expands nothing in command; shell = does"
             found.append(("command", text))
     name = process.get("user", "0").partition(":")[0]
     if name not in ("0", "root") and "home" not in process and "HOME" not in process.get("env", {}):
-        text = "HOME stays that of pidone's own user; home = true sets HOME, USER and LOGNAME from the passwd line"
+        text = "HOME stays that of pidone's own user; home = true sets HOME, USER and LOGNAME from the passwd entry"
         found.append(("user", text))
     for number, soft, hard in process.get("rlimits", ()):
         kind = {readers.LIMITS["cpu"]: "cpu", readers.LIMITS.get("rttime", -1): "rttime"}.get(number)
         if kind and soft == hard >= 0:
-            text = f"{kind} = {soft} is the soft and the hard limit: SIGKILL, and no SIGXCPU before it;"
-            found.append(("rlimits", f'{text} {kind} = "{soft}:{soft + 1}" leaves time to end by SIGXCPU'))
+            text = (
+                f"{kind} = {soft} is the soft and the hard limit: the kernel sends SIGKILL without SIGXCPU before it;"
+            )
+            found.append(("rlimits", f'{text} {kind} = "{soft}:{soft + 1}" leaves time to exit on SIGXCPU'))
     return found
 
 
@@ -374,5 +373,5 @@ def shorten(value: Any) -> str:
     try:
         text = repr(value)
     except ValueError:  # an integer of more digits than Python writes
-        text = "a number of very many digits"
+        text = "a number with too many digits"
     return text if len(text) <= 40 else text[:37] + "..."

@@ -55,7 +55,7 @@ def user(name: str, groups: tuple[str, ...] | None = None, key: str = "user") ->
         line = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
     except KeyError:
         if not name.isdigit():
-            raise UnknownNameError(key, f"no user '{name}' here; make it with useradd, or give its number") from None
+            raise UnknownNameError(key, f"no user '{name}' here; create it with useradd, or use its number") from None
         line = None
     uid = int(name) if line is None else line.pw_uid
     gid = group_id(group, key) if group else (line.pw_gid if line else 0)
@@ -75,7 +75,7 @@ def group_id(name: str, key: str) -> int:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        raise UnknownNameError(key, f"no group '{name}' here; make it with groupadd, or give its number") from None
+        raise UnknownNameError(key, f"no group '{name}' here; create it with groupadd, or use its number") from None
 
 
 def env_file(path: bytes) -> dict[bytes, bytes]:
@@ -109,7 +109,7 @@ def read(path: bytes) -> bytes:
         fd = paths.open_file(path, posix.O_RDONLY | posix.O_NONBLOCK)
         try:
             if posix.fstat(fd).st_mode & 0o170000 not in (0o100000, 0o020000):  # a pipe may never end
-                raise OSError(0, "it is no plain file")
+                raise OSError(0, "not a regular file")
             parts, size = [], 0
             while size <= MAX_FILE_SIZE and (part := posix.read(fd, 1 << 16)):
                 parts.append(part)
@@ -124,7 +124,7 @@ def read(path: bytes) -> bytes:
 
 
 def quoted(data: bytes) -> list[int]:
-    """Numbers of the lines whose value stands in quotes, which stay there."""
+    """Numbers of the lines whose value in quotes, which stay there."""
     lines = [line.lstrip() for line in data.split(b"\n")]
     found = []
     for number, line in enumerate(lines, 1):

@@ -15,7 +15,7 @@ from pidone.config.read import ConfigError
 Path = tuple[Any, ...]  # ("process", 2, "command")
 
 #: What to do about errors of the library that everybody makes once.
-IN_QUOTES = '; a text, such as "10s" or "0022", stands in quotes'
+IN_QUOTES = '; write a string, such as "10s" or "0022", in quotes'
 HINTS = {
     "Expected newline or end of document after a statement": IN_QUOTES,
     "Invalid value": IN_QUOTES,
@@ -34,7 +34,7 @@ def toml_library() -> Any:
     try:
         return library.load("tomli", "tomli", "tomli")
     except library.MissingPackageError as missing:
-        raise ConfigError([(0, f"reading TOML needs Python 3.11 or tomli: {missing}")]) from None
+        raise ConfigError([(0, f"reading TOML needs Python 3.11 or the package tomli: {missing}")]) from None
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
@@ -46,7 +46,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([(line, f"byte 0x{data[error.start]:02x} is not UTF-8; TOML files are UTF-8")]) from None
     if text.startswith("\ufeff"):
-        raise ConfigError([(1, "it starts with a byte order mark; save it as UTF-8 without one")])
+        raise ConfigError([(1, "the file starts with a byte order mark; save it as UTF-8 without one")])
     try:
         document = toml.loads(text)
     except toml.TOMLDecodeError as error:
@@ -54,9 +54,9 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
         what = re.sub(r" \(at .*\)", "", str(error))
         line = int(where[1]) if where else text.count("\n") + 1
         column = f" at column {where[2]}" if where else " at the end of the file"
-        raise ConfigError([(line, f"no TOML{column}: {what[:1].lower()}{what[1:]}{HINTS.get(what, '')}")]) from None
+        raise ConfigError([(line, f"not TOML{column}: {what[:1].lower()}{what[1:]}{HINTS.get(what, '')}")]) from None
     except ValueError as error:  # such as a number of more digits than Python reads
-        raise ConfigError([(0, f"no TOML that can be read: {error}")]) from None
+        raise ConfigError([(0, f"not readable as TOML: {error}")]) from None
     except RecursionError:
         raise ConfigError([(0, "its brackets are nested too deeply")]) from None
     return document, lines_of(text)

@@ -45,7 +45,7 @@ def probe(what: str) -> readers.Reader:
     def read(value: Any) -> dict[str, Any]:
         handler = one_handler(value, probes.HANDLERS)
         if what == "liveness" and handler == "fd":
-            raise ValueError("no fd: a newline can say that it is ready, and not that it still lives")
+            raise ValueError("no fd: a newline can only report readiness, never liveness")
         found: dict[str, Any] = {**DEFAULTS, "handler": handler, "grace": None}
         if what != "startup" and handler in NOTIFYING:
             found["failure_threshold"] = 1  # one word is enough, as is a watchdog that was not fed (sd_notify(3))
@@ -75,15 +75,13 @@ def parts(
 def check_rules(what: str, handler: str, found: dict[str, Any], given: dict[str, Any]) -> None:
     """S27. Raises ValueError."""
     if what != "readiness" and found["success_threshold"] != 1:
-        raise ValueError(f"success_threshold = 1, the only one that {what} may have")  # S27
+        raise ValueError(f"success_threshold = 1, the only value that {what} allows")  # S27
     if what == "readiness" and found["grace"] is not None:
-        raise ValueError("no grace: a readiness probe ends nothing")  # S27
+        raise ValueError("no grace: a readiness probe stops nothing")  # S27
     if handler in NOTIFYING and what == "readiness" and {"success_threshold", "failure_threshold"} & set(given):
-        raise ValueError("no threshold: a process that says that it is ready says so once")
+        raise ValueError("no threshold: a process reports readiness once")
     if handler in NOTIFYING and "timeout" in given:
-        raise ValueError(
-            f"no timeout: nobody is asked where a process speaks by {handler}; period says how long to wait"
-        )
+        raise ValueError(f"no timeout: with {handler} the process reports by itself; period says how long to wait")
 
 
 def hook(value: Any) -> dict[str, Any]:

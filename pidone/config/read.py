@@ -26,5 +26,5 @@ def read(path: str) -> bytes:
         advice = "; name the file with -c FILE, or give a command" if nothing_said else ""
         raise ConfigError([(0, f"cannot read it: {(error.strerror or str(error)).lower()}{advice}")]) from None
     if len(data) > MAX_FILE_SIZE:
-        raise ConfigError([(0, f"it is larger than {MAX_FILE_SIZE >> 20} MiB: this is not a group's file")])
+        raise ConfigError([(0, f"it is larger than {MAX_FILE_SIZE >> 20} MiB: not a group's file")])
     return data

@@ -78,7 +78,7 @@ class Resolver:
         if outer is None or grace + LEAST <= outer:
             return grace
         allowed: float = max(0.0, outer - LEAST)
-        text = f"a grace of {grace:g} s does not fit before the stop_timeout of {outer:g} s: it is cut to {allowed:g} s"
+        text = f"a grace of {grace:g} s does not fit into the stop_timeout of {outer:g} s; cutting it to {allowed:g} s"
         self.warnings.append((self.declaration["line"].get("stop_timeout", 0), text))
         return allowed
 
@@ -148,11 +148,11 @@ class Resolver:
                 for line in unknown.lines:
                     self.wrong(entry, unknown.key, line)
             else:
-                text = f"{entry['label']}: {unknown}; an init step may still make it: it is looked up at the start"
+                text = f"{entry['label']}: {unknown}; an init step may still create it: pidone looks again at the start"
                 self.notes.append((entry["line"].get(unknown.key, 0), text))
             return None
         if who[3] and who[0] is not None and lookup.user(who[0])[1] is None:
-            text = f"user {who[0]} has no passwd line here: HOME, USER and LOGNAME stay as they are"
+            text = f"user {who[0]} has no passwd entry here: HOME, USER and LOGNAME stay as they are"
             self.notes.append((entry["line"].get("home", 0), f"{entry['label']}: {text}"))
         if who[2] is not None:
             for number in lookup.quoted(lookup.read(who[2])):
@@ -171,7 +171,7 @@ class Resolver:
             try:
                 lookup.group_id(name[1:], "control") if name[:1] == "@" else lookup.user(name)
             except lookup.UnknownNameError as unknown:
-                text = f"[group]: control: {unknown}; it is looked up whenever somebody asks"
+                text = f"[group]: control: {unknown}; pidone looks again at each request"
                 self.notes.append((self.declaration["line"].get("control", 0), text))
 
     def owner(self, volume: Entry) -> lookup.User | None:
@@ -189,7 +189,7 @@ class Resolver:
             name = entry[what]["handler"]
             text = getattr(probes.handler(name), "missing", str)()
             if text:
-                self.wrong(entry, what, f"a {name} probe cannot ask: {text}")
+                self.wrong(entry, what, f"{name} probes cannot work: {text}")
                 return
 
     def check_memory(self) -> None:
@@ -199,7 +199,7 @@ class Resolver:
             parts = " + ".join(f"{name} {memory.show(amount)}" for name, amount in asks)
             line = next(p["line"]["requests"] for p in self.declaration["processes"] if "requests" in p)
             text = f"memory requests do not fit: {parts} = {memory.show(total)}, and the container may use"
-            self.errors.append((line, f"{text} {memory.show(allowed)}; ask for less, or give it more (docker run -m)"))
+            self.errors.append((line, f"{text} {memory.show(allowed)}; request less, or allow more (docker run -m)"))
 
 
 def notify_environment(entry: Entry, socket: bytes, scale: float) -> dict[str, str]:
@@ -228,7 +228,7 @@ def self_made(fd: int, volume: dict[str, Any], resolver: Resolver) -> None:
     owner = resolver.owner(volume) if "owner" in volume else None
     mode = volume.get("mode", stat.S_IMODE(status.st_mode))
     if stat.S_IMODE(status.st_mode) != mode or (owner is not None and owner[:2] != (status.st_uid, status.st_gid)):
-        raise OSError(0, f"it belongs to uid {status.st_uid}, and its directory to uid {above.st_uid}: not changed")
+        raise OSError(0, f"it belongs to uid {status.st_uid} and its directory to uid {above.st_uid}: left unchanged")
 
 
 def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:

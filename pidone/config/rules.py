@@ -21,17 +21,20 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> ValuesErro
     if role == INIT:
         for key in (*PROBES, *HOOKS):
             if key in process:
-                yield key, f"an init step has no {key}: it runs to its end; a sidecar has one"  # S9
+                yield key, f"an init step has no {key}, because it runs to completion; use a sidecar"  # S9
     yield from of_restarts(process, policy)
     yield from of_roles(process)
     if "pid_file" in process and not process.get("daemonizes") and role == INIT:
-        yield "pid_file", "an init step runs to its end: what has a pid_file is a sidecar or the primary"
+        yield "pid_file", "an init step runs to completion and has no pid_file; use a sidecar or the primary"
     if "home" in process and "user" not in process:
-        yield "home", "home without user; add user, or leave home out"
+        yield "home", "home without user; add user, or remove home"
     if process.get("daemonizes") and "pid_file" not in process:
-        yield "daemonizes", 'daemonizes without pid_file; say where it writes its pid: pid_file = "/run/nginx.pid"'
+        yield "daemonizes", 'daemonizes without pid_file; set the file it writes, such as pid_file = "/run/nginx.pid"'
     if "pause" in process and (role == INIT or process.get("daemonizes")):
-        yield "pause", "what pauses runs until the group stops, and is no program: not of an init step, not daemonizes"
+        yield (
+            "pause",
+            "pause runs no program and lasts until the group stops: not for an init step, not with daemonizes",
+        )
     hook = process.get("pre_stop")
     if hook and hook["handler"] == "sleep" and hook["argument"] > process.get("grace", grace):
         yield "pre_stop", f"it sleeps longer than the grace of {process.get('grace', grace):g} s"  # S73
@@ -39,23 +42,23 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> ValuesErro
         yield from of_ports(process, key)
     told = [process[key] for key in PROBES if key in process and process[key]["handler"] in NOTIFYING]
     if len({(found["handler"], found["argument"]) for found in told}) > 1:
-        yield "readiness", "it speaks in one way only: by notify, or by a newline on one fd, for startup and readiness"
+        yield "readiness", "startup and readiness must use the same way: notify, or a newline on one fd"
 
 
 def of_restarts(process: dict[str, Any], policy: int) -> ValuesError:
     if "restart_rules" in process and "restart" not in process:
         yield (
             "restart_rules",
-            'restart_rules without restart; say what holds where none matches: restart = "never"',  # S56
+            'restart_rules without restart; set the default for other exit codes, such as restart = "never"',  # S56
         )
     default = default_restart(process.get("role", PRIMARY), policy, bool(process.get("essential")))
     restart = process.get("restart", default)
     if process.get("essential") and process.get("restart") == ALWAYS:
-        yield "essential", 'essential and restart = "always": it would never end; leave one of them out'
+        yield "essential", 'essential and restart = "always" exclude each other: it would never end; remove one of them'
     again = restart != NEVER or "restart_rules" in process
     for key in ("max_restarts", "backoff"):
         if key in process and not again and process.get("role") is not None:
-            yield key, f'{key}, but it is not restarted; say restart = "on-failure" or "always"'
+            yield key, f'{key} without restart; set restart = "on-failure" or "always"'
 
 
 def of_roles(process: dict[str, Any]) -> ValuesError:
@@ -64,7 +67,7 @@ def of_roles(process: dict[str, Any]) -> ValuesError:
         why = "its end is the group's anyway" if role == PRIMARY else "it has to end"
         yield "essential", f"essential is for sidecars: {why}"
     if role == INIT and "restart_with" in process:
-        yield "restart_with", "an init step runs once: it is not started again with another process"
+        yield "restart_with", "an init step runs once and cannot restart with another process"
     if role == PRIMARY and process.get("replicas", 1) > 1:
         yield "replicas", "a primary has no replicas: exactly one process's exit is the container's"
     if process.get("replicas", 1) > 1:
@@ -72,9 +75,9 @@ def of_roles(process: dict[str, Any]) -> ValuesError:
             if key in process:
                 yield key, f"{key} with replicas: all of them would share one file"
         if isinstance(process.get("name"), str) and len(process["name"]) > 57:
-            yield "name", "the name of replicas, with '-' and a number after it, has at most 63 characters"
+            yield "name", "the name of a replica, with '-' and a number appended, has at most 63 characters"
     if role == INIT and process.get("daemonizes"):
-        yield "daemonizes", "an init step runs to its end; what goes into the background is a sidecar"
+        yield "daemonizes", "an init step runs to completion; a program that goes into the background is a sidecar"
 
 
 def of_ports(process: dict[str, Any], key: str) -> ValuesError:

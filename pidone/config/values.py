@@ -20,14 +20,14 @@ LOG_SIZE, LOG_KEEP = 10 << 20, 3
 def unknown_key(key: str, known: Any) -> ValueError:
     close = difflib.get_close_matches(key, list(known), 1)
     if close:
-        return ValueError(f"'{close[0]}', it seems: there is no '{key}'")
+        return ValueError(f"'{close[0]}'; there is no '{key}'")
     text = f"a table of {', '.join(sorted(known))}; there is no '{key}'"
     return ValueError(f"{text}: {OF_OTHER_TABLES[key]}" if key in OF_OTHER_TABLES else text)
 
 
 #: What belongs to another kind of table.
 OF_OTHER_TABLES = {
-    "stale": "it belongs to a startup or readiness probe of a file",
+    "stale": "it belongs to a startup or readiness probe with file",
     "stderr": 'it belongs to mode = "prefix" or "json"; a file has both in one order',
 }
 
@@ -107,7 +107,7 @@ def ports(value: Any) -> dict[str, int]:
     if not isinstance(value, dict) or not all(re.fullmatch(r"[a-z0-9-]{1,15}", key) for key in value):
         raise ValueError("a table, such as { web = 8080 }; names of at most 15 lower-case letters, digits and '-'")
     if any(key.isdigit() for key in value):
-        raise ValueError("names with a letter in them")
+        raise ValueError("names with at least one letter")
     return {key: readers.between(1, 65535)(number) for key, number in value.items()}
 
 
@@ -128,9 +128,9 @@ def log(value: Any) -> dict[str, Any]:
         raise ValueError(LOGS)
     found = each_key(value, TO_STDOUT if "mode" in value else TO_FILE)
     if found.get("time") and found["mode"] != "prefix":
-        raise readers.ValuesError([("time", True, 'time with mode = "prefix" only: JSON has it anyway')])
+        raise readers.ValuesError([("time", True, 'time with mode = "prefix" only: JSON always has it')])
     if "stderr" in found and found["mode"] == "inherit":
-        text = 'stderr with mode = "prefix" or "json": what is inherited is apart'
+        text = 'stderr with mode = "prefix" or "json": an inherited stderr is separate anyway'
         raise readers.ValuesError([("stderr", found["stderr"], text)])
     return found
 
@@ -191,7 +191,7 @@ def control(value: Any) -> dict[str, Any]:
         return {"path": control_path(value)}
     found = each_key(value, {"path": control_path, "look": people, "steer": people})
     if found.get("path") == "" and ("look" in found or "steer" in found):
-        raise ValueError("a path, where others may look or steer; with false there is no socket")
+        raise ValueError("a path, because look or steer is set: with false there is no socket")
     return found
 
 
@@ -224,7 +224,5 @@ def listen(value: Any) -> list[Any]:
 
 def scale(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.001 <= value <= 1000:
-        raise ValueError(
-            "a number from 0.001, such as 0.05: each time of the file, and a Pod's 2 s, is multiplied by it"
-        )
+        raise ValueError("a number from 0.001, such as 0.05: it multiplies each time in the file, and a Pod's 2 s")
     return float(value)

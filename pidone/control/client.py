@@ -57,9 +57,7 @@ def connect(path: str | None, patience: float = PATIENCE) -> socket.socket:
             if not isinstance(error, FileNotFoundError) or named:
                 wrong.append(f"{os.fsdecode(place)}: {(error.strerror or 'it does not answer').lower()}")
     if forbidden:
-        text = (
-            "only root and pidone's own user may, and whom control = { look = [...], steer = [...] } of [group] names"
-        )
+        text = "only root, pidone's own user and those in control = { look = [...], steer = [...] } of [group] may"
         raise NoAnswerError(f"uid {os.getuid()} may not use a control socket at {forbidden[0]}: {text}")
     why = "; ".join(wrong) or "there is no socket in the usual places"
     raise NoAnswerError(f"no pidone answers here: {why}; is a group running? a single command has no control socket")
@@ -110,15 +108,15 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
         except ConnectionResetError:
             part = b""
         except socket.timeout:
-            raise NoAnswerError(f"there was no answer within {line.gettimeout():g} s") from None
+            raise NoAnswerError(f"no answer within {line.gettimeout():g} s") from None
         if not part:
-            raise NoAnswerError("pidone has hung up before its answer was whole; it may have ended")
+            raise NoAnswerError("pidone closed the connection in the middle of its answer; it may have exited")
         *lines, data = (data + part).split(b"\n")
         for one in lines:
             try:
                 answer = json.loads(one)
             except ValueError:
-                raise NoAnswerError("what answers there is no pidone") from None
+                raise NoAnswerError("the process that answers there is not pidone") from None
             if answer.get("ok") is False:
                 wrong = answer.get("errors") or [answer.get("error", "refused")]
                 raise NoAnswerError("\npidonectl: ".join(wrong), int(answer.get("code", 1)))

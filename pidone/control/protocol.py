@@ -23,7 +23,7 @@ VERBS = {
 SESSIONS = 16
 
 #: Why a file could not be read again: to clients as well.
-HUNG = "a user or a group in it cannot be looked up: what /etc/nsswitch.conf asks for them hangs"
+HUNG = "cannot look up a user or a group in it: a service in /etc/nsswitch.conf hangs"
 
 #: sockaddr_un's path, with its end (unix(7)).
 LONGEST = 107

@@ -59,4 +59,4 @@ def due(process: "Process", now: float, what: str) -> None:
     late = what in process.helpers
     process.cancel(what, late)
     answered = post_started if what == "post_start" else pre_stopped
-    answered(process, now, what, FAILURE if late else SUCCESS, "it did not end within the grace")
+    answered(process, now, what, FAILURE if late else SUCCESS, "it did not exit within the grace")

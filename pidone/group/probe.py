@@ -114,7 +114,7 @@ def due(process: "Process", now: float, what: str) -> None:
             return
         if what == "startup":
             probe.last, probe.run = False, probe.failure_threshold - 1
-        result(process, now, what, FAILURE, "nothing was heard from it")
+        result(process, now, what, FAILURE, "no notification came")
     elif what in process.helpers:
         process.cancel(what, True)
         result(process, now, what, FAILURE, "no answer in %g s" % probe.timeout)

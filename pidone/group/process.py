@@ -249,7 +249,7 @@ class Process:
             return
         if self.unknown:
             seconds = LOOK_UP * self.host.minimum_grace
-            text = "its user, env_file or files could not be looked up in %g s: what is asked for them hangs" % seconds
+            text = "cannot look up its user, env_file or files within %g s: the lookup hangs" % seconds
             self.could_not_start(now, CANNOT, text)
         elif self.policy.pid_file is None or not daemon.exited(self, now, code, number, oom):
             self.end(now, code, number, oom)

@@ -28,7 +28,7 @@ def run(leader: int, minimum_grace: float) -> "tuple[int, str]":
                 send(pid, SIGTERM)
                 send(pid, SIGCONT)  # a stopped one cannot act on it (E19)
         if monotonic() >= end + minimum_grace / 2:
-            return FAILURE, "%d processes stay" % len(left)
+            return FAILURE, "%d processes remain" % len(left)
         sleep(0.01)  # they are not our children: no event tells their end
 
 

@@ -113,7 +113,7 @@ class LogFile:
             fd = paths.open_file(self.path, flags, 0o644, self.directory)
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode) and not stat.S_ISCHR(status.st_mode):
-                raise OSError(0, "it is no plain file")
+                raise OSError(0, "not a regular file")
         except OSError as error:
             self.fd = fd
             self.close()
@@ -179,7 +179,9 @@ class LogFile:
     def lose(self, number: int, why: str) -> None:
         """Say each reason once and count the bytes: a file that cannot be written must not stop its process."""
         if why not in self.whys:
-            say(f"the output of {self.of()} cannot be written to {show(self.path)}: {why}: it is lost until it can")
+            say(
+                f"the output of {self.of()} cannot be written to {show(self.path)}: {why}; dropping it until that works"
+            )
         self.whys.add(why)
         self.lost += number
 
@@ -199,7 +201,7 @@ class LogFile:
             else:
                 os.unlink(place[1], dir_fd=place[0])
         except OSError as error:
-            say(f"{show(self.path)} cannot be rotated: {(error.strerror or '').lower()}: it is cut")
+            say(f"{show(self.path)} cannot be rotated: {(error.strerror or '').lower()}; truncating it")
             if not self.open():
                 os.ftruncate(self.fd, 0)
                 self.used = 0

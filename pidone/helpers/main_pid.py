@@ -23,7 +23,7 @@ def run(path: bytes, age: float, patience: float, known: "list[int] | None") -> 
     began = monotonic()
     while True:
         if known is not None and not may_come(known):
-            return FAILURE, "no successor of it is there"
+            return FAILURE, "it has no successor"
         pid, text = read_pid_file(path, age + monotonic() - began)
         if pid:
             return SUCCESS, text
@@ -47,7 +47,7 @@ def read_pid_file(path: bytes, age: float) -> "tuple[int, str]":
         fd = paths.open_file(path, posix.O_RDONLY | posix.O_NONBLOCK)
         try:
             if posix.fstat(fd).st_mode & 0o170000 != 0o100000:
-                return 0, "it is no plain file"
+                return 0, "not a regular file"
             text = posix.read(fd, 64).split()
         finally:
             posix.close(fd)
@@ -56,17 +56,17 @@ def read_pid_file(path: bytes, age: float) -> "tuple[int, str]":
     if not text:
         return 0, "it is empty"
     if not text[0].isdigit() or len(text[0]) > 9:
-        return 0, "it holds something that is no pid"
+        return 0, "it does not contain a pid"
     pid = int(text[0])
     fields = proc.stat(pid)
     if pid == posix.getpid():
-        return 0, "it names a helper of pidone's, which has got that number (pid %d)" % pid
+        return 0, "it names a helper of pidone (pid %d), which reuses that pid" % pid
     if pid == posix.getppid():
         return 0, "it names pidone itself (pid %d)" % pid
     if not fields:
-        return 0, "it names process %d, which is not there" % pid
+        return 0, "it names pid %d, which does not exist" % pid
     if proc.parent(fields) != posix.getppid():
-        return 0, "it names process %d, which is no child of pidone: not this program's daemon" % pid
+        return 0, "it names pid %d, which is not a child of pidone and so not this program's daemon" % pid
     if proc.age(fields) > age + 0.05:
-        return 0, "it names process %d, which is older than this launch" % pid
+        return 0, "it names pid %d, which is older than this launch" % pid
     return pid, "%d %d" % (pid, proc.session(fields))

@@ -53,7 +53,7 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
     except OSError as error:
         return UNKNOWN, f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}"
     server.serve_forever()
-    return UNKNOWN, "it has stopped serving"
+    return UNKNOWN, "it stopped serving"
 
 
 class App:
@@ -68,7 +68,7 @@ class App:
         if where == "/metrics":
             return self.metrics(environ, start_response)  # type: ignore[no-any-return]
         if where != "/health":
-            return plain(start_response, "404 Not Found", "there are /metrics and /health")
+            return plain(start_response, "404 Not Found", "not found; there are /metrics and /health")
         try:
             answer = ask_once(self.path, {"do": "health"}, PATIENCE)
         except NoAnswerError as error:
@@ -108,12 +108,12 @@ class Collector:
         return [*self.of_group(found), *self.of_processes(found), *self.of_counts(found), *self.of_kernel(found)]
 
     def of_group(self, found: dict[str, Any]) -> list[Any]:
-        phase = self.gauge("group_phase", "1 for the phase that the group is in", ("phase",))
+        phase = self.gauge("group_phase", "1 for the group's current phase", ("phase",))
         for name in ("Pending", "Running", "Succeeded", "Failed"):
             phase.add_metric([name], float(found["phase"] == name))
-        orphans = self.counter("orphans_reaped", "orphans that PID 1 has reaped")
+        orphans = self.counter("orphans_reaped", "orphans that PID 1 reaped")
         orphans.add_metric([], found["orphans"])
-        wait = self.gauge("reap_wait_seconds_max", "longest so far that an ended child has waited for a look")
+        wait = self.gauge("reap_wait_seconds_max", "longest time that an exited child waited for PID 1")
         wait.add_metric([], found["longest_wait"])
         lived = self.gauge("uptime_seconds", "seconds since pidone began")
         lived.add_metric([], found["uptime"])
@@ -123,7 +123,7 @@ class Collector:
         label = ("process", "role")
         up = self.gauge("process_up", "1 while it runs", label)
         ready = self.gauge("process_ready", "1 while it is ready", label)
-        restarts = self.counter("process_restarts", "how often it was started again", label)
+        restarts = self.counter("process_restarts", "how often it was restarted", label)
         for one in found["processes"]:
             names = [one["name"], one["role"]]
             up.add_metric(names, float(one["state"] == "running"))
@@ -132,9 +132,9 @@ class Collector:
         return [up, ready, restarts]
 
     def of_counts(self, found: dict[str, Any]) -> list[Any]:
-        exits = self.counter("process_exits", "how it has ended, by exit code; 128+n for signal n", ("process", "code"))
-        probes = self.counter("probes", "answers of probes", ("process", "probe", "answer"))
-        seconds = self.counter("probe_seconds", "time that probes have taken", ("process", "probe", "answer"))
+        exits = self.counter("process_exits", "how it exited, by exit code; 128+n for signal n", ("process", "code"))
+        probes = self.counter("probes", "verdicts of probes", ("process", "probe", "answer"))
+        seconds = self.counter("probe_seconds", "time that probes took", ("process", "probe", "answer"))
         for name, code, count in found["exits"]:
             exits.add_metric([name, str(code) if code >= 0 else "other"], count)
         for name, probe, answer, count, took in found["probes"]:
@@ -147,8 +147,8 @@ class Collector:
 
         CPU with that of children which have been waited for, or the count would fall when a worker ends (proc(5)).
         """
-        cpu = self.counter("process_cpu_seconds", "processor time of what runs in its session", ("process",))
-        memory = self.gauge("process_resident_bytes", "resident memory of what runs in its session", ("process",))
+        cpu = self.counter("process_cpu_seconds", "CPU time of the processes in its session", ("process",))
+        memory = self.gauge("process_resident_bytes", "resident memory of the processes in its session", ("process",))
         everyone = proc.everyone(zombies=True)
         zombies = self.gauge("zombies", "children of PID 1 that wait to be reaped")
         zombies.add_metric(

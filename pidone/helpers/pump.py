@@ -129,7 +129,7 @@ class Out:
                 if error.errno == errno.ENOSPC:
                     return  # /dev/full, a file on a full disk: the next line may have room again
                 self.gone = True
-                say(f"nobody reads the output any more: {(error.strerror or '').lower()}: it is dropped")
+                say(f"nobody reads the output any more: {(error.strerror or '').lower()}; dropping it")
 
 
 class Stream:

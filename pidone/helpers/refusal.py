@@ -46,7 +46,7 @@ def missing_loader(path: bytes, words: str) -> str:
     except OSError:
         first = b""
     if not first.startswith(b"#!"):
-        return "the file is there, but the loader it was built for is not: %s" % words
+        return "the file exists, but its loader does not: %s" % words
     interpreter = (first[2:].strip(b" \t").split(b" ") or [b""])[0]
-    ends = " (the script has CR LF line ends)" if interpreter.endswith(b"\r") else ""
+    ends = " (the script has CR LF line endings)" if interpreter.endswith(b"\r") else ""
     return "its interpreter %s: %s%s" % (show(interpreter), words, ends)

@@ -67,7 +67,7 @@ def _take(arguments: Arguments, option: str, value: "str | None", words: "list[s
         return
     if value is None:
         if not words:
-            raise UsageError("%s wants a value" % option)
+            raise UsageError("%s expects a value" % option)
         value = words.pop(0)
     VALUES[name](arguments, option, value)
 
@@ -77,7 +77,7 @@ def _nearest(option: str) -> str:
         for known in OPTIONS:
             if known.startswith(option[:length]):
                 return "; is it %s?" % known
-    return "; the options come before the command, and pidone --help lists them"
+    return "; options come before the command; pidone --help lists them"
 
 
 def _path(arguments: Arguments, option: str, value: str) -> None:
@@ -89,7 +89,7 @@ def _rewrite(arguments: Arguments, option: str, value: str) -> None:
 
     before, colon, after = value.partition(":")
     if not colon:
-        raise UsageError("%s wants FROM:TO, as in TERM:QUIT, not '%s'" % (option, value))
+        raise UsageError("%s expects FROM:TO, such as TERM:QUIT, not '%s'" % (option, value))
     try:
         source, target = signals.number(before), 0 if after == "0" else signals.number(after)
     except ValueError as error:
@@ -107,7 +107,7 @@ def duration(text: str) -> float:
             if number.replace(".", "", 1).isdigit() and number.isascii() and len(number) < 12:
                 return float(number) * factor
             break
-    raise ValueError("'%s' is no duration such as 500ms, 8s or 5m" % text)
+    raise ValueError("'%s' is not a duration such as 500ms, 8s or 5m" % text)
 
 
 def _grace(arguments: Arguments, option: str, value: str) -> None:
@@ -119,7 +119,7 @@ def _grace(arguments: Arguments, option: str, value: str) -> None:
 
 def _remap(arguments: Arguments, option: str, value: str) -> None:
     if not (value.isdigit() and value.isascii() and int(value) < 256):
-        raise UsageError("%s wants an exit code from 0 to 255, not '%s'" % (option, value))
+        raise UsageError("%s expects an exit code from 0 to 255, not '%s'" % (option, value))
     arguments.remap.append(int(value))
 
 

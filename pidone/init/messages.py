@@ -18,7 +18,7 @@ from pidone.init.signals import name as signal_name
 from pidone.init.signals import show
 
 SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh", "busybox")
-ADVICE = "a shell passes no signal on: start the last command with exec, or give pidone -g"
+ADVICE = "shells do not forward signals: start the last command with exec, or use pidone -g"
 _lost = [0]
 
 
@@ -107,7 +107,7 @@ def _cannot_start(loop: "Loop", pids: "dict[int, int]", member: int, code: int, 
 def _killed(loop: "Loop", pids: "dict[int, int]", member: int, number: int, oom: bool = False) -> str:
     text = "%s was killed by %s, which pidone did not send" % (who(loop, pids, member), signal_name(number))
     if oom:
-        text += ": out of memory, says the container's cgroup"
+        text += ": out of memory, according to the container's cgroup"
     elif number == 9:
         text += ": out of memory, or somebody's kill -9"
     return "%s (exit %d)" % (text, 0 if 128 + number in loop.plan.remapped else 128 + number)
@@ -124,9 +124,9 @@ def _swallowed(loop: "Loop", pids: "dict[int, int]", member: int) -> str:
     if program not in SHELLS and not program.endswith(".sh"):
         return ""
     if alive:
-        return "%s still runs %g s after it was told to end: %s" % (who(loop, pids, member), machine.HINT, ADVICE)
+        return "%s is still running %g s after its stop signal: %s" % (who(loop, pids, member), machine.HINT, ADVICE)
     left = _names([other for other in others.adopted() if other not in pids.values()])  # not a living one's children
-    return "%s is gone and leaves %s: %s" % (who(loop, pids, member), left, ADVICE) if left else ""
+    return "%s exited and left %s behind: %s" % (who(loop, pids, member), left, ADVICE) if left else ""
 
 
 def _grace_over(loop: "Loop", pids: "dict[int, int]", member: int = -1, grace: "float | None" = None) -> str:
@@ -134,7 +134,7 @@ def _grace_over(loop: "Loop", pids: "dict[int, int]", member: int = -1, grace: "
     theirs = [pid for pid in left if not others.is_helper(pid)]
     killed = who(loop, pids, member) if member >= 0 else _names(theirs, loop, pids)
     if left and not theirs:  # but a pump that is waiting
-        return "the grace of %g s is over: output that nobody reads is dropped" % loop.plan.grace
+        return "the grace of %g s is over: dropping output that nobody reads" % loop.plan.grace
     return "the grace of %g s is over: SIGKILL to %s" % (
         loop.plan.grace if grace is None else grace,
         killed or "what is left",
@@ -143,7 +143,7 @@ def _grace_over(loop: "Loop", pids: "dict[int, int]", member: int = -1, grace: "
 
 def _immortal(loop: "Loop", pids: "dict[int, int]") -> str:
     left = _names(others.survivors(), loop, pids)
-    return "still there %g s after SIGKILL: %s: exiting all the same" % (LAST_RESORT, left or "a process")
+    return "%s still running %g s after SIGKILL; exiting anyway" % (left or "a process", LAST_RESORT)
 
 
 def _names(found: "list[int]", loop: "Loop | None" = None, pids: "dict[int, int] | None" = None) -> str:
@@ -156,7 +156,7 @@ def _names(found: "list[int]", loop: "Loop | None" = None, pids: "dict[int, int]
 
 
 def _internal_error(loop: "Loop", pids: "dict[int, int]", text: str) -> str:
-    return "internal error, going on: %s (please report it)" % text
+    return "internal error, continuing: %s (please report it)" % text
 
 
 def _emergency(loop: "Loop", pids: "dict[int, int]", text: str) -> str:

@@ -28,7 +28,7 @@ def read(value: "Any") -> "list[Any]":
 
 def stale(value: "Any") -> bool:
     if not isinstance(value, bool):
-        raise ValueError("stale = true, where a file that was there before the process counts as well")
+        raise ValueError("stale = true or false")
     return value
 
 
@@ -52,6 +52,6 @@ def run(path: bytes, stale: bool, before: "Stamp | None") -> "tuple[int, str]":
     except OSError as error:
         return FAILURE, "%s: %s" % (show(path), paths.reason(error))
     if not stale and before == (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns):
-        text = "%s: it was there before this process, and has not changed since (stale = true takes it all the same)"
+        text = "%s: it is older than this process (stale = true accepts it)"
         return FAILURE, text % show(path)
     return SUCCESS, ""

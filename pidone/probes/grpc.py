@@ -88,7 +88,7 @@ def run(host: str, port: int, service: str) -> tuple[int, str]:
         while not call.ended:
             data = socket.recv(65536)
             if not data:
-                raise ProbeError("it closed the connection before it had answered")
+                raise ProbeError("it closed the connection before it answered")
             reply = call.receive(data)
             if reply and not call.ended:  # who has answered may have gone
                 socket.sendall(reply)
@@ -98,7 +98,7 @@ def run(host: str, port: int, service: str) -> tuple[int, str]:
     except (ProbeError, LookupError) as error:
         return FAILURE, str(error)
     except ProtocolError as error:
-        return FAILURE, f"it breaks HTTP/2's rules: {type(error).__name__}"
+        return FAILURE, f"it violates HTTP/2: {type(error).__name__}"
     return (SUCCESS, "") if state == SERVING else (FAILURE, f"it answers with {STATES.get(state, state)}")
 
 
@@ -140,7 +140,7 @@ class Call:
         while len(self.unread) >= 9:
             length, kind = int.from_bytes(self.unread[:3], "big"), self.unread[3]
             if length > LARGEST or (not self.begun and kind != SETTINGS):
-                raise ProbeError("what it answers is not HTTP/2")  # letters would be a length of megabytes
+                raise ProbeError("its answer is not HTTP/2")  # letters would be a length of megabytes
             if len(self.unread) < 9 + length:
                 return
             frame, self.unread = self.unread[: 9 + length], self.unread[9 + length :]
@@ -161,25 +161,25 @@ class Call:
         elif isinstance(event, events.StreamEnded):
             self.ended = True
         elif isinstance(event, (events.StreamReset, events.ConnectionTerminated)) and not self.ended:
-            raise ProbeError(f"it breaks off, with HTTP/2's error {int(event.error_code or 0)}")
+            raise ProbeError(f"it aborts with the HTTP/2 error {int(event.error_code or 0)}")
 
 
 def serving(call: Call, service: str) -> int:
     """ServingStatus of a whole answer. Raises Failed."""
     code = call.headers.get("grpc-status", "")
     if not code:
-        raise ProbeError(f"it answers with HTTP status {tcp.shown(call.headers.get(':status', ''))}, and not by gRPC")
+        raise ProbeError(f"it answers with HTTP status {tcp.shown(call.headers.get(':status', ''))}, not with gRPC")
     if code == UNIMPLEMENTED:
         raise ProbeError("it does not implement grpc.health.v1.Health")
     if code == NOT_FOUND:
-        raise ProbeError(f"it knows of no service {service!r}" if service else "its health service knows nothing of it")
+        raise ProbeError(f"it does not know the service {service!r}" if service else "its health service has no status")
     if code != OK:
         words = tcp.shown(unquote(call.headers.get("grpc-message", "")))
         raise ProbeError(f"it answers with gRPC's status {tcp.shown(code)}{': ' if words else ''}{words}")
     if call.body[:1] == b"\1":
-        raise ProbeError("its answer is compressed, which was not asked for")
+        raise ProbeError("its answer is compressed, although pidone did not accept that")
     if len(call.body) < 5 or len(call.body) != 5 + int.from_bytes(call.body[1:5], "big"):
-        raise ProbeError("its answer is no message of gRPC's")
+        raise ProbeError("its answer is not a gRPC message")
     return field(call.body[5:])
 
 
@@ -214,7 +214,7 @@ def field(body: bytes) -> int:
         else:
             at = len(body) + 1
     if at > len(body):
-        raise ProbeError("its answer is no message of protobuf's")
+        raise ProbeError("its answer is not a protobuf message")
     return found
 
 
@@ -226,4 +226,4 @@ def unvarint(body: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if body[place] < 0x80:
             return number, place + 1
-    raise ProbeError("its answer is no message of protobuf's")
+    raise ProbeError("its answer is not a protobuf message")

@@ -51,7 +51,7 @@ def headers(value: "Any") -> "list[list[str]]":
     import re
 
     if not isinstance(value, dict) or not all(isinstance(v, str) and k for k, v in value.items()):
-        raise ValueError('headers = { Host = "example.org" }, strings; an empty one takes a header away')
+        raise ValueError('headers = { Host = "example.org" }, strings; an empty one removes a header')
     if any(re.search(r"[\r\n\0]|^[^!-~]*:", k + v) or ":" in k or " " in k for k, v in value.items()):
         raise ValueError("headers without line ends, and names without ':' and spaces")
     return [[key, item] for key, item in value.items()]
@@ -82,7 +82,7 @@ def run(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tu
                 break
             scheme, host, port, path = follow(scheme, host, port, path, location)
             if host != first:
-                return SUCCESS, "it redirects to another host, %s, which is not asked" % host
+                return SUCCESS, "it redirects to another host, %s, which pidone does not ask" % host
         else:
             return FAILURE, "stopped after %d redirects" % HOPS
     except (ProbeError, LookupError) as error:
@@ -153,7 +153,7 @@ def answer(socket: "Any") -> "tuple[int, str]":
     head, _, _ = final(data)
     words = head[0].split(b" ")
     if words[0][:5] != b"HTTP/" or len(words) < 2 or len(words[1]) != 3 or not words[1].isdigit():
-        raise ProbeError("what it answers is not HTTP: %r" % head[0][:40])
+        raise ProbeError("its answer is not HTTP: %r" % head[0][:40])
     return int(words[1]), field(head, b"location").decode("latin-1")
 
 

@@ -30,29 +30,29 @@ def load(path: Path) -> dict[str, Any]:
     if len(data) > MAX_REPORT:
         raise ReportError(f"{path} is larger than any report")
     if not data.strip():
-        raise ReportError(f"{path} is empty: pidone did not come to write it, or it is still running")
+        raise ReportError(f"{path} is empty: pidone has not written it yet, or ended before it could")
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         where = f": line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise ReportError(f"{path} is no whole report{where}; pidone --report FILE writes one") from None
+        raise ReportError(f"{path} is not a complete report{where}; pidone --report FILE writes one") from None
     wrong = faults(document)
     if wrong:
-        raise ReportError(f"{path} is no report of pidone's: {wrong}")
+        raise ReportError(f"{path} is not a report of pidone: {wrong}")
     return dict(document)
 
 
 def faults(document: Any) -> str:
     """What is missing; nothing where all is there."""
     if not isinstance(document, dict):
-        return "it is no table"
+        return "it is not a table"
     if document.get("schema") != 1:
         return f"its format is {document.get('format')!r}, and this pidonectl knows 1"
     for key, kind in NEEDED.items():
         if not isinstance(document.get(key), kind):  # type: ignore[arg-type]
-            return f"{key} is missing, or not what it should be"
+            return f"{key} is missing or has the wrong type"
     for key, names in (("processes", ("name", "role", "instances")), ("events", ("at", "what"))):
         for item in document[key]:
             if not isinstance(item, dict) or any(name not in item for name in names):
-                return f"an entry of its {key} is not what it should be"
+                return f"an entry of its {key} has the wrong shape"
     return ""

@@ -18,16 +18,16 @@ Event = dict[str, Any]
 
 #: Signals that a process gets for what it does itself, and what that is.
 FAULTS = {
-    "SIGSEGV": "touched memory that is not its own",
-    "SIGBUS": "touched memory that is not there, such as a file that has been cut short",
-    "SIGFPE": "divided by zero, or the like",
-    "SIGILL": "ran into something that is no instruction of this processor",
-    "SIGABRT": "gave up by abort(), as after a failed assertion",
-    "SIGSYS": "made a system call that a seccomp filter forbids",
-    "SIGTRAP": "ran into a breakpoint",
-    "SIGPIPE": "wrote to a pipe that nobody reads",
-    "SIGXCPU": "has used up its limit of processor time",
-    "SIGXFSZ": "wrote a file beyond its limit of size",
+    "SIGSEGV": "accesses memory that is not its own",
+    "SIGBUS": "accesses memory that is not there, such as a truncated file",
+    "SIGFPE": "divides by zero, or the like",
+    "SIGILL": "executes an invalid instruction",
+    "SIGABRT": "calls abort(), as after a failed assertion",
+    "SIGSYS": "makes a system call that a seccomp filter forbids",
+    "SIGTRAP": "hits a breakpoint",
+    "SIGPIPE": "writes to a pipe that nobody reads",
+    "SIGXCPU": "exceeds its limit of CPU time",
+    "SIGXFSZ": "exceeds its limit of file size",
 }
 
 #: Lines that begin a stop.
@@ -160,7 +160,7 @@ def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[
         return "pidone ended it: " + reason_text(reason, document)
     passed = next((e for e in reversed(mine) if e["what"] == "signal" and e["signal"] == end["signal"]), None)
     if end["signal"] and any(e["signal"] == end["signal"] for e in sent):
-        return f"pidone passed it on from {sender(passed)}" if passed else "pidone sent it"
+        return f"pidone forwarded it from {sender(passed)}" if passed else "pidone sent it"
     if not end["signal"]:
         return ""
     memory = document["memory"]
@@ -168,7 +168,7 @@ def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[
     if counted and is_large(end["size"] or 0, memory["limit"]):
         return out_of_memory(document, name, end)
     if end["signal"] in FAULTS:
-        return f"the kernel sends that to a process which {FAULTS[end['signal']]}"
+        return f"the kernel sends that to a process that {FAULTS[end['signal']]}"
     return suspects(document, name, end, events)
 
 
@@ -180,16 +180,16 @@ def reason_text(said: Event, document: Document) -> str:
     if said["line"] == "hook failed":
         return f"its {details[0]} failed: {details[1]}"
     if said["line"] == "no daemon":
-        return f"it had not gone into the background in {details[0]:g} s"
+        return f"it did not go into the background within {details[0]:g} s"
     grace = details[0] if details else document["grace"]
-    return f"it had not ended when the grace of {grace:g} s was over"
+    return f"it did not exit within its grace of {grace:g} s"
 
 
 def bound(said: Event) -> str:
     texts = {
-        "start timeout": "not all had started within the group's start_timeout",
-        "deadline": "the group had lived for its deadline",
-        "listener": "there was nobody to listen for sd_notify",
+        "start timeout": "not everything started within the group's start_timeout",
+        "deadline": "the group reached its deadline",
+        "listener": "the listener for sd_notify could not start",
     }
     line = str(said.get("line", "nobody knows"))
     if line == "emergency":
@@ -204,18 +204,18 @@ def out_of_memory(document: Document, name: str, end: dict[str, Any]) -> str:
         parts.append(f"the container may use {amount(memory['limit'])}")
     if memory["peak"]:
         parts.append(f"had used up to {amount(memory['peak'])}")
-    text = "the kernel killed it, for memory ran out"
+    text = "the kernel killed it because memory ran out"
     if parts:
         text += f": {' and '.join(parts)}"
     if end["size"]:
         text += f", {name} alone up to {amount(end['size'])}"
-    return text + "; give it more (docker run -m), or find what it keeps"
+    return text + "; give it more (docker run -m), or find the leak"
 
 
 def suspects(document: Document, name: str, end: dict[str, Any], events: list[Event]) -> str:
-    text = "neither pidone nor the kernel's memory killer sent it, and the kernel tells nobody who did"
+    text = "neither pidone nor the kernel's OOM killer sent it, and the kernel does not say who did"
     if end["signal"] != "SIGKILL":
-        return "pidone did not send it, and the kernel tells nobody who did"
+        return "pidone did not send it, and the kernel does not say who did"
     found = next((e for e in events if e["what"] == "suspects" and e.get("process") == name
                   and e["pid"] == end["pid"]), None)  # fmt: skip
     if found is None:
@@ -225,8 +225,8 @@ def suspects(document: Document, name: str, end: dict[str, Any], events: list[Ev
     if found["many"] > len(who):
         who.append(f"{found['many'] - len(who)} more")
     if not who:
-        return f"{text}: nobody who still runs in this container could have; somebody outside of it could"
-    return f"{text}: in this container {', '.join(who)} could have, and somebody outside of it"
+        return f"{text}: no process still running in this container could have; one outside of it could"
+    return f"{text}: in this container {', '.join(who)} could have, or one outside of it"
 
 
 def what_followed(document: Document, at: int | None, culprit: str | None) -> str:
@@ -245,7 +245,7 @@ def what_followed(document: Document, at: int | None, culprit: str | None) -> st
     parts = [f"stopped: {listed(ended)}"] if ended else []
     if forced or swept:
         parts.append(
-            f"killed when the grace of {document['grace']:g} s was over: {listed(forced or ['what was left'])}"
+            f"killed at the end of the grace of {document['grace']:g} s: {listed(forced or ['what was left'])}"
         )
     return f"then {'; '.join(parts)}" if parts else ""
 
@@ -258,7 +258,7 @@ def sender(signal: Event) -> str:
     """Who sent a signal to pidone."""
     if not signal["pid"]:
         return "outside of this container"
-    name = signal["name"] or "a process that has gone"
+    name = signal["name"] or "a process that exited"
     return f"{name} (pid {signal['pid']}, {user(signal['uid'])})"
 
 

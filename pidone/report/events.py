@@ -57,9 +57,9 @@ SHOWN: dict[str, Callable[[Any, Names], Any]] = {
 }
 
 OF_ALL = {
-    "stop": "the group stops", "reloaded": "the file read again has taken over",
-    "exec refused": "a command of exec is refused: as many as may run do",
-    "follow refused": "a client that wants to follow is refused: as many as may do",
+    "stop": "the group stops", "reloaded": "the reloaded file takes over",
+    "exec refused": "an exec session is refused: as many as allowed are running",
+    "follow refused": "a client that wants to follow is refused: as many as allowed follow",
 }  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def turned(event: Found) -> str:
 
 def commanded(event: Found) -> str:
     of = "" if event["verb"] in ("stop all", "reload") else event["process"] or ""
-    return f"{event['verb']} {of}".rstrip() + f" commanded by pid {event['pid']}, uid {event['uid']}"
+    return f"{event['verb']} {of}".rstrip() + f" requested by pid {event['pid']}, uid {event['uid']}"
 
 
 def suspects(event: Found) -> str:
@@ -117,19 +117,19 @@ def reaped(event: Found) -> str:
 
 EVENTS = {
     "forked": Event("process pid", forked),
-    "execed": Event("process pid", "{process} (pid {pid}) has been executed", apart=False),
+    "execed": Event("process pid", "the exec of {process} (pid {pid}) succeeded", apart=False),
     # code: the exit code that it stands for
     "failed": Event("process code text", "{process} could not be started: {text}"),
     # of a program that goes into the background the launcher has ended well
-    "launched": Event("process pid", "the launcher of {process} (pid {pid}) has ended, as it should", apart=False),
+    "launched": Event("process pid", "the launcher of {process} (pid {pid}) exited with 0", apart=False),
     # its daemon, or its successor
-    "main_pid": Event("process pid", "pid {pid} of its pid_file stands for {process} from now on"),
+    "main_pid": Event("process pid", "pid {pid} from its pid_file is the main pid of {process} now"),
     # core: has it dumped one? oom: says its cgroup that memory ran out?
     "exited": Event(
         "process pid code signal core oom", lambda e: f"{with_pid(e)} {how(e)}{', out of memory' if e['oom'] else ''}"
     ),
     # kB: the most memory that one which was killed by SIGKILL has had
-    "sized": Event("process pid size", "{process} has had up to {size} kB of memory", apart=False),
+    "sized": Event("process pid size", "{process} used up to {size} kB of memory", apart=False),
     # to: "started", "ready", "not ready"; of the group (-1) "stop", "reloaded", "not reloaded", and who is refused
     "turned": Event("process to _client", turned),
     # whole: to its process group
@@ -137,7 +137,7 @@ EVENTS = {
         "process pid signal whole",
         lambda e: f"{e['signal']} sent to {with_pid(e)}{' and its process group' if e['whole'] else ''}",
     ),
-    "swept": Event("signal", "{signal} sent to all that is left"),
+    "swept": Event("signal", "{signal} sent to everything left"),
     # a line for people, as `words` gets it
     "said": Event("line", said, more=what_is_said),
     # behind it (pid, uid, name) of the first of those who could have sent this instance SIGKILL
@@ -151,32 +151,32 @@ EVENTS = {
     # of its sender; pid 0 is the kernel, or somebody outside of this PID name space
     "signal": Event("signal pid uid name", lambda e: f"{e['signal']} came from {sender(e)}"),
     # so many has the kernel killed in our cgroup
-    "oom": Event("kills", "the kernel has killed {kills} processes here, for memory ran out", apart=False),
+    "oom": Event("kills", "the kernel killed {kills} processes here because memory ran out", apart=False),
     # an exception in PID 1 itself, and where
     "internal_error": Event("text", "an internal error of pidone: {text}"),
     "exit": Event("code", "pidone exits with {code}", apart=False),
     # process: whose session it was of, or -1. waited: us since the last look, at most
     "reaped": Event("pid name process code signal core waited", reaped, apart=False),
     # as by Ctrl-Z
-    "suspended": Event("process pid", "{process} (pid {pid}) is stopped, as by Ctrl-Z", apart=False),
-    "helper_started": Event("process helper", "{helper} of {process} begins", apart=False),
+    "suspended": Event("process pid", "{process} (pid {pid}) is suspended, as by Ctrl-Z", apart=False),
+    "helper_started": Event("process helper", "{helper} of {process} started", apart=False),
     # a hook, or another helper
     "helper_ended": Event(
         "process helper verdict text",
-        lambda e: f"{e['helper']} of {e['process']} has ended: {e['verdict']}{behind(e.get('text'))}",
+        lambda e: f"{e['helper']} of {e['process']} ended: {e['verdict']}{behind(e.get('text'))}",
     ),
-    "notified": Event("process notification", "{process} says of itself: {notification}"),
+    "notified": Event("process notification", "{process} notifies: {notification}"),
     # a command of somebody's
-    "exec_started": Event("process pid", "a command beside {process} (pid {pid}) begins"),
+    "exec_started": Event("process pid", "an exec session in {process} started (pid {pid})"),
     "exec_ended": Event(
         "process pid code signal name",
-        lambda e: f"the command {e.get('name') or ''} beside {with_pid(e)} has ended: {end(e)}",
+        lambda e: f"the exec session {e.get('name') or ''} in {with_pid(e)} ended: {end(e)}",
     ),
     # so many were not noted one by one
     "missed": Event(
         "signals orphans sent suspensions",
         lambda e: (
-            f"not noted one by one: {e['signals']} signals, {e['orphans']} orphans"
+            f"not recorded one by one: {e['signals']} signals, {e['orphans']} orphans"
             + (f", {e['suspensions']} suspensions" if e.get("suspensions") else "")
         ),
     ),

@@ -63,7 +63,7 @@ class Starts:
 
 def reason_text(one: dict[str, Any]) -> str:
     """Behind "is forked: "; empty where nobody knows."""
-    why = {None: "", TURN: "its turn", COMMAND: "as commanded", RELOAD: "by its file, read again"}.get(
+    why = {None: "", TURN: "its turn", COMMAND: "as commanded", RELOAD: "by the reloaded file"}.get(
         one["why"], one["why"]
     )
     if one["waited"] is None:

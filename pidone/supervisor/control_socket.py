@@ -27,7 +27,7 @@ def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes
         except OSError as error:
             status = posix.stat(name, dir_fd=directory, follow_symlinks=False) if error.errno == EADDRINUSE else None
             if status is not None and status.st_mode & 0o170000 != 0o140000:
-                raise FileExistsError(EADDRINUSE, "there is something that is no socket") from None
+                raise FileExistsError(EADDRINUSE, "it exists and is not a socket") from None
             if error.errno != EADDRINUSE or answers(place):
                 raise
             posix.unlink(name, dir_fd=directory)  # of one that was killed

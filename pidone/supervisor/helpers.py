@@ -249,9 +249,9 @@ def stand_for(loop: "GroupLoop", member: int, helper: int, pid: int, session: in
     try:
         loop.kernel.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
     except ChildProcessError:
-        return FAILURE, "process %d of its pid_file has ended, or is no child of pidone" % pid
+        return FAILURE, "pid %d from its pid_file has exited or is not a child of pidone" % pid
     if pid in loop.members or pid in loop.helpers() or pid == helper:
-        return FAILURE, "process %d of its pid_file is another one of this group" % pid
+        return FAILURE, "pid %d from its pid_file is another process of this group" % pid
     loop.pids[member] = pid
     loop.members[pid] = member
     loop.former[member] = session

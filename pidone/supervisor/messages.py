@@ -39,7 +39,7 @@ def ended(loop: "Loop", pids: "Pids", member: int, code: int, number: int, reaso
 
 def _init_failed(loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str, exit: int) -> str:
     end = ended(loop, pids, member, code, number, reason)
-    return "init step %s: nothing more is started, the group stops (exit %d)" % (end, exit)
+    return "init step %s: the group stops (exit %d)" % (end, exit)
 
 
 def _sidecar_ended(loop: "Loop", pids: "Pids", member: int, *end: "Any") -> str:
@@ -70,12 +70,12 @@ def _restart_limit(loop: "Loop", pids: "Pids", member: int, limit: int, exit: in
 
 
 def _restart_all(loop: "Loop", pids: "Pids", member: int, *end: "Any") -> str:
-    return "%s: by its restart_rules all of the group is killed and started anew" % ended(loop, pids, member, *end)
+    return "%s: its restart_rules restart the whole group" % ended(loop, pids, member, *end)
 
 
 def _probe_failed(loop: "Loop", pids: "Pids", member: int, what: str, times: int, text: str) -> str:
     how_often = "%d times" % times if times > 1 else "once"
-    return "%s: %s failed %s: %s: it is stopped" % (who(loop, pids, member), what, how_often, text or "no reason given")
+    return "%s: %s failed %s: %s; stopping it" % (who(loop, pids, member), what, how_often, text or "no reason given")
 
 
 def _readiness(loop: "Loop", pids: "Pids", member: int, ready: bool, text: str) -> str:
@@ -94,7 +94,10 @@ def _readiness(loop: "Loop", pids: "Pids", member: int, ready: bool, text: str) 
 
 def _no_daemon(loop: "Loop", pids: "Pids", member: int, seconds: float) -> str:
     name = who(loop, pids, member)
-    return "%s has not gone into the background in %g s: it is stopped; does it want daemonizes?" % (name, seconds)
+    return (
+        "%s did not go into the background within %g s; stopping it; remove daemonizes if it stays in the foreground"
+        % (name, seconds)
+    )
 
 
 def _probe_warns(loop: "Loop", pids: "Pids", member: int, what: str, text: str) -> str:
@@ -102,8 +105,8 @@ def _probe_warns(loop: "Loop", pids: "Pids", member: int, what: str, text: str) 
 
 
 def _hook_failed(loop: "Loop", pids: "Pids", member: int, what: str, text: str) -> str:
-    then = "the stop goes on" if what == "pre_stop" else "it is stopped"
-    return "%s: %s failed: %s: %s" % (who(loop, pids, member), what, text, then)
+    then = "the stop continues" if what == "pre_stop" else "stopping it"
+    return "%s: %s failed: %s; %s" % (who(loop, pids, member), what, text, then)
 
 
 def _message(loop: "Loop", pids: "Pids", member: int, text: str) -> str:
@@ -112,16 +115,16 @@ def _message(loop: "Loop", pids: "Pids", member: int, text: str) -> str:
 
 def _stranger(loop: "Loop", pids: "Pids", member: int, pid: int) -> str:
     name = loop.declared(member).name
-    return "what process %d says in the name of %s does not count: it is none of it (said once)" % (pid, name)
+    return "ignored a notification for %s from pid %d, which is not one of its processes (said once)" % (name, pid)
 
 
 def _successor(loop: "Loop", pids: "Pids", member: int, code: int, number: int, oom: bool) -> str:
     name = loop.declared(member).name
-    return "the former %s %s; pid %d of its pid_file takes its place" % (name, how(code, number), pids.get(member, 0))
+    return "the former %s %s; pid %d from its pid_file replaces it" % (name, how(code, number), pids.get(member, 0))
 
 
 def _restart_with(loop: "Loop", pids: "Pids", member: int, partner: int) -> str:
-    return "%s is stopped, to be started again with %s" % (who(loop, pids, member), loop.declared(partner).name)
+    return "stopping %s, to restart it with %s" % (who(loop, pids, member), loop.declared(partner).name)
 
 
 def _bound(what: str) -> "Any":
@@ -151,22 +154,20 @@ TEXTS: "dict[str, Any]" = {
     "foreign sender": _stranger,
     "successor": _successor,
     "restart with": _restart_with,
-    "start timeout": _bound("not all has started within the group's start_timeout"),
-    "deadline": _bound("DeadlineExceeded: the group has lived for its deadline"),
-    "hurry": lambda loop, pids: "asked to stop three times: the grace is over now",
+    "start timeout": _bound("not everything started within the group's start_timeout"),
+    "deadline": _bound("DeadlineExceeded: the group reached its deadline"),
+    "hurry": lambda loop, pids: "three stop requests: ending the grace now",
     "listener": lambda loop, pids, text, heard: (
-        "the listener of sd_notify has ended: %s%s"
-        % (text or "killed", "; another one follows" if heard else ": the group stops (exit 126)")
+        "the listener for sd_notify exited: %s%s"
+        % (text or "killed", "; starting another" if heard else ": the group stops (exit 126)")
     ),
 }
 
 TEXTS["metrics"] = lambda loop, pids, text, again: (
-    "no metrics: %s%s" % (text or "the server was killed", "; tried again in 5 s" if again else "")
+    "no metrics: %s%s" % (text or "the server was killed", "; trying again in 5 s" if again else "")
 )
 TEXTS["line"] = lambda loop, pids, text: text
-TEXTS["pump"] = lambda loop, pids, text: (
-    "the pump of the output has ended: %s; another one follows" % (text or "killed")
-)
+TEXTS["pump"] = lambda loop, pids, text: "the output pump exited: %s; starting another" % (text or "killed")
 
 _said: "dict[int, str]" = {}
 

@@ -169,7 +169,7 @@ def carry_others(loop: "GroupLoop") -> None:
     try:
         loop.output = Output(members, before, loop.kernel)
     except OSError as error:
-        text = "no pipes for the output of what is new: %s; it goes to the container's own"
+        text = "no pipes for the output of new processes: %s; it goes to the container's own"
         loop.talk("print_line", ("line", text % posix.strerror(error.errno or 0).lower()))
         if before is None:
             return

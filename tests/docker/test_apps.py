@@ -38,7 +38,7 @@ def test_a_redis_that_hangs_is_noticed_and_started_again_with_its_data(run: Run,
     pid = started(container, "redis")
     assert container.exec("redis-cli", "set", "key", "value").text == "OK\n"
     container.exec("sh", "-c", f"kill -STOP {pid}")
-    container.said("liveness failed 2 times: no answer in 4 s: it is stopped")
+    container.said("liveness failed 2 times: no answer in 4 s; stopping it")
     assert started(container, "redis", 2) != pid
     assert container.exec("redis-cli", "get", "key").text == "value\n"
     container.said(f"primary redis (pid {pid}) ended with exit code 0 (liveness); restart 1 now")  # TERM, then CONT

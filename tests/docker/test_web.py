@@ -114,7 +114,7 @@ def test_a_main_that_hangs_is_ended_by_its_liveness_probe(run: Run, write: Write
     container = healthy(run(*mount(file), "web", "-v"))
     script = "for p in /proc/[0-9]*; do grep -q gunicorn $p/comm && kill -STOP ${p#/proc/}; done"
     container.exec("sh", "-c", script, check=False)
-    container.said("liveness failed 3 times: no answer in 0.5 s: it is stopped")
+    container.said("liveness failed 3 times: no answer in 0.5 s; stopping it")
     result = container.end()
     assert result.code == 0 and ended(container) == ["main", "api", "compute", "log"], (
         result
@@ -162,7 +162,7 @@ def test_with_too_little_memory_it_is_refused_before_anything_starts(run: Run) -
     assert result.code == 2 and result.out == b"", result
     assert result.err == (
         "pidone: /etc/pidone.toml:19: memory requests do not fit: log 16 MiB + compute 32 MiB + api 16 MiB + main 96"
-        " MiB = 160 MiB, and the container may use 128 MiB; ask for less, or give it more (docker run -m)\n"
+        " MiB = 160 MiB, and the container may use 128 MiB; request less, or allow more (docker run -m)\n"
     ), result
 
 

@@ -100,6 +100,6 @@ def test_what_was_added_says_what_is_wrong_like_all_else(copy: Path) -> None:
     assert run("./do generate", copy)[0] == 0
     code, said = run(".venv/bin/pidonectl check wrong.toml", copy)
     first, second = said.splitlines()
-    assert first == "pidone: wrong.toml:8: process 'server': cpus = 0: wanted is a list of processors, such as [0, 1]"
-    assert second.startswith("pidone: wrong.toml:11: process 'server': startup.unix = 5: wanted is ")
+    assert first == "pidone: wrong.toml:8: process 'server': cpus = 0: expected a list of processors, such as [0, 1]"
+    assert second.startswith("pidone: wrong.toml:11: process 'server': startup.unix = 5: expected ")
     assert code == 2

@@ -64,12 +64,12 @@ def test_a_socket(pidone: Pidone, tmp_path: Path) -> None:
         (b"a = 1\nb = '\xe9'\n", ":2:", "byte 0xe9 is not UTF-8"),
         (bytes(range(256)), ":2:", "byte 0x80 is not UTF-8"),
         (Path("/bin/true").read_bytes()[:4096], ":1:", ""),
-        (b"[[process]]\nname = \n", ":2:", "no TOML at column"),
-        (b"[[process]\n", ":1:", "no TOML at column"),
+        (b"[[process]]\nname = \n", ":2:", "not TOML at column"),
+        (b"[[process]\n", ":1:", "not TOML at column"),
         (b"a = 1\na = 2\n", ":2:", "a key is given twice"),
-        (b"[group]\ngrace = 10s\n", ":2:", "stands in quotes"),
-        (b"[[process]]\numask = 022\n", ":2:", "stands in quotes"),
-        (b"[[process]]\nname = web\n", ":2:", "stands in quotes"),
+        (b"[group]\ngrace = 10s\n", ":2:", "in quotes"),
+        (b"[[process]]\numask = 022\n", ":2:", "in quotes"),
+        (b"[[process]]\nname = web\n", ":2:", "in quotes"),
         (b"a = " + b"[" * 100000, "", ""),
         (b"\xff\xfe[\x00", ":1:", "byte 0xff is not UTF-8"),
     ],
@@ -129,17 +129,17 @@ SIGHUP = ["mian"]
     result = pidone.run("-c", file)
     wanted = [
         (2, "[group]: unknown key 'grcae'; is it 'grace'?"),
-        (3, '[group]: grace = 8: wanted is a string with a unit: "500ms", "8s", "5m"'),
+        (3, '[group]: grace = 8: expected a string with a unit: "500ms", "8s", "5m"'),
         (5, 'process \'Web\': no command; give command = ["program", "argument"]'),
-        (6, "process 'Web': name = 'Web': wanted is lower-case letters"),
-        (7, 'process \'Web\': role = \'sidekick\': wanted is "init", "sidecar" or "primary"'),
+        (6, "process 'Web': name = 'Web': expected lower-case letters"),
+        (7, 'process \'Web\': role = \'sidekick\': expected "init", "sidecar" or "primary"'),
         (8, "process 'Web': unknown key 'comand'; is it 'command'?"),
-        (13, "process 'main': command = 'nginx -g': wanted is a list, such as [\"nginx\", \"-g\"]"),
-        (15, "process 'main': env = {'A': 1}: wanted is a table of strings"),
-        (18, "process 'main': this name is taken, by line 11"),
+        (13, "process 'main': command = 'nginx -g': expected a list, such as [\"nginx\", \"-g\"]"),
+        (15, "process 'main': env = {'A': 1}: expected a table of strings"),
+        (18, "process 'main': this name is taken by line 11"),
         (19, "process 'main': a second primary, after that of line 10"),
-        (20, "process 'main': command = []: wanted is a list of strings"),
-        (21, 'process \'main\': log = \'jsno\': wanted is "inherit", "prefix", "json"'),
+        (20, "process 'main': command = []: expected a list of strings"),
+        (21, 'process \'main\': log = \'jsno\': expected "inherit", "prefix", "json"'),
         (23, "volume 'data': no path"),
         (27, "[signals] SIGNOPE: unknown signal 'SIGNOPE'"),
         (28, "[signals] SIGHUP: no process 'mian'; is it 'main'?"),
@@ -153,7 +153,11 @@ SIGHUP = ["mian"]
 
 
 def test_a_group_with_no_primary_and_one_with_two(pidone: Pidone, write: Write) -> None:
-    refused(pidone, write("a.toml", process("x", "sidecar", "true")), "exactly one must: its exit is the container's")
+    refused(
+        pidone,
+        write("a.toml", process("x", "sidecar", "true")),
+        "exactly one must have it: its exit code is the container's",
+    )
     two = process("x", "primary", "true") + process("y", "primary", "true")
     refused(pidone, write("b.toml", two), ":8: process 'y': a second primary, after that of line 1; make one of them")
 
@@ -162,12 +166,12 @@ def test_an_unknown_user_and_group(pidone: Pidone, write: Write) -> None:
     refused(
         pidone,
         write("g.toml", process("x", "primary", "true", more='user = "nosuch"')),
-        ":5: process 'x': no user 'nosuch' here; make it with useradd, or give its number",
+        ":5: process 'x': no user 'nosuch' here; create it with useradd, or use its number",
     )
     refused(
         pidone,
         write("g.toml", process("x", "primary", "true", more='user = "root:nosuch"')),
-        "no group 'nosuch' here; make it with groupadd, or give its number",
+        "no group 'nosuch' here; create it with groupadd, or use its number",
     )
 
 
@@ -176,33 +180,33 @@ def test_a_number_that_would_leave_root_as_it_is(pidone: Pidone, write: Write, u
     refused(
         pidone,
         write("g.toml", process("x", "primary", "id", more=f'user = "{user}"')),
-        ":5: process 'x': user = ", "wanted is numbers below 4294967295",
+        ":5: process 'x': user = ", "expected numbers below 4294967295",
     )  # fmt: skip
 
 
 def test_a_mode_s_example_is_a_mode_and_no_umask(pidone: Pidone, write: Write) -> None:
     file = write("g.toml", "[[volume]]\npath = '/x'\nmode = 755\n" + process("main", "primary", "true"))
-    refused(pidone, file, ":3: ", 'mode = 755: wanted is an octal number in quotes, such as "0755"')
+    refused(pidone, file, ":3: ", 'mode = 755: expected an octal number in quotes, such as "0755"')
 
 
 @pytest.mark.parametrize("command", ["[]", '[""]', '["a\\u0000b"]', "[1]", '"true"', '[["true"]]', "{}"])
 def test_commands_that_make_no_sense(pidone: Pidone, write: Write, command: str) -> None:
     file = write("g.toml", f'[[process]]\nname = "m"\nrole = "primary"\ncommand = {command}\n')
-    refused(pidone, file, ":4: process 'm': command = ", ": wanted is ")
+    refused(pidone, file, ":4: process 'm': command = ", ": expected ")
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("nice = " + "9" * 5000, "no TOML that can be read"),
+        ("nice = " + "9" * 5000, "not readable as TOML"),
         ('requests = { memory = "' + "9" * 400 + '.5GiB" }', ":5: process 'm': requests = "),
-        ('user = "a\\u0000b"', ":5: process 'm': user = 'a\\x00b': wanted is"),
-        ('user = "\u00b2"', "wanted is numbers below 4294967295, in ASCII digits"),
-        ('user = "\u0661"', "wanted is numbers below 4294967295, in ASCII digits"),
+        ('user = "a\\u0000b"', ":5: process 'm': user = 'a\\x00b': expected "),
+        ('user = "\u00b2"', "expected numbers below 4294967295, in ASCII digits"),
+        ('user = "\u0661"', "expected numbers below 4294967295, in ASCII digits"),
         ("rlimits = { nofile = 99999999999999999999 }", ":5: process 'm': rlimits = "),
         ('rlimits = { core = "9223372036854775808" }', "a number below 2**63"),
         ('rlimits = { nofile = "\u0663\u0663" }', ":5: process 'm': rlimits = "),
-        ('stop_signal = "SIGRTMIN+\u0663"', "wanted is a signal"),
+        ('stop_signal = "SIGRTMIN+\u0663"', "expected a signal"),
         ('"a\\nb" = 2', "unknown key 'a\\nb'"),
         ('"\\u001b[31m" = 2', "unknown key '\\x1b[31m'"),
         ('"' + "k" * 100000 + '" = 2', "unknown key 'kkk"),
@@ -218,7 +222,9 @@ def test_values_from_another_world_are_one_line_each(pidone: Pidone, write: Writ
 
 def test_a_byte_order_mark_is_named(pidone: Pidone, write: Write) -> None:
     refused(
-        pidone, write("g.toml", "\ufeff" + GOOD), ":1: it starts with a byte order mark; save it as UTF-8 without one"
+        pidone,
+        write("g.toml", "\ufeff" + GOOD),
+        ":1: the file starts with a byte order mark; save it as UTF-8 without one",
     )
 
 

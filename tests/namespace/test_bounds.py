@@ -56,7 +56,7 @@ def test_a_stop_timeout_that_leaves_no_time_is_refused(write: Write, timeout: st
     file = write("g.toml", f"[group]\nstop_timeout = '{timeout}'\n" + process("main", "primary", "true"))
     result = check(file)
     assert result.returncode == 2 and f"{file}:2: [group]: stop_timeout = " in result.stderr, result
-    assert "leaves no time to stop in: expected more than 2.5 s" in result.stderr
+    assert "leaves no time to stop: expected more than 2.5 s" in result.stderr
 
 
 # -- who else runs there

@@ -35,9 +35,9 @@ def test_a_good_file_shows_both_orders_and_their_worst_case(write: Write) -> Non
 
 start
   1. migrate   init     ./migrate --all
-               └▶ when it has ended with 0:
+               └▶ when it exits with 0:
   2. api       sidecar  nginx -g 'daemon off;'
-               └▶ when it has been executed:
+               └▶ when its exec succeeds:
   3. main      primary  serve '$PORT'
   takes  as long as its init steps and post_start hooks take: they have no limit (start_timeout gives one)
 
@@ -48,7 +48,7 @@ stop, on SIGTERM, SIGINT or the primary's end
   takes  at most 15 s: the grace of 12 s, 2 s minimum grace, and 1 s for SIGKILL, the output and the report
 note: {file}:3: [group]: a stop may take 15 s, and docker stop kills after 10 s: use docker stop -t 16 and say so by \
 stop_timeout = "16s", or make the grace shorter
-note: {file}:17: process 'main': $PORT stays as it is: pidone expands nothing in a command; shell = would
+note: {file}:17: process 'main': $PORT stays as it is: pidone expands nothing in command; shell = does
 """
     )
 
@@ -81,7 +81,7 @@ start
                └▶ when its post_start (sleep 2 s) has ended:
   3. api       sidecar  api
                ├─ after db, cache
-               └▶ when it has been executed:
+               └▶ when its exec succeeds:
   4. main      primary  serve
   takes  at most 90 s, its start_timeout
 

@@ -120,7 +120,7 @@ def test_stop_keeps_a_sidecar_down_start_and_restart_bring_it_back(app: App) -> 
 def test_a_primary_is_restarted_without_being_the_group_s_end_and_not_stopped_alone(app: App) -> None:
     line, run = app
     result = line.ctl("stop", "main")
-    assert result.returncode == 1 and "main is the primary: its end is the group's" in result.stderr, result
+    assert result.returncode == 1 and "main is the primary: the group ends with it" in result.stderr, result
     line.good("restart", "main")
     run.line("main started", count=2)
     assert line.status()["log"]["restarts"] == 0 and run.process.poll() is None
@@ -137,7 +137,7 @@ def test_a_start_cuts_a_back_off_short(line: Line, helper: str) -> None:
         before = line.status()["loop"]["restarts"]
         line.good("start", "loop")
         assert line.status()["loop"]["restarts"] > before
-        assert line.ctl("start", "main").stderr.startswith("pidonectl: main runs already, as pid ")
+        assert line.ctl("start", "main").stderr.startswith("pidonectl: main is already running as pid ")
 
 
 def test_a_signal_reaches_the_process_and_a_wrong_one_is_said(app: App) -> None:
@@ -172,7 +172,7 @@ def test_wait_ends_when_it_is_so_and_says_when_it_is_not(line: Line, helper: str
 
 def test_events_tell_what_has_happened_and_follow_what_comes(app: App) -> None:
     line, _ = app
-    assert re.search(r"^ +[0-9.]+  execed +log \(pid \d+\) has been executed", line.good("events"), re.M)
+    assert re.search(r"^ +[0-9.]+  execed +the exec of log \(pid \d+\) succeeded", line.good("events"), re.M)
     follow = line.client("events", "--follow", stdout=subprocess.PIPE)
     assert follow.stdout is not None
     seen = [json.loads(follow.stdout.readline())]
@@ -206,7 +206,7 @@ def test_logs_are_the_last_lines_of_carried_output(line: Line, tmp_path: Path) -
         follow.stdout.close()
     with line.start(process("main", "primary", "sleep", "60")):
         until(lambda: line.path.exists() and line.ctl("health").returncode == 0, "it is up")
-        assert 'pidone carries no such output: write log = "prefix" into the file' in line.ctl("logs").stderr
+        assert 'pidone does not carry that output; set log = "prefix" in the file' in line.ctl("logs").stderr
 
 
 def test_the_report_so_far(app: App) -> None:
@@ -266,7 +266,7 @@ class TestExec:
         line, _ = app
         result = line.ctl("exec", "log", "--", "/nope")
         assert result.returncode == 127, result
-        assert result.stderr == "pidonectl: cannot run /nope beside log: /nope: no such file or directory\n", result
+        assert result.stderr == "pidonectl: cannot run /nope next to log: /nope: no such file or directory\n", result
         assert line.ctl("exec", "log").returncode == 2
 
     def test_it_is_reaped_and_named_in_the_record(self, app: App) -> None:
@@ -377,12 +377,12 @@ class TestHostile:
     @pytest.mark.parametrize(
         ("asked", "said"),
         [
-            (b"nonsense\n", "the request is no JSON"), (b"[1]\n", "says not what is to be done"), (b"{}\n", "says not"),
+            (b"nonsense\n", "the request is not JSON"), (b"[1]\n", 'has no "do"'), (b"{}\n", 'no "do"'),
             (b'{"do": "fly"}\n', "there is no 'fly' here"), (b'{"do": "signal"}\n', "the request has no name"),
             (b'{"do": "wait", "name": "log", "until": 5}\n', "until = 5: expected a string"),
-            (b"\xff\xfe\0\n", "no JSON"),
+            (b"\xff\xfe\0\n", "not JSON"),
             (b'{"do": "exec", "name": "log", "argv": ["true"]}\n', "three descriptors"),
-            (b"[" * 60000 + b"\n", "no JSON"),
+            (b"[" * 60000 + b"\n", "not JSON"),
             (b"x" * 100000, "more than 65536 bytes"),
             (b'{"do": "stop", "name": {"a": 1}}\n', "name = {'a': 1}: expected"),
         ],
@@ -400,7 +400,7 @@ class TestHostile:
         line, _ = app
         with line.connect() as half, line.connect() as none:
             half.sendall(b'{"do": "sta')
-            assert b"half a request" in half.recv(100) and half.recv(100) == b"", "told after its deadline"
+            assert b"incomplete request" in half.recv(100) and half.recv(100) == b"", "told after its deadline"
             assert none.recv(100) == b"", "hung up after its deadline"
 
     @pytest.mark.parametrize("end", [b"\n", b""])
@@ -480,7 +480,7 @@ class TestHostile:
         guests = [line.client("exec", "log", "--", "sh", "-c", f"exec sleep 30{n}") for n in range(16)]
         until(lambda: json.loads(line.good("status", "--json"))["exec_sessions"] == 16, "all of them run")
         refused = line.ctl("exec", "log", "--", "true")
-        assert refused.returncode == 1 and "16 commands run beside processes already" in refused.stderr, refused
+        assert refused.returncode == 1 and "16 exec sessions already run" in refused.stderr, refused
         os.kill(run.child("300"), signal.SIGKILL)
         assert guests[0].wait(PATIENCE) == 137
         until(lambda: json.loads(line.good("status", "--json"))["exec_sessions"] == 15, "it is counted no more")
@@ -585,7 +585,7 @@ class TestPlaces:
 
     @pytest.mark.parametrize(
         ("path", "why"),
-        [("/no/such/dir/c.sock", "no such file or directory"), ("/etc", "there is something that is no socket")],
+        [("/no/such/dir/c.sock", "no such file or directory"), ("/etc", "it exists and is not a socket")],
     )
     def test_a_place_that_cannot_be_had_is_said_and_the_group_runs(
         self, pidone: Pidone, write: Write, path: str, why: str
@@ -599,9 +599,9 @@ class TestPlaces:
         precious.write_text("precious")
         file = write("g.toml", f"[group]\ncontrol = '{precious}'\n" + process("main", "primary", "true"))
         result = pidone.run("-c", file)
-        assert (
-            result.code == 0 and f"no control socket: {precious}: there is something that is no socket" in result.err
-        ), result
+        assert result.code == 0 and f"no control socket: {precious}: it exists and is not a socket" in result.err, (
+            result
+        )
         assert precious.read_text() == "precious"
 
     def test_a_path_that_is_too_long_is_an_error_of_the_file(self, pidone: Pidone, write: Write) -> None:

@@ -202,7 +202,7 @@ def test_the_log_is_appended_to(background: Background) -> None:
         (["--keep", "99", "true"], 2, "pidone: --keep 99: no such descriptor is open"),
         (["--directory", "/nonexistent", "true"], 1, "pidone: cannot go into the background: "),
         (["--log", "/nonexistent/x/y/../../../proc/z", "true"], 1, "pidone: cannot go into the background: "),
-        (["--pid-file", "/proc/x/y", "true"], 1, "pidone: cannot have the pid file /proc/x/y: "),
+        (["--pid-file", "/proc/x/y", "true"], 1, "pidone: cannot use the pid file /proc/x/y: "),
     ],
 )
 def test_what_is_wrong_is_said_in_front_and_nothing_is_left(
@@ -216,7 +216,7 @@ def test_what_is_wrong_is_said_in_front_and_nothing_is_left(
 def test_a_broken_file_is_said_with_its_line_before_anything_is_left(background: Background, write: Write) -> None:
     file = write("bad.toml", "[group]\ngrace = 5\n" + process("main", "primary", "true"))
     done = background.start("-c", file)
-    assert done.returncode == 2 and f"pidone: {file}:2: [group]: grace = 5: wanted is" in done.stderr, done
+    assert done.returncode == 2 and f"pidone: {file}:2: [group]: grace = 5: expected " in done.stderr, done
     assert not background.pid_file.exists()
 
 
@@ -235,7 +235,7 @@ def test_what_is_no_pid_file_is_left_as_it_is(background: Background, tmp_path: 
         path.mkdir()
     before = path.lstat()
     done = background.start("sleep", "60")
-    assert done.returncode == 1 and done.stderr.startswith(f"pidone: cannot have the pid file {path}: "), done
+    assert done.returncode == 1 and done.stderr.startswith(f"pidone: cannot use the pid file {path}: "), done
     after = path.lstat()
     assert (before.st_ino, before.st_mode, before.st_size) == (after.st_ino, after.st_mode, after.st_size)
     assert not (tmp_path / "elsewhere").exists() and done.stderr.count("\n") == 1
@@ -243,7 +243,12 @@ def test_what_is_no_pid_file_is_left_as_it_is(background: Background, tmp_path: 
 
 @pytest.mark.parametrize(
     ("place", "said"),
-    [("/", "a directory"), ("x.log", "are one"), ("\udcff.pid", "runs in the background"), ("a\nb.pid", "runs")],
+    [
+        ("/", "a directory"),
+        ("x.log", "are the same file"),
+        ("\udcff.pid", "runs in the background"),
+        ("a\nb.pid", "runs"),
+    ],
 )
 def test_odd_places_are_no_traceback(background: Background, tmp_path: Path, place: str, said: str) -> None:
     command = [background.program, "--detach", "--pid-file", place, "sh", "-c", "exit 0"]

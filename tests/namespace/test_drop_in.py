@@ -686,7 +686,7 @@ def test_every_name_works_as_a_link_and_by_as(links: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--as"], "--as wants one of: catatonit, docker-init, dumb-init, tini, tini-static"),
+        (["--as"], "--as expects one of: catatonit, docker-init, dumb-init, tini, tini-static"),
         (["--as", "tiny", "true"], "; not 'tiny'"),
         (["--pause", "true"], "--pause runs no program"),
     ],
@@ -705,12 +705,12 @@ def test_misuse_says_what_is_wrong_and_shows_the_usage_of_who_was_called(pair: P
 @pytest.mark.parametrize(
     ("name", "words", "said"),
     [
-        ("tini", "-e 256 true", "-e 256: wanted is an exit code from 0 to 255"),
-        ("tini", "-e x true", "-e x: wanted is an exit code from 0 to 255"),
-        ("tini", "-p SIGFOO true", "-p SIGFOO: wanted is a signal's full name, such as SIGTERM"),
+        ("tini", "-e 256 true", "-e 256: expected an exit code from 0 to 255"),
+        ("tini", "-e x true", "-e x: expected an exit code from 0 to 255"),
+        ("tini", "-p SIGFOO true", "-p SIGFOO: expected a signal's full name, such as SIGTERM"),
         ("tini", "-p", "option requires an argument -- 'p'"),
-        ("dumb-init", "-r x true", "-r x: wanted is S:R, numbers of signals up to 31, as in 15:3; R may be 0"),
-        ("dumb-init", "-r 32:1 true", "-r 32:1: wanted is S:R"),
+        ("dumb-init", "-r x true", "-r x: expected S:R, numbers of signals up to 31, as in 15:3; R may be 0"),
+        ("dumb-init", "-r 32:1 true", "-r 32:1: expected S:R"),
         ("dumb-init", "--nonsense true", "unrecognized option '--nonsense'"),
         ("dumb-init", "--verbose=1 true", "option '--verbose' takes no argument"),
         ("dumb-init", "--rewrite", "option '--rewrite' requires an argument"),

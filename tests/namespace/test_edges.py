@@ -108,7 +108,7 @@ def test_why_a_probe_has_failed_is_in_the_message_and_in_the_report(
     with pidone.start("-o", str(report), "-c", file) as run:
         result = run.end()
     told = "no  [31mroute [0m " + "x" * 250
-    assert f"liveness failed 2 times: exit code 3: {told[:200]}: it is stopped" in result.err, result
+    assert f"liveness failed 2 times: exit code 3: {told[:200]}; stopping it" in result.err, result
     assert "\x1b" not in result.err and "first" not in result.err
     assert told[:200] in "; ".join(json.loads(report.read_text())["cause"]["lines"])
 

@@ -179,7 +179,7 @@ def test_a_relative_file_is_found_from_where_the_container_started(
     assert pidone.run("-c", "g.toml", cwd=tmp_path).text == f"{tmp_path}\n"
 
 
-NO_DIRECTORY = "something stands there that is no directory"
+NO_DIRECTORY = "it exists and is not a directory"
 
 
 class TestVolumes:
@@ -246,7 +246,7 @@ class TestRequests:
         assert result.code == 2 and result.out == b"", result
         assert result.err == (
             f"pidone: {file}:5: memory requests do not fit: log 512 MiB + main 1 GiB = 1.5 GiB, and the container may"
-            " use 1.25 GiB; ask for less, or give it more (docker run -m)\n"
+            " use 1.25 GiB; request less, or allow more (docker run -m)\n"
         ), result
 
     def test_one_that_fits_exactly_starts(self, pidone: Pidone, write: Write) -> None:

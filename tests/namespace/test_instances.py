@@ -137,7 +137,7 @@ def test_the_report_tells_of_a_daemon_that_the_grace_s_end_has_killed(
         run.kill(signal.SIGTERM)
         document, line = report(run, path)
     assert f"d (pid {pid}) was killed by SIGKILL" in line, line
-    assert "pidone ended it: it had not ended when the grace of 0.3 s was over" in line and "nobody knows" not in line
+    assert "pidone ended it: it did not exit within its grace of 0.3 s" in line and "nobody knows" not in line
     assert instance(document)["signal"] == "SIGKILL"
 
 
@@ -328,7 +328,7 @@ def test_what_is_restarted_with_another_is_stopped_and_starts_after_it(
         run.line("main started")
         run.line("pool started")
         os.kill(run.child("db"), signal.SIGKILL)
-        run.said("is stopped, to be started again with db")
+        run.said(", to restart it with db")
         run.line("pool started", count=2)
         run.kill(signal.SIGTERM)
         result = run.end()
@@ -349,7 +349,7 @@ def test_it_waits_for_its_partner_s_back_off(pidone: Pidone, helper: str, write:
             run.line("pool started", count=number)
         run.kill(signal.SIGTERM)
         result = run.end()
-    assert result.code == 0 and result.err.count("to be started again with db") == 2, result
+    assert result.code == 0 and result.err.count("to restart it with db") == 2, result
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_it_waits_for_its_partner_s_back_off(pidone: Pidone, helper: str, write:
         (("a", "['main']"), "restart_with: 'main' starts after 'a'; it must start before"),
         (("a", "['a']"), "restart_with: it names the process itself"),
         (("a", "['step']"), "restart_with: 'step' is an init step"),
-        (("a", "[]"), "restart_with = []: wanted is a list of processes"),
+        (("a", "[]"), "restart_with = []: expected a list of processes"),
     ],
 )
 def test_a_partner_must_be_there_and_start_before(

@@ -139,7 +139,7 @@ def test_replicas_share_their_log_file(pidone: Pidone, write: Write, tmp_path: P
 def test_who_shares_a_file_must_agree_on_its_size(write: Write, tmp_path: Path) -> None:
     logs = [f"{{ file = '{tmp_path}/a.log', max_size = '{size}' }}" for size in ("1MiB", "2MiB")]
     result = check(writers(write, logs))
-    assert result.returncode == 2 and "is that of process 'w0' too, with another max_size or keep" in result.stderr
+    assert result.returncode == 2 and "belongs to process 'w0' too, with another max_size or keep" in result.stderr
 
 
 def test_a_shared_file_keeps_its_lines_whole_over_a_reload(

@@ -51,7 +51,7 @@ def test_a_user_that_an_init_step_makes_is_no_error_and_check_says_what_cannot_b
     assert (result.code, result.lines[0]) == (0, "4444"), result
     checked = check(file)
     assert checked.returncode == 0 and "no user 'new' here" in checked.stdout, checked
-    assert "an init step may still make it: it is looked up at the start" in checked.stdout, checked
+    assert "an init step may still create it: pidone looks again at the start" in checked.stdout, checked
 
 
 def test_a_user_that_is_still_not_there_is_a_failed_start_with_126(pidone: Pidone, helper: str, write: Write) -> None:
@@ -189,7 +189,7 @@ def test_a_resolver_that_hangs_is_killed_and_pid_1_stays_awake(
         run.line("log started")
         run.kill(signal.SIGUSR1)  # the primary's, which is not there yet
         result = run.end()
-    assert result.code == 126 and "could not be looked up in 1 s: what is asked for them hangs" in result.err, result
+    assert result.code == 126 and "within 1 s: the lookup hangs" in result.err, result
     assert "log ends" in result.lines and "Traceback" not in result.err, result
 
 
@@ -202,7 +202,7 @@ def test_a_resolver_that_hangs_while_the_file_is_read_refuses_the_start(
     wrap = [*PRIVATE_LIBRARIES[:4], PRIVATE_LIBRARIES[4].replace("exec ", hanging(tmp_path) + "; exec "), "sh"]
     result = pidone.run("-c", file, wrap=wrap)
     assert result.code == 126 and result.text == "" and len(result.err.splitlines()) == 1, result
-    assert f"cannot read {file}: a user or a group in it cannot be looked up" in result.err, result
+    assert f"cannot read {file}: cannot look up a user or a group in it" in result.err, result
 
 
 def test_a_resolver_that_hangs_refuses_a_reload_and_the_next_one_is_done(
@@ -218,7 +218,7 @@ def test_a_resolver_that_hangs_refuses_a_reload_and_the_next_one_is_done(
         new = process("new", "sidecar", helper, "app", "new")
         line.write("g.toml", head + new + "user = 'somebody-else'\n" + main)
         refused = line.ctl("reload")
-        assert refused.returncode == 1 and "a user or a group in it cannot be looked up" in refused.stderr, refused
+        assert refused.returncode == 1 and "cannot look up a user or a group in it" in refused.stderr, refused
         line.write("g.toml", head + new + main)
         assert line.good("reload") == ""
         run.line("new started")
@@ -256,7 +256,7 @@ def test_a_ready_file_of_an_earlier_life_is_not_believed(pidone: Pidone, write: 
     side = process("side", "sidecar", "sleep", "60", more=stale(tmp_path) + "\nrestart = 'never'")
     result = pidone.run("-c", write("g.toml", side + process("main", "primary", "echo", "started")))
     assert result.code != 0 and result.text == "", result
-    assert "it was there before this process, and has not changed since" in result.err, result
+    assert "it is older than this process" in result.err, result
 
 
 @pytest.mark.parametrize("how", ["touch", "mv", "rm"])
@@ -298,7 +298,7 @@ def test_after_a_restart_it_has_to_come_again(pidone: Pidone, helper: str, write
         run.said("side is running(started, ready)")
         os.kill(run.child("60"), signal.SIGKILL)
         run.said("readiness of side: failure: ", count=2)
-        run.said("it was there before this process")
+        run.said("it is older than this process")
         run.kill(signal.SIGTERM)
         run.end()
 
@@ -322,11 +322,11 @@ def test_what_of_this_machine_is_not_as_the_file_has_it_is_worth_a_note(write: W
     file = write("g.toml", group + process("m", "primary", "true", more="user = 54321\nhome = true"))
     result = check(file)
     assert result.returncode == 0 and result.stderr == "", result
-    assert "a grace of 20 s does not fit before the stop_timeout of 10 s: it is cut to 7.5 s" in result.stdout
+    assert "a grace of 20 s does not fit into the stop_timeout of 10 s; cutting it to 7.5 s" in result.stdout
     assert "takes  at most 10.5 s:" in result.stdout
     assert ":4: [group]: control: no user 'nosuch' here" in result.stdout
     assert ":4: [group]: control: no group 'nogroup-here' here" in result.stdout
-    assert "process 'm': user 54321 has no passwd line here: HOME, USER and LOGNAME stay as they are" in result.stdout
+    assert "process 'm': user 54321 has no passwd entry here: HOME, USER and LOGNAME stay as they are" in result.stdout
     result = check("--elsewhere", file)
     assert "nosuch" not in result.stdout and "no passwd line" not in result.stdout, result
 
@@ -351,7 +351,7 @@ def test_home_is_that_of_the_passwd_line_where_it_is_asked_for(pidone: Pidone, w
 def test_a_hard_limit_of_cpu_time_is_worth_a_note(write: Write) -> None:
     file = write("g.toml", process("main", "primary", "true", more="rlimits = { cpu = 1, nofile = 64 }"))
     noted = check(file).stdout
-    assert 'cpu = "1:2" leaves time to end by SIGXCPU' in noted and noted.count("note: ") == 1, noted
+    assert 'cpu = "1:2" leaves time to exit on SIGXCPU' in noted and noted.count("note: ") == 1, noted
     assert "note: " not in check(write("h.toml", Path(file).read_text().replace("cpu = 1,", 'cpu = "1:2",'))).stdout
 
 
@@ -399,4 +399,4 @@ def free_ports() -> int:
 def test_without_replicas_there_is_no_such_number(pidone: Pidone, write: Write) -> None:
     more = "ports = { web = '808$(PIDONE_REPLICA)' }\nliveness = { http = 'http://:8$(PIDONE_REPLICA)/' }"
     result = pidone.run("-c", write("g.toml", process("main", "primary", "true", more=more)))
-    assert result.code == 2 and result.err.count("but it has no replicas") == 2, result
+    assert result.code == 2 and result.err.count("but there are no replicas") == 2, result

@@ -133,7 +133,9 @@ def test_a_server_that_dies_is_said_and_nobody_else_s_trouble(
         until(lambda: get(port, "/health")[0] == 200, "it serves again")
         run.kill(signal.SIGTERM)
         result = run.end()
-    assert result.code == 0 and "pidone: no metrics: it was killed by SIGKILL; tried again in 5 s" in result.err, result
+    assert result.code == 0 and "pidone: no metrics: it was killed by SIGKILL; trying again in 5 s" in result.err, (
+        result
+    )
 
 
 def test_a_port_that_is_taken_is_said(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_a_port_that_is_taken_is_said(pidone: Pidone, helper: str, write: Write,
         number = taken.getsockname()[1]
         metrics = f"[metrics]\nlisten = '127.0.0.1:{number}'\n"
         with line.start(process("main", "primary", "sleep", "60"), metrics, stderr=subprocess.STDOUT) as run:
-            words = f"no metrics: cannot listen on 127.0.0.1:{number}: address already in use; tried again in 5 s"
+            words = f"no metrics: cannot listen on 127.0.0.1:{number}: address already in use; trying again in 5 s"
             run.line(f"pidone: {words}")
             run.kill(signal.SIGTERM)
             assert run.end().code == 143
@@ -162,7 +164,7 @@ def test_without_the_library_that_is_said_once(write: Write, tmp_path: Path, sou
         + "[metrics]\nlisten = '127.0.0.1:1'\n",
     )  # fmt: skip
     with Pidone(sys.executable, "-I", "-c", boot).start("-c", file, stderr=subprocess.STDOUT) as run:
-        run.line("pidone: no metrics: the package prometheus-client is not here: pip install 'pidone[metrics]'")
+        run.line("pidone: no metrics: the package prometheus-client is missing: pip install 'pidone[metrics]'")
         run.kill(signal.SIGTERM)
         assert run.end().text.count("no metrics") == 1
 
@@ -170,9 +172,9 @@ def test_without_the_library_that_is_said_once(write: Write, tmp_path: Path, sou
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ("[metrics]\nlisten = 9900", 'wanted is listen = "127.0.0.1:9900"'), ("[metrics]", "[metrics]: no listen"),
+        ("[metrics]\nlisten = 9900", 'expected listen = "127.0.0.1:9900"'), ("[metrics]", "[metrics]: no listen"),
         ("[metrics]\nport = 9", "unknown key 'port'"), ("metrics = 1", "'metrics' is a table"),
-        ("[group]\ncontrol = false\n[metrics]\nlisten = '[::1]:9'", "it asks by the control socket"),
+        ("[group]\ncontrol = false\n[metrics]\nlisten = '[::1]:9'", "needs the control socket"),
     ],
 )  # fmt: skip
 def test_what_metrics_may_not_be(pidone: Pidone, write: Write, lines: str, words: str) -> None:
@@ -182,7 +184,7 @@ def test_what_metrics_may_not_be(pidone: Pidone, write: Write, lines: str, words
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(None, "there was no answer within 0.2 s"), (b"", "pidone has hung up"), (b"HTTP/1.1 400\n", "is no pidone")],
+    [(None, "no answer within 0.2 s"), (b"", "pidone closed the connection"), (b"HTTP/1.1 400\n", "is no pidone")],
 )
 def test_a_pid_1_that_does_not_answer_costs_a_scrape_its_patience(
     tmp_path: Path, answer: bytes | None, words: str

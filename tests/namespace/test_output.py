@@ -127,7 +127,7 @@ def test_a_reader_that_stops_reading_stops_the_writers_and_nothing_else(
     os.close(writing)
     os.close(reading)
     assert result.code == 143 and time.monotonic() - began < 8, result  # main has been told, and its end was seen
-    assert "the grace of 1 s is over: output that nobody reads is dropped" in result.err, result
+    assert "the grace of 1 s is over: dropping output that nobody reads" in result.err, result
 
 
 def stands_still(pid: int) -> bool:
@@ -164,9 +164,7 @@ def test_a_pump_that_dies_is_replaced_and_that_is_said(pidone: Pidone, write: Wr
         run.line("main: line 50")
         run.kill(signal.SIGTERM)
         result = run.end()
-    assert "pidone: the pump of the output has ended: it was killed by SIGKILL; another one follows" in result.err, (
-        result
-    )
+    assert "pidone: the output pump exited: it was killed by SIGKILL; starting another" in result.err, result
     numbers = [int(line.split()[-1]) for line in result.lines]
     assert numbers == sorted(numbers) and len(numbers) >= numbers[-1] - 3, (
         result
@@ -180,7 +178,7 @@ def test_nobody_who_reads_is_no_reason_for_an_app_to_die(pidone: Pidone, write: 
         os.close(writing)
         os.close(reading)
         result = run.end()
-    assert result.code == 4 and "nobody reads the output any more: broken pipe: it is dropped" in result.err, result
+    assert result.code == 4 and "nobody reads the output any more: broken pipe; dropping it" in result.err, result
 
 
 def test_a_leftover_that_holds_its_output_open_delays_nothing_beyond_the_grace(pidone: Pidone, write: Write) -> None:
@@ -221,7 +219,7 @@ class TestFiles:
             rotation = ", max_size = '16KiB', keep = 9" if rotated else ""
             log = f"{{ file = '{disk}/web.log'{rotation} }}"
             with pidone.start("-c", one(write, script, log), stderr=subprocess.STDOUT) as run:
-                run.line(f"cannot be written to {disk}/web.log: no space left on device: it is lost until it can")
+                run.line(f"cannot be written to {disk}/web.log: no space left on device; dropping it until that works")
                 if rotated:
                     for path in disk.glob("web.log.*"):
                         path.unlink()
@@ -237,7 +235,8 @@ class TestFiles:
     def test_a_file_that_cannot_be_opened_is_said_and_the_process_runs(self, pidone: Pidone, write: Write) -> None:
         result = pidone.run("-c", one(write, "echo lost; exit 4", "{ file = '/no/such/dir/x.log' }"))
         assert (
-            result.code == 4 and "/no/such/dir/x.log: no such file or directory: it is lost until it can" in result.err
+            result.code == 4
+            and "/no/such/dir/x.log: no such file or directory; dropping it until that works" in result.err
         ), result
 
     def test_a_link_or_a_pipe_in_its_place_is_not_followed_or_waited_for(
@@ -257,22 +256,22 @@ class TestFiles:
         (tmp_path / "web.log.1" / "in").mkdir(parents=True)
         log = f"{{ file = '{tmp_path}/web.log', max_size = '4KiB', keep = 1 }}"
         result = pidone.run("-c", one(write, "for i in $(seq 1000); do echo line $i; done", log))
-        assert result.code == 0 and "web.log cannot be rotated: is a directory: it is cut" in result.err, result
+        assert result.code == 0 and "web.log cannot be rotated: is a directory; truncating it" in result.err, result
         assert (tmp_path / "web.log").read_text().endswith("line 1000\n")
 
 
 @pytest.mark.parametrize(
     ("log", "words"),
     [
-        ("'prefixed'", 'wanted is "inherit", "prefix", "json", { mode = "prefix", time = true } or'),
-        ("{ mode = 'json', time = true }", 'log.time = True: wanted is time with mode = "prefix" only'),
-        ("{ file = 'web.log' }", "log.file = 'web.log': wanted is a path that starts with '/'"),
+        ("'prefixed'", 'expected "inherit", "prefix", "json", { mode = "prefix", time = true } or'),
+        ("{ mode = 'json', time = true }", 'log.time = True: expected time with mode = "prefix" only'),
+        ("{ file = 'web.log' }", "log.file = 'web.log': expected a path that starts with '/'"),
         (
             "{ file = '/x', max_size = '1KiB', keeps = 3 }",
-            "log.keeps = 3: wanted is 'keep', it seems: there is no 'keeps'",
+            "log.keeps = 3: expected 'keep'; there is no 'keeps'",
         ),
-        ("{ file = '/x', max_size = '1KiB' }", "log.max_size = '1KiB': wanted is at least \"4KiB\""),
-        ("{ file = '/x', mode = 'json' }", 'wanted is "inherit"'),
+        ("{ file = '/x', max_size = '1KiB' }", "log.max_size = '1KiB': expected at least \"4KiB\""),
+        ("{ file = '/x', mode = 'json' }", 'expected "inherit"'),
     ],
 )
 def test_what_log_may_not_be(pidone: Pidone, write: Write, log: str, words: str) -> None:

@@ -65,7 +65,9 @@ def test_a_volume_follows_no_link_of_an_app_s(
         path, component = theirs / "way" / "data", theirs / "way"
     file = write("g.toml", f'[[volume]]\nname = "a"\npath = "{path}"\nmode = "0777"\nowner = "nobody"\n' + MAIN)
     result = pidone.run("-c", file)
-    assert result.code == 2 and f"{component} is a link of uid {HOSTILE}'s, which is not followed" in result.err, result
+    assert (
+        result.code == 2 and f"{component} is a link owned by uid {HOSTILE}; pidone does not follow it" in result.err
+    ), result
     assert unchanged(secret)
 
 
@@ -106,7 +108,9 @@ def test_a_log_file_follows_no_link_when_it_is_opened(
         os.link(secret / "file", path)
     file = write("g.toml", process("main", "primary", "echo", "evil", more=f"log = {{ file = '{path}' }}"))
     result = pidone.run("-c", file)
-    assert "cannot be written" in result.err and ("not followed" in result.err or "hard link" in result.err), result
+    assert "cannot be written" in result.err and ("does not follow it" in result.err or "hard link" in result.err), (
+        result
+    )
     assert unchanged(secret)
 
 
@@ -120,7 +124,7 @@ def test_nor_when_it_is_rotated(pidone: Pidone, write: Write, theirs: Path, secr
     script += f"chown -h {HOSTILE} {theirs}/logs; seq 2000"
     log = f"{{ file = '{theirs}/logs/app.log', max_size = '4KiB', keep = 2 }}"
     result = pidone.run("-c", write("g.toml", process("main", "primary", "sh", "-c", script, more=f"log = {log}")))
-    assert result.code == 0 and "not followed" in result.err, result
+    assert result.code == 0 and "does not follow it" in result.err, result
     assert unchanged(secret)
 
 
@@ -130,10 +134,10 @@ def test_each_reason_why_lines_are_lost_is_said(pidone: Pidone, write: Write, th
     script = "line() { echo line; }; trap line USR1; trap exit USR2; echo up; while :; do sleep 0.02; done"
     log = f"log = {{ file = '{logs}/app.log' }}"
     with pidone.start("-c", write("g.toml", process("main", "primary", "sh", "-c", script, more=log))) as run:
-        run.said(f"cannot be written to {logs}/app.log: no such file or directory: it is lost until it can")
+        run.said(f"cannot be written to {logs}/app.log: no such file or directory; dropping it until that works")
         link(logs, secret)
         run.kill(signal.SIGUSR1)
-        run.said("which is not followed: it is lost until it can")
+        run.said("which is not followed; dropping it until that works")
         run.kill(signal.SIGUSR2)
         result = run.end()
     assert result.code == 0 and result.err.count("it is lost until it can") == 2, result
@@ -156,14 +160,14 @@ def test_a_pid_file_is_not_read_through_a_link(pidone: Pidone, write: Write, the
     more = f"daemonizes = true\npid_file = '{theirs}/way/file'"
     file = write("g.toml", "[group]\ntime_scale = 0.05\n" + process("main", "primary", "true", more=more))
     result = pidone.run("-c", file)
-    assert result.code == 1 and f"{theirs}/way is a link of uid {HOSTILE}'s" in result.err, result
+    assert result.code == 1 and f"{theirs}/way is a link owned by uid {HOSTILE}" in result.err, result
 
 
 def test_a_probe_asks_for_no_file_behind_a_link(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
     link(theirs / "way", secret)
     more = f"startup = {{ file = '{theirs}/way/file', period = '20ms', failure_threshold = 1, stale = true }}"
     result = pidone.run("-c", write("g.toml", process("main", "primary", "sleep", "9", more=more)))
-    assert f"startup failed once: {theirs}/way/file: {theirs}/way is a link of uid" in result.err, result
+    assert f"startup failed once: {theirs}/way/file: {theirs}/way is a link owned by uid" in result.err, result
 
 
 @pytest.mark.parametrize("where", ["itself", "a parent"])
@@ -178,7 +182,7 @@ def test_a_report_is_not_written_through_a_link(
         link(theirs / "way", secret)
         path = theirs / "way" / "report.json"
     result = pidone.run("-o", str(path), "--", "sh", "-c", "exit 3")
-    assert result.code == 3 and "cannot write the report" in result.err and "not followed" in result.err, result
+    assert result.code == 3 and "cannot write the report" in result.err and "does not follow it" in result.err, result
     assert unchanged(secret)
 
 
@@ -196,7 +200,7 @@ def test_an_env_file_is_not_read_through_a_link(pidone: Pidone, write: Write, th
     link(theirs / "env", secret / "file")
     file = write("g.toml", process("main", "primary", "true", more=f"env_file = '{theirs}/env'"))
     result = pidone.run("-c", file)
-    assert result.code == 2 and "is a link of uid" in result.err, result
+    assert result.code == 2 and "is a link owned by uid" in result.err, result
 
 
 # -- what goes on working

@@ -178,7 +178,7 @@ def test_a_broken_file_changes_nothing_and_all_its_errors_are_shown(line: Line, 
         assert result.returncode == 1, result
         lines = result.stderr.splitlines()
         assert len(lines) == 2 and all(text.startswith("pidonectl: /") for text in lines), result
-        assert "g.toml:8: process 'a': unknown key 'nosuch'" in lines[0] and "grace = 5: wanted is" in lines[1], result
+        assert "g.toml:8: process 'a': unknown key 'nosuch'" in lines[0] and "grace = 5: expected " in lines[1], result
         assert pids(line) == before and not ends(run)
 
 

@@ -54,7 +54,7 @@ def test_a_clean_end_says_nothing(pidone: Pidone, helper: str, write: Write) -> 
 
 def test_a_fault_is_told_from_what_somebody_sent(pidone: Pidone, helper: str) -> None:
     result = pidone.run("--", helper, "fault")
-    assert "was killed by SIGSEGV" in said(result) and "touched memory that is not its own" in said(result), result
+    assert "was killed by SIGSEGV" in said(result) and "accesses memory that is not its own" in said(result), result
 
 
 def test_who_could_have_sent_sigkill_is_named(pidone: Pidone, helper: str, write: Write) -> None:
@@ -94,7 +94,7 @@ def test_a_grace_that_was_over(pidone: Pidone, helper: str, write: Write) -> Non
         result = run.end()
     assert result.code == 137, result
     assert "report: asked to stop by SIGTERM from outside of this container, " in said(result), result
-    assert "it had not ended when the grace of 2.1 s was over; then stopped: log (exit code 0)" in said(result), result
+    assert "it did not exit within its grace of 2.1 s; then stopped: log (exit code 0)" in said(result), result
 
 
 def test_a_signal_s_sender_inside_is_named(pidone: Pidone, helper: str, write: Write) -> None:
@@ -256,18 +256,18 @@ def test_what_is_no_report_is_one_line(made: Path, tmp_path: Path) -> None:
     text = made.read_text()
     document = json.loads(text)
     for name, content, words in (
-        ("cut", text[: len(text) // 2], "is no whole report: line "),
-        ("empty", "", "is empty: pidone did not come to write it, or it is still running"),
-        ("binary", "\udcff\udc80", "is no whole report"),
-        ("list", "[]", "is no report of pidone's: it is no table"),
-        ("other", "{}", "is no report of pidone's: its format is None"),
-        ("less", json.dumps({**document, "events": None}), "events is missing, or not what it should be"),
+        ("cut", text[: len(text) // 2], "is not a complete report: line "),
+        ("empty", "", "is empty: pidone has not written it yet, or ended before it could"),
+        ("binary", "\udcff\udc80", "is not a complete report"),
+        ("list", "[]", "is not a report of pidone: it is not a table"),
+        ("other", "{}", "is not a report of pidone: its format is None"),
+        ("less", json.dumps({**document, "events": None}), "events is missing or has the wrong type"),
         (
             "odd",
             json.dumps({**document, "events": [{"at": 1, "what": "exited"}]}),
-            "is no report of pidone's: KeyError",
+            "is not a report of pidone: KeyError",
         ),
-        ("deep", "[" * 100000, "is no whole report"),
+        ("deep", "[" * 100000, "is not a complete report"),
     ):
         path = tmp_path / name
         path.write_bytes(content.encode("utf-8", "surrogateescape"))

@@ -114,10 +114,10 @@ def test_names_are_looked_up_when_somebody_asks(pidone: Pidone, write: Write, he
 @pytest.mark.parametrize(
     ("control", "said"),
     [
-        ("{ look = 'adm' }", "control.look = 'adm': wanted is a list of users"),
+        ("{ look = 'adm' }", "control.look = 'adm': expected a list of users"),
         ("{ look = ['a b'] }", "control.look = "), ("{ steer = ['@'] }", "control.steer = "),
-        ("{ paht = '/x' }", "control.paht = '/x': wanted is 'path', it seems: there is no 'paht'"),
-        ("{ path = false, look = ['adm'] }", "wanted is a path, where others may look or steer"), ("5", "a path that"),
+        ("{ paht = '/x' }", "control.paht = '/x': expected 'path'; there is no 'paht'"),
+        ("{ path = false, look = ['adm'] }", "expected a path, because look or steer is set"), ("5", "a path that"),
     ],
 )  # fmt: skip
 def test_what_control_may_not_be(pidone: Pidone, write: Write, control: str, said: str) -> None:
@@ -241,7 +241,7 @@ def test_restart_and_start_wait_until_it_has_started_and_say_why_it_has_not(
         done = line.ctl("restart", "web")
         assert done.returncode == 1 and "pidonectl: web: its startup failed: " in done.stderr, done
         done = line.ctl("restart", "web", "--timeout", "50ms")
-        assert done.returncode == 124 and "web has not started within 0.05 s" in done.stderr, done
+        assert done.returncode == 124 and "web did not start within 0.05 s" in done.stderr, done
         (tmp_path / "slow").unlink()
         line.good("restart", "--no-wait", "web")
         run.kill(signal.SIGTERM)

@@ -158,14 +158,14 @@ def test_an_exception_in_anything_else_is_said_and_pid_1_goes_on(
         if where == "GroupLoop.CALLS[1]":
             run.kill(signal.SIGUSR1)
             run.line("main got 10")  # it is sent all the same, plainly
-        run.said("pidone: internal error, going on: ")
+        run.said("pidone: internal error, continuing: ")
         assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
         run.kill(signal.SIGUSR2)
         run.line("main got 12")
         os.kill(run.child("main"), signal.SIGTERM)
         result = run.end()
     assert result.code == 0 and "log got 15" in result.lines, result
-    assert result.err.count("internal error, going on") == 1 and "Traceback" not in result.err, result
+    assert result.err.count("internal error, continuing") == 1 and "Traceback" not in result.err, result
 
 
 def test_a_start_that_raises_is_a_failed_start_and_is_tried_again(

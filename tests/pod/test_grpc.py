@@ -89,7 +89,7 @@ def test_s51_whatever_is_not_serving_is_a_failure(pod: Pod, server: Server, stat
 
 @pytest.mark.once
 def test_grpc_a_service_that_is_not_there_is_a_failure(pod: Pod, server: Server) -> None:
-    assert answered(pod, server.port, ', service = "other"') == "failure: it knows of no service 'other'"
+    assert answered(pod, server.port, ', service = "other"') == "failure: it does not know the service 'other'"
     bare = Server("bare")
     try:
         assert answered(pod, bare.port) == "failure: it does not implement grpc.health.v1.Health"
@@ -186,26 +186,26 @@ def test_who_has_answered_may_have_gone(pod: Pod) -> None:
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what it answers is not HTTP/2"),
-        (b"\0" * 100, "what it answers is not HTTP/2"),
-        (b"\xff" * 100, "what it answers is not HTTP/2"),
-        (HELLO + b"\xff" * 100, "what it answers is not HTTP/2"),
-        (b"", "it closed the connection before it had answered"),
-        (HELLO, "it closed the connection before it had answered"),
-        (HELLO + LEAVE, "it closed the connection before it had answered"),
-        (HELLO + frame(GOAWAY, 0, 0, b"\0" * 7 + b"\x0b"), "it breaks off, with HTTP/2's error 11"),
-        (HELLO + frame(GOAWAY, 0, 0, b"\0" * 8), "it breaks off, with HTTP/2's error 0"),  # this call was too late
-        (HELLO + frame(RESET, 0, 1, b"\0\0\0\7"), "it breaks off, with HTTP/2's error 7"),
-        (HELLO + frame(DATA, 0, 1, b"x"), "it breaks HTTP/2's rules: ProtocolError"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "its answer is not HTTP/2"),
+        (b"\0" * 100, "its answer is not HTTP/2"),
+        (b"\xff" * 100, "its answer is not HTTP/2"),
+        (HELLO + b"\xff" * 100, "its answer is not HTTP/2"),
+        (b"", "it closed the connection before it answered"),
+        (HELLO, "it closed the connection before it answered"),
+        (HELLO + LEAVE, "it closed the connection before it answered"),
+        (HELLO + frame(GOAWAY, 0, 0, b"\0" * 7 + b"\x0b"), "it aborts with the HTTP/2 error 11"),
+        (HELLO + frame(GOAWAY, 0, 0, b"\0" * 8), "it aborts with the HTTP/2 error 0"),  # this call was too late
+        (HELLO + frame(RESET, 0, 1, b"\0\0\0\7"), "it aborts with the HTTP/2 error 7"),
+        (HELLO + frame(DATA, 0, 1, b"x"), "it violates HTTP/2: ProtocolError"),
         (HELLO + frame(HEADERS, 5, 1, STATUS_404), "it answers with HTTP status 404, and not by gRPC"),
         (HELLO + frame(HEADERS, 5, 1, STATUS_200), "it answers with HTTP status 200, and not by gRPC"),
         (HELLO + frame(PUSH, 4, 1, b"\0\0\0\2" + STATUS_200) + answer(stream=2), None),
         (HELLO + answer(code=b"14", message=b"not%20now%0a"), "it answers with gRPC's status 14: not now\\n"),
         (HELLO + answer(code=b"\x1b" * 90), "it answers with gRPC's status " + "\\x1b" * 80),
         (HELLO + answer(code=b""), "it answers with HTTP status 200, and not by gRPC"),
-        (HELLO + answer(body=b"\1\0\0\0\2\x08\1"), "its answer is compressed, which was not asked for"),
-        (HELLO + answer(body=b"\0\0\0\0\3\x08\1"), "its answer is no message of gRPC's"),
-        (HELLO + answer(body=b""), "its answer is no message of gRPC's"),
+        (HELLO + answer(body=b"\1\0\0\0\2\x08\1"), "its answer is compressed, although pidone did not accept that"),
+        (HELLO + answer(body=b"\0\0\0\0\3\x08\1"), "its answer is not a gRPC message"),
+        (HELLO + answer(body=b""), "its answer is not a gRPC message"),
         (HELLO + answer(body=b"\0\0\0\0\0"), "it answers with UNKNOWN"),
         (HELLO + answer(body=b"\0" * 10241), "it answers with more than 10240 bytes"),
     ],
@@ -229,7 +229,7 @@ def test_grpc_who_never_answers_is_late(pod: Pod) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with one_probe(pod, "liveness", f'grpc = {port}, timeout = "300ms", failure_threshold = 1') as run:
-            run.line("liveness failed once: no answer in 0.3 s: it is stopped")
+            run.line("liveness failed once: no answer in 0.3 s; stopping it")
             assert run.end().code == 0
 
 
@@ -241,7 +241,7 @@ def test_grpc_who_never_answers_is_late(pod: Pod) -> None:
         ("{ grpc = { port = 1 } }", "grpc = 50051, a port's number; a service"),
         ("{ grpc = 1, service = 3 }", 'service = "my.package.Service"'),
         ('{ tcp = 1, service = "x" }', "there is no 'service'"),
-        ("{ grpc = 1, servce = 'x' }", "'service', it seems: there is no 'servce'"),
+        ("{ grpc = 1, servce = 'x' }", "'service'; there is no 'servce'"),
         ("{ grpc = 1, tcp = 1 }", "exactly one of"),
     ],
 )
@@ -256,7 +256,7 @@ def test_a_hook_asks_nothing_by_grpc(pod: Pod) -> None:
 @pytest.mark.parametrize(
     ("absent", "said"),
     [
-        ("sys.modules['h2'] = None", "the package h2 is not here: pip install 'pidone[grpc]'"),
+        ("sys.modules['h2'] = None", "the package h2 is missing: pip install 'pidone[grpc]'"),
         ("sys.modules['hpack'] = None", "the package h2 does not load: No module named 'hpack"),
         ("sys.modules['hpack.exceptions'] = sys", "the package h2 does not load: ImportError: cannot import name"),
     ],
@@ -267,7 +267,7 @@ def test_grpc_without_the_library_the_start_is_refused(pod: Pod, absent: str, sa
     boot += "from pidone.init.main import main; main()"
     bare = Pod(Pidone(sys.executable, "-I", "-c", boot), pod.write, pod.helper)
     refused = bare.refused(pod.primary(liveness="{ grpc = 1 }"))
-    assert f"a grpc probe cannot ask: {said}" in refused, refused
+    assert f"grpc probes cannot work: {said}" in refused, refused
 
 
 def test_a_request_is_as_protobuf_has_it() -> None:

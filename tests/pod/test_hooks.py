@@ -42,7 +42,7 @@ def test_s70_its_failure_ends_the_process_which_then_restarts_by_policy(pod: Pod
         result = run.end()
     in_order(
         result,
-        "post_start failed: exit code 1: it is stopped",
+        "post_start failed: exit code 1; stopping it",
         "pre_stop of side: success",
         "side got 15",
         "restart 1 now",
@@ -74,7 +74,7 @@ def test_s72_its_failure_is_said_and_the_stop_goes_on(pod: Pod) -> None:
         run.line("main is running(started")
         run.kill(signal.SIGTERM)
         result = run.end()
-    in_order(result, "pre_stop failed: exit code 7: the stop goes on", "main got 15")
+    in_order(result, "pre_stop failed: exit code 7; the stop continues", "main got 15")
     assert result.code == 0, result
 
 
@@ -112,7 +112,7 @@ def test_s74_its_output_is_in_no_log_but_for_the_last_line_of_one_that_fails(pod
         run.kill(signal.SIGTERM)
         result = run.end()
     assert "secret" not in result.text and "\x1b" not in result.text, result
-    assert "pre_stop failed: exit code 1: [2Jno file: the stop goes on" in result.text, result
+    assert "pre_stop failed: exit code 1: [2Jno file; the stop continues" in result.text, result
 
 
 def test_a_pre_stop_that_never_ends_is_cut_short_at_the_end_of_the_grace(pod: Pod) -> None:
@@ -122,7 +122,7 @@ def test_a_pre_stop_that_never_ends_is_cut_short_at_the_end_of_the_grace(pod: Po
         run.kill(signal.SIGTERM)
         result = run.end()
     assert 1.0 <= time.monotonic() - began < 10 and result.code == 0, result
-    in_order(result, "pre_stop failed: it did not end within the grace: the stop goes on", "main got 15")
+    in_order(result, "pre_stop failed: it did not exit within the grace; the stop continues", "main got 15")
 
 
 def test_a_post_start_that_never_ends_ends_with_the_stop(pod: Pod) -> None:

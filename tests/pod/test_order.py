@@ -86,7 +86,7 @@ def test_s09_a_step_has_no_probe_and_no_hook(pod: Pod, key: str) -> None:
 
 
 def test_s10_names_are_unique(pod: Pod) -> None:
-    assert "this name is taken, by line 4" in pod.refused(pod.init("a", "true"), pod.sidecar("a"), pod.primary())
+    assert "this name is taken by line 4" in pod.refused(pod.init("a", "true"), pod.sidecar("a"), pod.primary())
 
 
 def test_s11_a_step_that_cannot_be_executed_has_failed(pod: Pod, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_s17_a_sidecar_that_never_starts_keeps_the_group_pending(pod: Pod, tmp_p
         assert run.end().code == 143
     result = pod.run(side, pod.primary(), start_timeout='"200ms"')  # the way out that a Pod has not
     assert result.code == 124 and "main started" not in result.text, result
-    assert "not all has started within the group's start_timeout" in result.text, result
+    assert "not everything started within the group's start_timeout" in result.text, result
 
 
 def test_s18_what_has_died_before_it_was_seen_has_not_started(pod: Pod) -> None:
@@ -197,7 +197,7 @@ def test_s21_a_failed_startup_ends_and_restarts_whatever_the_group_s_policy(pod:
     side = pod.sidecar("side", startup='{ exec = ["false"], period = "50ms", failure_threshold = 1 }')
     with pod.start(side, pod.primary(), restart='"never"', wrap=HELD) as run:
         run.line("side started", count=2)
-        assert "startup failed once: exit code 1: it is stopped" in run.seen.decode()
+        assert "startup failed once: exit code 1; stopping it" in run.seen.decode()
         run.kill(signal.SIGTERM)
         assert run.end().code == 143
 

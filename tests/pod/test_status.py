@@ -67,7 +67,7 @@ def test_s93_a_kill_while_the_counter_rises_is_out_of_memory(pod: Pod, tmp_path:
         result = run.end()
     reason = "OOMKilled" if rises else "Error"
     assert f"main is terminated({reason}, signal 9)" in result.text and result.code == 137, result
-    assert ("out of memory, says the container's cgroup" in result.text) == rises, result
+    assert ("out of memory, according to the container's cgroup" in result.text) == rises, result
 
 
 def test_s93_a_step_in_whose_time_the_counter_rose_has_failed_even_with_0(pod: Pod, tmp_path: Path) -> None:  # S4

@@ -125,7 +125,7 @@ def test_s83_a_second_request_changes_nothing_and_a_third_ends_the_grace(pod: Po
         run.kill(signal.SIGTERM)
         result = run.end()
         took = time.monotonic() - began
-    assert "asked to stop three times: the grace is over now" in result.text and result.code == 137, result
+    assert "three stop requests: ending the grace now" in result.text and result.code == 137, result
     assert took < 10, took
 
 
@@ -178,7 +178,7 @@ def test_s87_the_primary_s_own_end_is_the_same_stop(pod: Pod) -> None:
 def test_s88_the_grace_fits_before_the_container_is_killed(pod: Pod) -> None:
     main = pod.primary("main", "ignore=15")
     with pod.start(main, options=("-v",), grace='"30s"', stop_timeout='"20s"', time_scale=SCALE) as run:
-        run.line("a grace of 30 s does not fit before the stop_timeout of 20 s: it is cut to 17.5 s")
+        run.line("a grace of 30 s does not fit into the stop_timeout of 20 s; cutting it to 17.5 s")
         run.line("main started")
         result, took = stop(run)
     assert 1.7 <= took < 5 and result.code == 137, (took, result)

@@ -108,12 +108,12 @@ END = [("turned", -1, "stop"), ("sent", 1, 3, 15, False), ("exited", 1, 3, 0, 0,
             "command", "as commanded, 2 ms after its end",
         ),
         (
-            [("forked", 2, 3), ("turned", -1, "reloaded")], "reload", "by its file, read again, 1 ms after that",
+            [("forked", 2, 3), ("turned", -1, "reloaded")], "reload", "by the reloaded file, 1 ms after that",
         ),
         (
             [("forked", 1, 3), ("exited", 1, 3, 7, 0, False, False),
              ("said", "restart", 1, 7, 0, "Error", None, 1.0, 1), ("turned", -1, "reloaded")],
-            "reload", "by its file, read again, 3 ms after its end",
+            "reload", "by the reloaded file, 3 ms after its end",
         ),
         (
             [("forked", 1, 3), ("turned", -1, "reloaded"), ("exited", 1, 3, 7, 0, False, False)],
@@ -129,7 +129,7 @@ def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], w
 
 def test_an_exec_that_found_no_room_is_told_as_that() -> None:
     event = document([("turned", -1, "exec refused", 9)])["events"][0]
-    assert sentence(event) == "a command of exec is refused: as many as may run do"
+    assert sentence(event) == "an exec session is refused: as many as allowed are running"
 
 
 def test_where_the_record_has_lost_its_beginning_a_wait_is_not_made_up() -> None:
@@ -140,7 +140,7 @@ def test_where_the_record_has_lost_its_beginning_a_wait_is_not_made_up() -> None
 DEATHS: list[tuple[list[tuple[Any, ...]], str, str]] = [
     ([("exited", 2, 4, 3, 0, False, False)], "main", "main (pid 4) ended with exit code 3"),
     ([("exited", 2, 4, 0, 11, True, False)], "main", "killed by SIGSEGV and dumped its core"),
-    ([("exited", 2, 4, 0, 9, False, True)], "main", "the kernel killed it, for memory ran out"),
+    ([("exited", 2, 4, 0, 9, False, True)], "main", "the kernel killed it because memory ran out"),
     (
         [("exited", 2, 4, 0, 9, False, False), ("suspects", 2, 4, 5, (3, 0, "rsyslogd"), (9, 1, "sh"))],
         "main", "in this container log (pid 3, root), sh (pid 9, uid 1), 3 more could have",
@@ -153,13 +153,13 @@ DEATHS: list[tuple[list[tuple[Any, ...]], str, str]] = [
     ([("failed", 2, 127, "/nope: no such file or directory")], "main", "cannot start main: /nope: no such file"),
     (
         [("signal", 10, 9, 1000, "sh"), ("sent", 2, 4, 10, False), ("exited", 2, 4, 0, 10, False, False)],
-        "main", "pidone passed it on from sh (pid 9, uid 1000)",
+        "main", "pidone forwarded it from sh (pid 9, uid 1000)",
     ),
     (
         [("exited", 1, 3, 7, 0, False, False), ("said", "essential ended", 1, 7, 0, "Error", 7)],
         "log", "log (pid 3) ended with exit code 7",
     ),
-    ([("said", "deadline")], "", "the group had lived for its deadline"),
+    ([("said", "deadline")], "", "the group reached its deadline"),
 ]  # fmt: skip
 
 

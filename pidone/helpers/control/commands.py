@@ -33,7 +33,7 @@ def signal(session: Session, request: dict[str, Any]) -> None:
     except ValueError as error:
         raise RequestError(str(error)) from None
     if not process.alive:
-        raise RequestError(f"{request['name']} does not run")
+        raise RequestError(f"{request['name']} is not running")
     session.command(SIGNAL_ONE, process.id, number)
     session.say({"ok": True})
 
@@ -48,8 +48,8 @@ def stop(session: Session, request: dict[str, Any]) -> None:
     role = process.role
     if role != SIDECAR:
         why = {
-            PRIMARY: "its end is the group's: pidonectl stop without a name stops all",
-            INIT: "it runs once, to its end; pidonectl stop without a name stops all",
+            PRIMARY: "the group ends with it; pidonectl stop without a name stops the group",
+            INIT: "it runs once, to completion; pidonectl stop without a name stops the group",
         }
         raise RequestError(f"{request['name']} is the {ROLES[role]}: {why[role]}")
     session.command(STOP_ONE, process.id)
@@ -71,9 +71,9 @@ def begin(session: Session, request: dict[str, Any], verb: int) -> None:
     if member.role == INIT and (member.passed or verb == RESTART_ONE):
         raise RequestError(f"{request['name']} is an init step: it runs once")
     if verb == START_ONE and member.running and not member.held_down:
-        raise RequestError(f"{request['name']} runs already, as pid {member.pid}")
+        raise RequestError(f"{request['name']} is already running as pid {member.pid}")
     if not member.alive and not member.down:
-        raise RequestError(f"{request['name']} waits for its turn: nothing starts before what stands before it")
+        raise RequestError(f"{request['name']} waits for its turn: processes before it have not started yet")
     waits = request.get("wait", True)
     timeout = min(request.get("timeout", STARTING), FOLLOWING)
     if waits:
@@ -123,7 +123,7 @@ def await_one(session: Session, kind: str, process: ProcessState) -> None:
             raise not_started(process, event)
         if event[2] == "turned" and event[3:] == (-1, "stop"):
             raise RequestError("the group stops")
-    raise RequestError("the command is taken, and nothing has come of it yet; pidonectl status tells")
+    raise RequestError("pidone accepted the command, but nothing happened yet; see pidonectl status")
 
 
 def reload(session: Session, request: dict[str, Any]) -> None:
@@ -138,11 +138,11 @@ def reload(session: Session, request: dict[str, Any]) -> None:
         for event in session.following(session.since, TAKING_OVER):
             # one that names a session is that one's alone
             if event[2:5] == ("turned", -1, "not reloaded") and event[5:] in ((), (os.getpid(),)):
-                raise RequestError("the group stops, or reads its file already; or the file is no longer what it was")
+                raise RequestError("the group is stopping or already reloading, or the file changed meanwhile")
     except ReloadedError:
         session.say({"ok": True})
         return
-    raise RequestError("what has changed is still being ended; pidonectl status tells")
+    raise RequestError("the processes that changed are still stopping; see pidonectl status")
 
 
 def wrong_file(session: Session) -> list[str]:

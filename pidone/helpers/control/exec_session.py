@@ -53,7 +53,7 @@ def run(session: Session, request: dict[str, Any]) -> NoReturn:
     process = session.process(request["name"])
     argv = [os.fsencode(word) for word in request["argv"]]
     if not argv or len(session.fds) != 3:
-        raise RequestError("exec wants a command, and three descriptors")
+        raise RequestError("exec needs a command and three descriptors")
     try:
         pidfd = os.pidfd_open(os.getpid())
     except (OSError, AttributeError):
@@ -88,7 +88,7 @@ def become(session: Session, process: ProcessState, argv: list[bytes], tty: bool
     except (OSError, ValueError) as error:
         text = str(getattr(error, "strerror", None) or error).lower()
     session.say(
-        {"ok": False, "error": f"cannot run {os.fsdecode(argv[0])} beside {declared.name}: {text}", "code": code}
+        {"ok": False, "error": f"cannot run {os.fsdecode(argv[0])} next to {declared.name}: {text}", "code": code}
     )
     os._exit(code)
 
@@ -157,7 +157,7 @@ def tell_end(session: Session, pid: int) -> None:
                 session.say({"ok": True, "code": event[5], "signal": event[6]})
                 return
         time.sleep(0.002)
-    session.say({"ok": False, "error": "it has ended, and nobody knows how"})
+    session.say({"ok": False, "error": "it exited, but its exit code is unknown"})
 
 
 def hang_up_again(session: Session, pid: int) -> None:

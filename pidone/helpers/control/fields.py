@@ -56,7 +56,7 @@ def argv(value: Any) -> list[str]:
     ):
         raise ValueError("a list of strings, the program first")
     if not value[0]:
-        raise ValueError("a list of strings, whose first is a program")
+        raise ValueError("a list of strings, the first one a program")
     return value
 
 

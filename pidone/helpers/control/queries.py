@@ -63,7 +63,7 @@ def logs(session: Session, request: dict[str, Any]) -> None:
         wanted = session.process(request["name"]).id
         places = {place: id for place, id in places.items() if id == wanted}
     if not places:
-        raise RequestError('pidone carries no such output: write log = "prefix" into the file')
+        raise RequestError('pidone does not carry that output; set log = "prefix" in the file')
     counts = {place: tail(tails, place)[0] for place in places}
     lines = last_lines(tails, counts)
     # The first bytes of a character wait for the rest.
@@ -103,7 +103,7 @@ def follow_logs(
             if event[2:5] == ("turned", -1, "reloaded"):
                 raise ReloadedError
             if event[2:] == ("turned", -1, "follow refused", os.getpid()):
-                raise RequestError("sixteen clients follow already; end one of them first")
+                raise RequestError("sixteen clients already follow; close one of them first")
         for place, index in places.items():
             count, data = tail(tails, place)
             if count != counts[place]:
@@ -121,7 +121,7 @@ def wait(session: Session, request: dict[str, Any]) -> None:
     """Until a process is started, ready or has ended: "reached", or not within the time."""
     process, until = session.process(request["name"]), request["until"]
     if until not in ("started", "ready", "exited"):
-        raise RequestError(f"wait until started, ready or exited, not {until}")
+        raise RequestError(f"until = {until}: expected started, ready or exited")
     timeout = min(request.get("timeout", FOLLOWING), FOLLOWING)
     session.go_on(timeout)
     session.say({"ok": True, "reached": reached(session, process, until, timeout)})

@@ -66,11 +66,11 @@ class Session:
         data, end = b"", time.monotonic() + ASKING
         while b"\n" not in data:
             if len(data) >= MAX_REQUEST:
-                raise RequestError(f"a request of more than {MAX_REQUEST} bytes")
+                raise RequestError(f"the request has more than {MAX_REQUEST} bytes")
             # Not a timer's signal: what has come must count, however late a busy machine lets us look.
             if not select.select([self.connection], [], [], max(0.0, end - time.monotonic()))[0]:
                 if data:
-                    raise RequestError(f"half a request: no newline has come within {ASKING} s")
+                    raise RequestError(f"incomplete request: no newline within {ASKING} s")
                 raise DisconnectedError
             part, fds, _, _ = socket.recv_fds(self.connection, MAX_REQUEST - len(data), 3)
             self.fds += fds
@@ -80,9 +80,9 @@ class Session:
         try:
             made = json.loads(data.partition(b"\n")[0])
         except (ValueError, RecursionError):
-            raise RequestError("the request is no JSON") from None
+            raise RequestError("the request is not JSON") from None
         if not isinstance(made, dict) or not isinstance(made.get("do"), str):
-            raise RequestError("the request says not what is to be done")
+            raise RequestError('the request has no "do"')
         return made
 
     def send(self, verb: int, index: int, number: int) -> tuple[int, ...]:
@@ -110,11 +110,11 @@ class Session:
         command = self.send(verb, id, number)
         for event in self.following(self.since, 5.0, heeds_reload=False):
             if verb == EXEC and event[2:] == ("turned", -1, "exec refused", number):
-                raise RequestError(f"{SESSIONS} commands run beside processes already; end one of them first")
+                raise RequestError(f"{SESSIONS} exec sessions already run; end one of them first")
             if event[2] == "command" and event[3:] == command:
                 self.since = event[0]
                 return
-        raise RequestError("pidone has not taken the command; the file may have been read again meanwhile")
+        raise RequestError("pidone did not accept the command; the file may have been reloaded meanwhile")
 
     # -- names
 
@@ -142,7 +142,7 @@ class Session:
                     if heeds_reload and event[2:5] == ("turned", -1, "reloaded"):
                         raise ReloadedError
                     if event[2:] == ("turned", -1, "follow refused", os.getpid()):
-                        raise RequestError("sixteen clients follow already; end one of them first")
+                        raise RequestError("sixteen clients already follow; close one of them first")
             if self.gone():
                 raise DisconnectedError
             time.sleep(POLL_INTERVAL)
