@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Each chore, one way. On a fresh Debian each installs what it needs: packages by apt-get (as root), Python's into .venv.
+# One command for each chore. On a fresh Debian each installs what it needs: system packages by
+# apt-get (as root), Python packages into .venv.
 #
-#   ./do hello         the helloworld group, as a real PID 1, in a sandbox
-#   ./do test [...]    every tier of tests; with words of pytest's after it, just those
-#   ./do pythons       on every Python 3.9 to 3.14 that is here, but that of ./do test, without what is marked `once`:
-#                      the pure and namespace tiers on each, and the Pod's statements on the oldest
-#   ./do storms        a hundred thousand of each kind of event that anybody can make happen: memory, and no death hidden;
-#                      writes benchmarks/storms.txt
-#   ./do explore [S]   the group's machine on every order of events, for S seconds
-#   ./do generate      what follows from pidone's declarations: slots, tables of the docs
-#   ./do lint          ruff and mypy
-#   ./do bench [...]   benchmarks/run, with its peers installed
-#   ./do compare [...] demos/compare, with an engine installed
+#   ./do hello         runs the helloworld group, as a real PID 1, in a sandbox
+#   ./do test [...]    runs all tests, or pytest with the arguments that follow
+#   ./do pythons       runs tests on every installed Python 3.9 to 3.14 but that of ./do test: the
+#                      pure and namespace tests on each, and the Pod tests on the oldest; leaves out
+#                      the tests marked `once`
+#   ./do storms        causes 100,000 of each kind of event that anybody can cause; checks the
+#                      memory, and that no death is hidden; writes benchmarks/storms.txt
+#   ./do explore [S]   runs the group's machine on every order of events, for S seconds
+#   ./do generate      writes what follows from pidone's declarations: slots, tables of the docs
+#   ./do lint          runs ruff and mypy
+#   ./do bench [...]   runs benchmarks/run, with its peers installed
+#   ./do compare [...] runs demos/compare, with an engine installed
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -31,7 +33,7 @@ packages() {
     DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# python_here  the Python to use: $PYTHON, or python3, with its venv
+# python_here  sets $PYTHON (default: python3), and installs its venv
 python_here() {
     PYTHON=${PYTHON:-python3}
     packages "$PYTHON:python3"
@@ -42,7 +44,7 @@ python_here() {
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || packages "no-such-program:python3-venv"
 }
 
-# environment [EXTRAS]  .venv with pidone and these extras; one run at a time makes it
+# environment [EXTRAS]  makes .venv with pidone and these extras; one run at a time does so
 environment() {
     local stamp=.venv/installed-${1:+${1//,/-}}
     python_here
@@ -61,16 +63,16 @@ test_packages() {
         tini:tini dumb-init:dumb-init catatonit:catatonit podman:podman crun:crun \
         dockerd:docker.io debootstrap:debootstrap git:git chromium:chromium chromedriver:chromium-driver \
         s6-svscan:s6 runsvdir:runit supervisord:supervisor
-    packages docker:docker-cli # of Debian 13; on Debian 12 docker.io has brought it
+    packages docker:docker-cli # for Debian 13; on Debian 12 docker.io contains it
     [ -e /usr/include/stdio.h ] || packages no-such-program:libc6-dev
-    # What a developer has set for himself must not hide what a fresh machine shows.
+    # A developer's own settings must not hide what a fresh machine shows.
     unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
 }
 
-# with_own_tmp CMD...  CMD with a /tmp that no other run shares; it is gone afterwards
+# with_own_tmp CMD...  runs CMD with a /tmp that no other run shares, and removes that /tmp
 with_own_tmp() {
     local own code=0
-    # A run within a test of another run is alone already, and may need what is below that /tmp.
+    # A run inside a test of another run has its own /tmp already, and may need the files in it.
     if [ -n "${PIDONE_OWN_TMP:-}" ]; then
         "$@"
         return
@@ -79,7 +81,7 @@ with_own_tmp() {
     own=$(mktemp -d /tmp/pidone-tests-XXXXXX)
     chmod 1777 "$own"
     unshare --mount --propagation private sh -c '
-        case $PWD in # a clone below /tmp is still there
+        case $PWD in # a clone below /tmp stays visible
         /tmp/*) mkdir -p "$0/${PWD#/tmp/}" && mount --bind "$PWD" "$0/${PWD#/tmp/}" ;;
         esac
         mount --rbind "$0" /tmp && cd "$PWD" && exec "$@"' "$own" "$@" || code=$?
@@ -87,7 +89,7 @@ with_own_tmp() {
     return "$code"
 }
 
-# pythons_here  every usable Python 3.9 to 3.14, one path a version
+# pythons_here  prints every usable Python 3.9 to 3.14: "VERSION PATH", once for each version
 pythons_here() {
     local candidate version seen=" "
     for candidate in python3.{9,10,11,12,13,14} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3 python3; do
@@ -111,7 +113,7 @@ test)
     shift
     test_packages
     environment test
-    # These tests wait more than they work: three at a time keep two processors busy.
+    # These tests mostly wait: three at a time keep two processors busy.
     [ $# -gt 0 ] || set -- --every-tier -n 3 --dist loadscope --no-loadscope-reorder
     with_own_tmp .venv/bin/python -m pytest "$@"
     ;;
@@ -129,10 +131,10 @@ pythons)
         [ -x ".venv-$version/bin/python" ] || "$python" -m venv ".venv-$version"
         ".venv-$version/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]' </dev/null
     done
-    # All at the same time: these tests wait more than they work.
+    # All versions run at the same time, because these tests mostly wait.
     printf '%s\n' "$others" | sed 's/ .*//' | xargs -P 6 -L 1 ./do python "$oldest"
     ;;
-python) # OLDEST VERSION  one of the above
+python) # OLDEST VERSION  runs the tests of `pythons` on one version
     tiers=(tests/pure tests/namespace)
     [ "$3" != "$2" ] || tiers+=(tests/pod)
     pytest=(".venv-$3/bin/python" -m pytest -q -p no:cacheprovider -m "not once")

@@ -1,1 +1,1 @@
-"""What pidone costs, as ratios against its peers in the same run: see README.md and `run`."""
+"""Measure what pidone costs, against its peers in the same run: see README.md and `run`."""

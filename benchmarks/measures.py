@@ -1,5 +1,8 @@
-"""The measures. Each takes the bench and gives {peer: value}, from rounds in which the peers take turns, so that
-what else this machine does falls on all of them alike. A value is the median of its rounds."""
+"""The measures. Each takes the bench and returns {peer: value}.
+
+The peers take turns in each round, so that other load on this machine falls on all of them alike. A
+value is the median of its rounds.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,13 @@ Values = dict[str, float]
 
 
 class Bench:
-    """meter: the compiled helper. scale: of the number of rounds and the sizes; 1 is a full run."""
+    """What the measures share.
+
+    directory: where all temporary files are written.
+    scale: a factor for the number of rounds and the sizes; 1 is a full run.
+    meter: the path of the compiled meter.c.
+    peers: the peers that are installed.
+    """
 
     def __init__(self, directory: Path, scale: float, beside: Path | None = None) -> None:
         self.directory = directory
@@ -45,7 +54,12 @@ class Bench:
     def running(
         self, command: list[str], *meter: str, path: str | None = None, out: int = subprocess.DEVNULL
     ) -> Iterator[Run]:
-        """`meter run COMMAND` from its start to its killing; every process of it is gone afterwards."""
+        """Run `meter run COMMAND`, and kill it at the end. None of its processes remains.
+
+        meter: other arguments for the meter, in place of "run".
+        path: the PATH of the command; default: this process's.
+        out: the descriptor for its stdout.
+        """
         run = Run([self.meter, *(meter or ("run",)), *command], self.directory, path or os.environ["PATH"], out)
         try:
             yield run
@@ -54,7 +68,7 @@ class Bench:
 
     @contextlib.contextmanager
     def sink(self) -> Iterator[int]:
-        """The writing end of a pipe whose reader reads as fast as it can: as an engine has it for stdout."""
+        """Yield the write end of a pipe whose reader reads as fast as it can, like an engine's."""
         reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert reader.stdin is not None
         try:
@@ -65,7 +79,10 @@ class Bench:
 
     @contextlib.contextmanager
     def group(self, name: str, count: int, *app: str, more: str = "", out: int = subprocess.DEVNULL) -> Iterator[Run]:
-        """more: lines for each process of pidone's file."""
+        """Run `count` processes `meter APP` under a supervisor.
+
+        more: lines to add to each process of pidone's file.
+        """
         with tempfile.TemporaryDirectory(dir=self.directory) as directory:
             command = self.peers.group[name](Path(directory), count, [self.meter, *app])
             if more:
@@ -88,7 +105,7 @@ class Bench:
 
 
 class Run:
-    """One start of a peer. What the meter wrote is read from a file that grows."""
+    """One start of a peer. The meter appends its values to the file `path`."""
 
     def __init__(self, command: list[str], directory: Path, path: str, out: int) -> None:
         handle, name = tempfile.mkstemp(dir=directory)
@@ -103,7 +120,7 @@ class Run:
         return [int(line.split()[1]) for line in self.path.read_text().splitlines() if line.startswith(word + " ")]
 
     def wait(self, word: str, count: int = 1) -> list[int]:
-        """The values of `word`, once there are `count`. Raises TimeoutError."""
+        """Wait for `count` values of `word`, and return its values. Raises TimeoutError."""
         end = time.monotonic() + PATIENCE
         while True:
             found = self.lines(word)
@@ -115,14 +132,14 @@ class Run:
 
     @property
     def pid(self) -> int:
-        """Of PID 1, out here."""
+        """The pid of the run's PID 1, in this PID namespace."""
         return self.wait("pid")[0]
 
     def end(self) -> None:
         if self.process.poll() is None:
             for pid in self.lines("pid"):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)  # and with PID 1 its namespace
+                    os.kill(pid, signal.SIGKILL)  # PID 1's end is its whole namespace's end
             self.process.wait()
         self.path.unlink()
 
@@ -132,14 +149,18 @@ def medians(rows: dict[str, list[float]]) -> Values:
 
 
 def turns(peers: dict[str, list[str]], number: int) -> list[tuple[str, list[str]]]:
-    """The peers in an order that moves on by one each round: nobody always comes after the same one."""
+    """Return the peers in an order that starts with another one in each round."""
     items = list(peers.items())
     number %= len(items)
     return items[number:] + items[:number]
 
 
 def start(bench: Bench) -> tuple[Values, Values]:
-    """(ms from exec of PID 1 to the first instruction of the app, ms from the app's end to PID 1's)."""
+    """Return two values for each peer, in ms.
+
+    The first is from exec of PID 1 to the app's first instruction. The second is from the app's end
+    to PID 1's end.
+    """
     starts: dict[str, list[float]] = {"floor": [], **{name: [] for name in bench.peers.single}}
     deaths: dict[str, list[float]] = {name: [] for name in bench.peers.single if name != "no init"}
     for number in range(bench.rounds(60)):
@@ -156,14 +177,18 @@ def start(bench: Bench) -> tuple[Values, Values]:
 
 
 def ways(bench: Bench) -> tuple[Values, Values]:
-    """For each way to start pidone: ms from exec of PID 1 to the app's first instruction; of one command, USS in kB."""
+    """Return two values for each way to start pidone.
+
+    The first is the ms from exec of PID 1 to the app's first instruction. The second is the USS in
+    kB, for those that run one command.
+    """
     place = bench.directory / "ways"
     packages = place / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     packages.mkdir(parents=True)
     (place / "bin").mkdir()
     shutil.copytree(ROOT / "pidone", packages / "pidone")
     script = str(shutil.copy(ROOT / "scripts" / "pidone", place / "bin" / "pidone"))
-    (place / "bin" / "python3").symlink_to(sys.executable)  # what env(1) is to find
+    (place / "bin" / "python3").symlink_to(sys.executable)  # for env(1) in the script's first line
     module = f"import sys; sys.path.append({str(packages)!r}); from pidone.init.main import main; main()"
     group = bench.peers.group["pidone"](place, 1, [bench.meter, "now"])
     compiled = str(shutil.copy(place / "pidone.toml", place / "compiled.toml"))
@@ -188,17 +213,17 @@ def ways(bench: Bench) -> tuple[Values, Values]:
             with bench.running(command, path=path) as run:
                 end = run.wait("end")[0]
                 first = (run.lines("now") or [end])[0]
-                if number:  # the first writes the .pyc files
+                if number:  # the first round writes the .pyc files
                     rows[name].append((first - run.wait("exec")[0]) / 1e6)
     return medians(rows), {name: held(bench, commands[name], path) for name in SINGLY}
 
 
-#: Of `ways` those that run one command.
+#: The columns of `ways` that run one command.
 SINGLY = ("launcher", "as tini", "pip's script", "pidone.pyz", "python3 -m pidone")
 
 
 def held(bench: Bench, command: list[str], path: str) -> float:
-    """USS in kB of PID 1 while its app waits."""
+    """Return the USS of PID 1 in kB while its app waits."""
     with bench.running([*command[:-1], "hold"], path=path) as run:
         run.wait("now")
         settle(run.pid)
@@ -206,7 +231,7 @@ def held(bench: Bench, command: list[str], path: str) -> float:
 
 
 def group_start(bench: Bench, count: int) -> Values:
-    """ms a process from exec of PID 1 until all `count` processes of a group run."""
+    """Return the ms from exec of PID 1 until all `count` processes of a group run, per process."""
     rows: dict[str, list[float]] = {name: [] for name in bench.peers.group}
     for _ in range(bench.rounds(5) if count <= 100 else 3):
         for name in bench.peers.group:
@@ -217,13 +242,16 @@ def group_start(bench: Bench, count: int) -> Values:
 
 
 def uss(pid: int) -> float:
-    """Memory that is this process's alone, in kB (proc(5), smaps_rollup)."""
+    """Return the memory that belongs to this process alone, in kB (proc(5), smaps_rollup)."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
 
 
 def supervisors(run: Run, meter: str) -> list[int]:
-    """Pids of PID 1 and all below it that are not the app: s6 and runit have one more process for each service."""
+    """Return the pids of PID 1 and all its descendants but the app.
+
+    s6 and runit have one more process for each service.
+    """
     found, todo = [], [run.pid]
     while todo:
         pid = todo.pop()
@@ -239,7 +267,7 @@ def supervisors(run: Run, meter: str) -> list[int]:
 
 
 def memory(bench: Bench, count: int) -> Values:
-    """USS in kB of everything that is not the app, idle, with `count` processes."""
+    """Return the USS in kB of all processes but the app, idle, with `count` processes."""
     values: Values = {}
     if count == 1:
         wait = "import _signal; _signal.sigwait([15])"
@@ -254,7 +282,7 @@ def memory(bench: Bench, count: int) -> Values:
                     values[name] = uss(run.pid)
     for name in bench.peers.group:
         if count == 1 and name in ("pidone", "before"):
-            continue  # one command is the row of inits above
+            continue  # the inits above have measured one command
         with contextlib.suppress(TimeoutError), bench.group(name, count, "hold") as run:
             run.wait("now", count)
             settle(run.pid)
@@ -263,7 +291,7 @@ def memory(bench: Bench, count: int) -> Values:
 
 
 def settle(pid: int) -> None:
-    """Wait until a process sleeps and uses no processor time: idle is what is measured."""
+    """Wait until a process sleeps and uses no processor time. The measure is of an idle process."""
     before = None
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
@@ -276,7 +304,10 @@ def settle(pid: int) -> None:
 
 
 def storm(bench: Bench, orphans: int = 20000) -> Values:
-    """Orphans reaped per second while they are made; a tenth as many for supervisors, some of which poll for them."""
+    """Return the orphans reaped per second while the meter makes them.
+
+    Supervisors get a tenth as many orphans, because some of them poll.
+    """
     orphans = max(2000, int(orphans * bench.scale))
     rows: dict[str, list[float]] = {}
     for number in range(bench.rounds(5 if "before" not in bench.peers.single else 20)):
@@ -291,25 +322,26 @@ def storm(bench: Bench, orphans: int = 20000) -> Values:
                 "before",
                 "circus",
                 "honcho",
-            ):  # of the last two, circus reaps seldom and honcho never
+            ):  # circus reaps seldom, and honcho never
                 with contextlib.suppress(TimeoutError), bench.group(name, 1, "storm", str(orphans // 10)) as run:
                     rows.setdefault(name, []).append(orphans / 10 / run.wait("storm")[0] * 1e9)
     return medians(rows)
 
 
-#: Zombies that PID 1 reaps: few, as many as an application server leaves, and as many as there can be.
+#: Numbers of zombies for `drain`: few, and as many as an application server leaves. `most_zombies`
+#: is the third number.
 ZOMBIES = (1000, 6000)
 
 
 def most_zombies() -> int:
-    """As many as the machine's numbers of processes allow, with room for those that run (proc(5), pid_max)."""
+    """Return how many zombies this machine's pid_max allows besides its processes (proc(5))."""
     allowed = int(Path("/proc/sys/kernel/pid_max").read_text())
     running = sum(name.isdigit() for name in os.listdir("/proc"))
     return min(30000, allowed - running - 2000)
 
 
 def drain(bench: Bench, zombies: int) -> Values:
-    """ms in which PID 1, stopped until then, reaps so many zombies."""
+    """Return the ms in which PID 1, suspended until then, reaps this number of zombies."""
     rows: dict[str, list[float]] = {name: [] for name in bench.peers.single if name != "no init"}
     for number in range(bench.rounds(20 if zombies <= max(ZOMBIES) else 5)):
         for name in [name for name, _ in turns(bench.peers.single, number) if name in rows]:
@@ -324,18 +356,18 @@ def drain(bench: Bench, zombies: int) -> Values:
 
 
 def latency(bench: Bench, pings: int = 2000) -> Values:
-    """Microseconds from a signal to PID 1 until the app has it and its answer is back."""
+    """Return the microseconds from a signal to PID 1 until the app's answer to it arrives."""
     rows: dict[str, list[float]] = {name: [] for name in bench.peers.single}
     for number in range(bench.rounds(15)):
         for name, words in turns(bench.peers.single, number):
             with bench.running([*words, bench.meter, "pong"], "ping", str(pings)) as run:
-                run.process.wait()  # without a timeout, for which Python would poll
+                run.process.wait()  # no timeout: Python would poll for one
                 rows[name].append(statistics.median(run.wait("ping", pings)) / 1e3)
     return medians(rows)
 
 
 def switches(pids: list[int]) -> int:
-    """Context switches of these processes so far, wanted or not (proc(5), status)."""
+    """Return the context switches of these processes so far, voluntary or not (proc(5), status)."""
     total = 0
     for pid in pids:
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -345,7 +377,10 @@ def switches(pids: list[int]) -> int:
 
 
 def idle(bench: Bench, seconds: float = 60.0, count: int = 100) -> Values:
-    """Context switches of everything that is not the app in 60 s, with 100 processes (one, for the inits)."""
+    """Return the context switches in 60 s of all processes but the app.
+
+    A supervisor has 100 processes (`count`), an init has one.
+    """
     seconds = max(3.0, seconds * bench.scale)
     runs: dict[str, Run] = {}
     with contextlib.ExitStack() as stack:
@@ -362,11 +397,11 @@ def idle(bench: Bench, seconds: float = 60.0, count: int = 100) -> Values:
         for run in runs.values():
             settle(run.pid)
         before = {name: switches(found) for name, found in pids.items()}
-        time.sleep(seconds)  # the measure itself: what happens in this time when nothing does
+        time.sleep(seconds)  # the measured time: nothing should happen in it
         return {name: (switches(found) - before[name]) * 60.0 / seconds for name, found in pids.items()}
 
 
-#: Each asked of a server that answers at once, or of a file that is there.
+#: Probes for `probes`. Each asks a server that answers at once, or a file that exists.
 PROBES = {
     "none": "",
     "exec": '{ exec = ["true"], period = "1s", timeout = "10s" }',
@@ -377,9 +412,10 @@ PROBES = {
 
 
 def probes(bench: Bench, count: int = 50) -> tuple[Values, Values]:
-    """({handler: ms of PID 1's CPU for one probe}, {handler: its USS in kB}), with 50 processes asked each second.
+    """Return ({handler: ms of PID 1's CPU for one probe}, {handler: USS of PID 1 in kB}).
 
-    What a probe itself does, pidone's helper included, is a child's time and memory and not in these.
+    50 processes (`count`) are probed each second. The work of a probe is done by a helper, whose
+    time and memory are not included.
     """
     seconds = max(3.0, 20 * bench.scale)
     cpu: Values = {}
@@ -389,21 +425,24 @@ def probes(bench: Bench, count: int = 50) -> tuple[Values, Values]:
             line = f"liveness = {text % port if '%d' in text else text}\n" if text else ""
             with bench.group("pidone", count, "hold", more=line) as run:
                 run.wait("now", count)
-                time.sleep(2.0)  # until each has been asked once
+                time.sleep(2.0)  # by then each process has been probed once
                 before, began = cpu_ms(run.pid), time.monotonic()
-                time.sleep(seconds)  # the measure itself
+                time.sleep(seconds)  # the measured time
                 asked = count * (time.monotonic() - began)
                 cpu[name] = (cpu_ms(run.pid) - before) / asked
-                memory[name] = max(uss(run.pid) for _ in range(50))  # while no child shares its pages
+                memory[name] = max(uss(run.pid) for _ in range(50))  # the highest: then no child shares its pages
     return cpu, memory
 
 
-#: Ways to carry output, beside cat(1) and supervisord.
+#: The ways in which pidone carries output: column -> the value of its key `log`.
 CARRIED = {"pidone": '"prefix"', "pidone, json": '"json"'}
 
 
 def carry(bench: Bench, megabytes: int = 400) -> tuple[Values, Values]:
-    """({peer: MB/s from a process through it to a pipe}, {pidone: lines of 1 GB by 10 writers that are lost})."""
+    """Return ({peer: MB/s from a process through it to a pipe}, {"pidone": lines lost}).
+
+    The lines lost are those of 1 GB that 10 processes write.
+    """
     megabytes = max(20, int(megabytes * bench.scale))
     rows: dict[str, list[float]] = {}
     for _ in range(bench.rounds(5)):
@@ -420,7 +459,7 @@ def carry(bench: Bench, megabytes: int = 400) -> tuple[Values, Values]:
 
 
 def lines_lost(bench: Bench, megabytes: int, writers: int = 10) -> int:
-    """Lines that did not come through whole and in their process's order."""
+    """Return how many lines did not arrive whole and in the order of their process."""
     each = megabytes // writers
     with tempfile.TemporaryDirectory(dir=bench.directory) as directory:
         command = bench.peers.group["pidone"](Path(directory), writers, [bench.meter, "talk", str(each)])
@@ -449,17 +488,20 @@ def lines_lost(bench: Bench, megabytes: int, writers: int = 10) -> int:
 
 
 def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Values, Values]:
-    """While orphans are made: 1,000 commands one after the other, and 200 clients that stall or talk nonsense at once.
+    """Load the control socket while the meter makes orphans.
 
-    ({pidone: most ms from when an ended child may have waited to the end of the look at it}, {pidone: USS in kB after
-    it, with the record full}). Raises RuntimeError where the storm was over before the sessions.
+    1,000 commands come one after the other. 200 clients stall or send garbage at the same time.
+
+    Returns two values of pidone. The first is the longest ms between two reaps, in which an ended
+    child may have waited. The second is the USS in kB afterwards, with the record full. Raises
+    RuntimeError if the storm was over before the sessions.
     """
     sessions, orphans = max(50, int(sessions * bench.scale)), max(5000, int(100000 * bench.scale))
     with tempfile.TemporaryDirectory(dir=bench.directory) as directory:
         path, file = Path(directory) / "c.sock", Path(directory) / "pidone.toml"
         command = bench.peers.group["pidone"](Path(directory), 1, [bench.meter, "hold"])
         storm = '[[process]]\nname = "storm"\nrole = "sidecar"\nrestart = "never"\n'
-        storm += f'command = ["{bench.meter}", "orphans", "{100 * orphans}"]\n'  # ended when enough have been made
+        storm += f'command = ["{bench.meter}", "orphans", "{100 * orphans}"]\n'  # stopped when enough are made
         file.write_text(f'[group]\ncontrol = "{path}"\n{storm}{file.read_text()}')
         with bench.running(command) as run:
             run.wait("now")
@@ -474,7 +516,7 @@ def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Val
                 time.sleep(0.1)
             ask(path, {"do": "stop", "name": "storm"})
             while len(ask(path, {"do": "report"})["report"]["events"]) < RINGS[0][0] + RINGS[1][0]:
-                for _ in range(10):  # what it leads to goes into the rings of processes and of what comes in thousands
+                for _ in range(10):  # a restart causes events in both of these rings
                     ask(path, {"do": "restart", "name": "a0"})
             longest = ask(path, {"do": "status"})["status"]["longest_wait"]
             settle(run.pid)
@@ -484,14 +526,14 @@ def control(bench: Bench, sessions: int = 1000, hostile: int = 200) -> tuple[Val
 def client(path: Path, text: bytes) -> socket.socket:
     one = socket.socket(socket.AF_UNIX)
     one.setblocking(False)
-    with contextlib.suppress(OSError):  # its queue is full: that is one of the ways to be hostile
+    with contextlib.suppress(OSError):  # the socket's queue may be full, which is hostile as well
         one.connect(str(path))
         one.send(text)
     return one
 
 
 def ask(path: Path, request: dict[str, str]) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as line:  # one that blocks, and so stands in the queue
+    with socket.socket(socket.AF_UNIX) as line:  # it blocks, and so waits in the queue
         line.connect(str(path))
         line.sendall(json.dumps(request).encode() + b"\n")
         data = b""
@@ -501,13 +543,13 @@ def ask(path: Path, request: dict[str, str]) -> dict[str, Any]:
 
 
 def cpu_ms(pid: int) -> float:
-    """Milliseconds on a processor so far (proc(5), schedstat)."""
+    """Return the milliseconds of a process on a processor so far (proc(5), schedstat)."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
 
 
 @contextlib.contextmanager
 def http_server() -> Iterator[int]:
-    """The port of a server that says 200 to everything."""
+    """Yield the port of a server that answers 200 to every GET."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -529,10 +571,10 @@ def http_server() -> Iterator[int]:
 
 @contextlib.contextmanager
 def contained() -> Iterator[bool]:
-    """This process in a cpu cgroup of its own, as an engine has it; yields whether there is one to be had.
+    """Put this process into a cpu cgroup of its own, as an engine does. Yields whether that works.
 
-    Outside of one the kernel groups tasks by session (sched(7), autogroup), which makes an init that gives its app a
-    session look slower at passing signals on than it is in any container.
+    Outside of such a cgroup the kernel groups tasks by session (sched(7), autogroup). An init that
+    gives its app a session then seems slower at passing on signals than it is in a container.
     """
     for top in (Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")):
         ours = top / f"pidone-bench-{os.getpid()}"

@@ -1,7 +1,8 @@
 """The peers, and how each runs one command or a group of N processes as PID 1.
 
-`single` are the inits that take a command, and forward and reap as pidone does; `group` writes what each supervisor
-wants to read into a directory and returns its command line. A peer that is not installed is left out, and named.
+SINGLE has the inits that take a command, and forward signals and reap as pidone does. GROUP has a
+function for each supervisor. It writes the supervisor's configuration into a directory, and returns
+its command line. A peer that is not installed is left out, and its name is in `Peers.missing`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
 def find(program: str) -> str | None:
-    """On PATH, or beside this Python, where pip puts circus and honcho."""
+    """Find a program beside this Python, where pip puts circus and honcho, or on PATH."""
     beside = SCRIPTS / program
     return str(beside) if beside.exists() else shutil.which(program)
 
@@ -32,7 +33,7 @@ def write_pidone(directory: Path) -> str:
 
 
 def service_directories(directory: Path, count: int, app: list[str]) -> None:
-    """DIRECTORY/aNNN/run, as s6 and runit have it."""
+    """Write DIRECTORY/aN/run for each service, as s6 and runit read it."""
     for number in range(count):
         service = directory / f"a{number}"
         service.mkdir()
@@ -78,7 +79,7 @@ def honcho(directory: Path, count: int, app: list[str]) -> list[str]:
 
 
 def pidone_group(directory: Path, count: int, app: list[str]) -> list[str]:
-    """count - 1 sidecars and a primary."""
+    """Write a group of count - 1 sidecars and a primary; return the command line."""
     command = ", ".join(f'"{word}"' for word in app)
     roles = ["sidecar"] * (count - 1) + ["primary"]
     text = "".join(
@@ -90,7 +91,7 @@ def pidone_group(directory: Path, count: int, app: list[str]) -> list[str]:
     return [write_pidone(directory), "-c", str(file)]
 
 
-#: name -> the words before COMMAND
+#: name -> the arguments before COMMAND
 SINGLE: dict[str, list[str]] = {
     "no init": [],
     "pidone": ["pidone"],
@@ -112,9 +113,14 @@ PROGRAMS = {"s6": "s6-svscan", "runit": "runsvdir", "circus": "circusd"}
 
 
 class Peers:
-    """Those that are installed. missing: names of those that are not.
+    """The peers that are installed.
 
-    beside: the launcher of another pidone, which takes its turns as "before".
+    directory: where pidone's launcher is written.
+    beside: the launcher of another pidone, measured under the name "before"; or None.
+    missing: the names of the peers that are not installed.
+    single: name -> the arguments before COMMAND.
+    group: name -> a function as in GROUP.
+    floor: the arguments before a Python program, for a bare interpreter.
     """
 
     def __init__(self, directory: Path, beside: Path | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Rows of values -> a table, verdicts, JSON and a picture. A row is {peer: value}; all measures are rows by label."""
+"""Rows of values -> a table, verdicts, JSON and a picture. Rows are {label: {peer: value}}."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.measures import ROOT, Bench, Values, most_zombies
 
 Rows = dict[str, Values]
 
-#: The columns of `ways`: not peers, but ways to start pidone.
+#: The columns of `measures.ways`. They are ways to start pidone, not peers.
 WAYS = (
     "launcher",
     "as tini",
@@ -47,7 +47,7 @@ CARRY, LOST = "output carried (MB/s)", "lines lost or out of order, of 1 GB"
 REAPS, FULL = "wait between two reaps, 1,200 sessions (ms)", "USS, the record full (kB)"
 
 
-#: How many -> the row.
+#: How many zombies -> the label of the row.
 ZOMBIES = {
     "1,000": "1,000 zombies (ms)", "6,000": "6,000 zombies (ms)", "the most": "as many zombies as there can be (ms)",
 }  # fmt: skip
@@ -61,14 +61,14 @@ def above_floor(count: int) -> Callable[[Rows], float]:
     return lambda rows: rows[USS % count]["pidone"] - rows[USS % 1]["floor"]
 
 
-#: What may be at most a twentieth more than another pidone's (--beside).
+#: Rows whose value may exceed that of another pidone (--beside) by at most a twentieth.
 NOT_MORE = (
     "start (ms)", "primary's death to PID 1's (ms)", "signal to app and back (us)", *ZOMBIES.values(),
     *(USS % count for count in (1, 10, 100, 1000)),
 )  # fmt: skip
 
 
-#: (what, how it is worked out, may it be "<=" or ">=" this?)
+#: (what, the function that computes it, "<=" or ">=", the bar)
 BARS: list[tuple[str, Callable[[Rows], float], str, float]] = [
     ("start / floor", ratio("start (ms)", "floor"), "<=", 1.15),
     (
@@ -122,7 +122,7 @@ DEATH = "primary's death to PID 1's (ms)"
 
 
 def judge(rows: Rows) -> list[dict[str, Any]]:
-    """Every bar that the rows tell about."""
+    """Return a verdict for every bar whose values were measured."""
     found = []
     for what, work_out, sense, bar in BARS:
         try:
@@ -141,7 +141,10 @@ def number(value: float | None) -> str:
 
 
 def table(rows: Rows) -> str:
-    """Measures down, peers across; the ways to start pidone in a table of their own."""
+    """Return a table with a row for each measure and a column for each peer.
+
+    Rows with other columns, such as the ways to start pidone, follow as blocks of their own.
+    """
     apart = [label for label, row in rows.items() if not set(row) <= set(ORDER)]
     ways = [[label, *(f"{name} {number(value)}" for name, value in rows[label].items())] for label in apart]
     rows = {label: row for label, row in rows.items() if label not in apart}
@@ -180,7 +183,7 @@ def facts(bench: Bench, scale: float, contained: bool) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Of this checkout; with a mark where something has been changed since."""
+    """Return the commit of this checkout, with "-dirty" if files have changed since."""
     told = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=ROOT, capture_output=True, text=True
     )
@@ -213,7 +216,7 @@ def picture(directory: Path, rows: Rows) -> None:
 
 
 def draw(path: Path, rows: Rows) -> None:
-    """One small panel a measure, on a logarithmic scale, pidone's bar dark."""
+    """Draw one panel for each measure, with a logarithmic scale and pidone's bars dark."""
     import matplotlib
 
     matplotlib.use("Agg")

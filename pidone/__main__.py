@@ -1,4 +1,4 @@
-"""`python -m pidone`: the slow way to start, and not isolated from the environment; see docs/how-to/starting.md."""
+"""`python -m pidone`: a slow start, not isolated from the environment (docs/how-to/starting.md)."""
 
 from pidone.init.main import main
 

@@ -1,8 +1,9 @@
-"""What PID 1 asks of the kernel, by the kernel's names and with the errors of their manual pages.
+"""PID 1's calls to the kernel, under the kernel's names and with the errors of their manual pages.
 
-Theory. PID 1's loop, and whatever it calls before a fork, comes here; the loop gets this module as an argument, so that
-another one (a simulated kernel) can be handed to it and nothing has to be patched. The names are the builtins' own,
-bound once: no wrapper stands in between. A forked child asks the builtins itself. An import can fail as open(2) does.
+Theory. PID 1's loop, and everything that it calls before a fork, uses this module. The loop gets
+the module as an argument, so a test can pass a simulated kernel and has nothing to patch. The names
+are those of the builtins, bound once, without wrappers. A forked child calls the builtins itself.
+An import can fail as open(2) does.
 """
 
 from _signal import sigtimedwait, sigwaitinfo
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def load(name: str) -> "Any":
-    """A module that PID 1 does not need as long as all is well. Raises ImportError, OSError, MemoryError."""
+    """Import a module when PID 1 needs it. Raises ImportError, OSError, MemoryError."""
     return __import__(name, fromlist=["*"])
 
 
 def read_file(path: str) -> bytes:
-    """All of a file. open(2), read(2). Raises OSError."""
+    """Return the whole contents of a file: open(2), read(2). Raises OSError."""
     fd, data = open(path, 0), b""  # O_RDONLY
     try:
         while part := read(fd, 65536):
@@ -32,7 +33,10 @@ def read_file(path: str) -> bytes:
 
 
 def notify(fd: int) -> None:
-    """Have a descriptor that is ready say so with SIGIO: fcntl(2), F_SETOWN, O_ASYNC. Raises OSError, ImportError."""
+    """Have the kernel send SIGIO when a descriptor becomes ready: fcntl(2), F_SETOWN, O_ASYNC.
+
+    Raises OSError, ImportError.
+    """
     import fcntl  # a shared object on some builds: a third of what pidone adds to the start of a single command
 
     fcntl.fcntl(fd, fcntl.F_SETOWN, getpid())
@@ -40,14 +44,17 @@ def notify(fd: int) -> None:
 
 
 def map_memory(size: int) -> "Any":
-    """Memory that is shared over a fork: mmap(2), MAP_ANONYMOUS. Raises OSError."""
+    """Return memory that is shared over a fork: mmap(2), MAP_ANONYMOUS. Raises OSError."""
     from mmap import mmap
 
     return mmap(-1, size)
 
 
 def poll_in(fd: int) -> int:
-    """What a look at a descriptor says that is read from: poll(2), with no time. Raises OSError, ImportError."""
+    """Return the poll(2) events of a descriptor open for reading, without waiting.
+
+    Raises OSError, ImportError.
+    """
     import select
 
     poll = select.poll()

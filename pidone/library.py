@@ -1,27 +1,30 @@
-"""Packages that are not Python's own, for the children of PID 1 that need one."""
+"""Third-party packages, for the children of PID 1 that need one."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing takes 5 ms to import, and a compiled file's start loads this
+if TYPE_CHECKING:  # typing takes 5 ms to import, and the start of a compiled file loads this module
     from typing import Any
 
-#: For gRPC probes: all that a call needs is loaded by this one module.
+#: For gRPC probes, as arguments of `load`. This one module loads all that a call needs.
 HTTP_2 = ("h2.connection", "h2", "'pidone[grpc]'")
 
-#: For metrics, likewise.
+#: For metrics, as arguments of `load`.
 PROMETHEUS = ("prometheus_client.core", "prometheus-client", "'pidone[metrics]'")
 
 
 class MissingPackageError(Exception):
-    """str(): which package, why it cannot be used, and what to do."""
+    """A package cannot be used. str(): which package, why, and what to do."""
 
 
 def load(module: str, package: str, install: str) -> Any:
-    """The module: beside pidone, or where the interpreter's site finds it. Raises Missing.
+    """Import a module that is beside pidone, or where the interpreter's `site` finds it.
 
-    PID 1 runs without `site`; a child of it may use what belongs to the interpreter. A package that is there may still
-    not load, such as one of another Python's. install: the words after `pip install`.
+    PID 1 runs without `site`, but its children may use the interpreter's packages. An installed
+    package may still not load, such as one for another Python.
+
+    install: the argument for `pip install` that the error suggests.
+    Raises MissingPackageError.
     """
     for attempt in range(2):
         try:

@@ -1,4 +1,4 @@
-"""What is known of the kernel's memory killer: how often it has killed here, and whom it hardly chooses."""
+"""The kernel's OOM killer: how often it has killed here, and which processes it hardly chooses."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -6,18 +6,26 @@ if TYPE_CHECKING:
 
 from pidone import kernel as posix_kernel
 
-#: The memory killer hardly chooses a process that has had less than this part of what the container may use; nor one
-#: that has had no more than a fork of pidone itself has, or, where there is no limit, than LEAST.
+#: The OOM killer hardly chooses a process whose memory has stayed below a certain size.
+#: SHARE: that size is the container's limit divided by this.
+#: OWN: bytes that a fork of pidone itself has; the size is never below it.
+#: LEAST: the size in bytes where the container has no limit.
 SHARE, OWN, LEAST = 4, 12 << 20, 64 << 20
 
 
 def is_large(size: int, limit: "int | None") -> bool:
-    """Had it so much memory, in bytes, that the memory killer may have chosen it? The count alone may be old (E56)."""
+    """Return whether a process of this size is one that the OOM killer may have chosen.
+
+    The counter alone does not tell: its last increase may be old (E56).
+
+    size: the most memory that the process has had, in bytes.
+    limit: bytes that the container may use; 0 or None for no limit.
+    """
     return size >= max(OWN, limit // SHARE if limit else LEAST)
 
 
 def count_kills(path: "bytes | None", kernel: "Any" = posix_kernel) -> int:
-    """The number of processes of our cgroup that the kernel has killed for want of memory; 0 where nobody counts."""
+    """Return how many processes of our cgroup the OOM killer has killed; 0 without a counter."""
     if path is None:
         return 0
     try:

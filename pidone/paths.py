@@ -1,12 +1,13 @@
-"""Paths on which nobody may lead root astray (E48): walked one component at a time, by directory descriptors.
+"""Safe paths for root (E48): a walk of one component at a time, by directory descriptors.
 
-Theory. An app can put a link where pidone is about to write, or in a directory above it, and pidone would follow it as
-root. So no path is handed to the kernel as a whole: each component is opened in the directory before it, and a link is
-followed only where the link and its directory belong to root or to pidone's own user and nobody else may write there
-(for links systemd's CHASE_SAFE has the same rule). What root keeps in a directory of an app's own can be renamed by the
-app; that is no link, and not met here. So /var/run, a ConfigMap's ..data and links of root's own go on working; any
-other link is refused, and the message names it. A pidone that is not root can do no more than its user: there every
-link is followed.
+Theory. An app can put a link where pidone is about to write, or in a directory above. As root,
+pidone would follow that link. So pidone never passes a whole path to the kernel: it opens each
+component in the directory before it. It follows a link only where the link and its directory belong
+to root or to pidone's own user and nobody else may write to the directory (systemd's CHASE_SAFE has
+the same rule for links). So /var/run, a ConfigMap's ..data and root's own links work. pidone
+refuses any other link, and the message names it. An app can rename what root keeps in the app's own
+directory; that is no link, and this module does not prevent it. A pidone that is not root can do no
+more than its user, so it follows every link.
 """
 
 import posix
@@ -14,10 +15,11 @@ from errno import EEXIST, ELOOP, EMLINK
 
 from pidone.init.signals import show
 
-#: Links that are followed on the way (path_resolution(7)).
+#: The most links that `walk` follows in one path (path_resolution(7)).
 HOPS = 40
 
-#: What readlink(2) says of a descriptor that has no path (proc(5)): such a link is the thing itself.
+#: What readlink(2) returns for a descriptor that has no path (proc(5)). `walk` does not
+#: follow such a link: it is opened as it is.
 MAGIC = (b"pipe:[", b"socket:[", b"anon_inode:", b"/memfd:")
 
 _DIRECTORY = posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
@@ -25,7 +27,7 @@ _KIND, _LINK, _PLAIN, _OTHERS_WRITE = 0o170000, 0o120000, 0o100000, 0o022
 
 
 class UnsafePathError(OSError):
-    """A component of the path may not be trusted. str(), strerror: which one, and why."""
+    """A component of the path cannot be trusted. str(), strerror: which one, and why."""
 
 
 def is_strict() -> bool:
@@ -37,7 +39,10 @@ def is_ours(status: "posix.stat_result") -> bool:
 
 
 def is_own(place: bytes, uid: int) -> bool:
-    """Is it in a directory of this user's, or root's? In anybody else's, or behind a link, it would be in his hands."""
+    """Return whether a path lies directly in a directory, not a link, of this user or of root.
+
+    The owner of any other directory, or of a link to one, could replace what is there.
+    """
     try:
         status = posix.lstat(place.rpartition(b"/")[0])
     except OSError:
@@ -46,7 +51,11 @@ def is_own(place: bytes, uid: int) -> bool:
 
 
 def nobody_else_writes(fd: int) -> bool:
-    """Into this directory: it is ours, and others may not, or cannot, as on a read-only mount (a ConfigMap's)."""
+    """Return whether only root and pidone's user can write to a directory.
+
+    Either it is ours and its mode lets no other user write, or its mount is read-only (a
+    ConfigMap's).
+    """
     status = posix.fstat(fd)
     if is_ours(status) and not status.st_mode & _OTHERS_WRITE:
         return True
@@ -54,10 +63,14 @@ def nobody_else_writes(fd: int) -> bool:
 
 
 def walk(path: bytes, make: "int | None" = None) -> "tuple[int, bytes, bool]":
-    """(descriptor of the last directory, last component, is that a magic link to be opened as it is?).
+    """Walk a path up to its last component and check each link on the way.
 
-    make: the mode of directories that are not there, which are then made. The last component need not be there, and is
-    no link. The descriptor is the caller's to close. Raises OSError, and Unsafe.
+    Return (descriptor of the last directory, last component, whether that is a magic link to be
+    opened as it is). The last component need not exist; otherwise it is no link. The caller closes
+    the descriptor.
+
+    make: the mode with which missing directories are made; None makes none.
+    Raises OSError, UnsafePathError.
     """
     todo = [part for part in path.split(b"/") if part not in (b"", b".")][::-1] or [b"."]
     fd = posix.open("/" if path[:1] == b"/" else ".", _DIRECTORY)
@@ -93,7 +106,7 @@ def walk(path: bytes, make: "int | None" = None) -> "tuple[int, bytes, bool]":
 
 
 def _step(fd: int, name: bytes) -> int:
-    """Into a directory. Where it has become a link meanwhile this fails with ENOTDIR."""
+    """Open a directory in `fd`, and close `fd`. Fails with ENOTDIR where it has become a link."""
     new = posix.open(name, _DIRECTORY, dir_fd=fd)
     posix.close(fd)
     return new
@@ -114,9 +127,12 @@ def _check_link(fd: int, status: "posix.stat_result", place: bytes, hops: int) -
 
 
 def open_file(path: bytes, flags: int, mode: int = 0o600, walked: "tuple[int, bytes, bool] | None" = None) -> int:
-    """open(2) without being led astray. walked: by `walk`, where the caller keeps that. Raises OSError, and Unsafe.
+    """Open a file as open(2) does, but follow safe links only.
 
-    It must have no second name that another user could have given it (link(2)).
+    Refuse a file with a second name that another user could have given it (link(2)).
+
+    walked: what `walk` returned for the path, where the caller keeps its descriptor.
+    Raises OSError, UnsafePathError.
     """
     fd, name, magic = walked or walk(path)
     try:
@@ -136,7 +152,7 @@ def open_file(path: bytes, flags: int, mode: int = 0o600, walked: "tuple[int, by
 
 
 def status_of(path: bytes) -> "posix.stat_result":
-    """stat(2) without being led astray. Raises OSError, and Unsafe."""
+    """Return stat(2) of a path, but follow safe links only. Raises OSError, UnsafePathError."""
     fd, name, magic = walk(path)
     try:
         return posix.stat(name, dir_fd=fd, follow_symlinks=magic)
@@ -145,7 +161,11 @@ def status_of(path: bytes) -> "posix.stat_result":
 
 
 def open_directory(path: bytes, make: "int | None" = None) -> "tuple[int, bool]":
-    """(a descriptor that fchmod(2) and fchown(2) take, is it new?). Raises OSError, and Unsafe."""
+    """Return (a descriptor for fchmod(2) and fchown(2), whether the directory is new).
+
+    make: the mode with which missing directories are made, this one included; None makes none.
+    Raises OSError, UnsafePathError.
+    """
     fd, name, _ = walk(path, make)
     try:
         new = False
@@ -165,15 +185,16 @@ def open_directory(path: bytes, make: "int | None" = None) -> "tuple[int, bool]"
 
 
 def reason(error: OSError) -> str:
-    """Why it does not work, in words: those of Unsafe name the component."""
+    """Return the text of an error. That of UnsafePathError names the component."""
     text = error.strerror or str(error)
     return text if isinstance(error, UnsafePathError) else text[:1].lower() + text[1:]
 
 
 def replace_file(path: bytes, data: bytes, mode: "int | None" = None) -> None:
-    """Whole or not at all: what is half written would only mislead, or be the last thing that an image runs.
+    """Write a file whole or not at all.
 
-    For a path that its own user has named. Raises OSError.
+    A half-written file would mislead its reader, or be the last thing that an image runs. Use this
+    only for a path that pidone's own user has named. Raises OSError.
     """
     head, slash, name = path.rpartition(b"/")
     temporary = b"%s%s.%s.%d" % (head, slash, name, posix.getpid())
@@ -191,5 +212,5 @@ def replace_file(path: bytes, data: bytes, mode: "int | None" = None) -> None:
         try:
             posix.unlink(temporary)
         except OSError:
-            pass  # it was not even made
+            pass  # the temporary file does not exist
         raise

@@ -1,7 +1,8 @@
-"""TOML values -> plain data: what a value of the file may be, whatever key it stands at.
+"""TOML values -> plain data: the kinds of values that the file may have, whatever their key.
 
-A reader takes a value and returns plain data, or raises ValueError with what would be right. It knows no other key.
-Those of a Pod's behaviour are in config/values.py, those of a probe's handler in its own file.
+A reader takes a value and returns plain data. It raises ValueError with what would be right. It
+knows no other key. The readers for a Pod's behaviour are in config/values.py, those for a probe's
+handler in the file of that handler.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Reader = Callable[[Any], Any]
 
 
 class ValuesError(ValueError):
-    """What is wrong inside of a table: (key, value, what would be right), all of it at once."""
+    """All errors inside a table. parts: (key, value, what would be right) of each."""
 
     def __init__(self, parts: list[tuple[str, Any, str]]) -> None:
         super().__init__("; ".join(text for _, _, text in parts))
@@ -27,7 +28,7 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def name(value: Any) -> str:
-    """A DNS-1123 label, so that the group can become a Pod one day."""
+    """Read a DNS-1123 label, so that the group can become a Pod one day."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise ValueError("lower-case letters, digits and '-' between them, at most 63 characters")
     return value
@@ -46,7 +47,7 @@ def absolute(value: Any) -> str:
 
 
 def command(by_shell: Callable[[str], str]) -> Reader:
-    """by_shell: how the file gives a line to the shell."""
+    """Return the reader of a command. by_shell: returns how the file passes a line to the shell."""
 
     def read(value: Any) -> list[str]:
         if isinstance(value, str):
@@ -67,7 +68,7 @@ PLACE = re.compile(r"(?:(\[[0-9a-fA-F:.]+\]|[^:/\[\]\s]*):)?([a-z0-9-]+)")
 
 
 def port(text: str) -> int | str:
-    """A number, or the name of one of the process's ports (S52). Raises ValueError."""
+    """Return a number, or the name of one of the process's ports (S52). Raises ValueError."""
     if not text.isdigit():
         return text
     if not 1 <= int(text) <= 65535:
@@ -76,7 +77,7 @@ def port(text: str) -> int | str:
 
 
 def quoted(value: Any) -> str:
-    """As TOML has strings, and lists of them, of plain words."""
+    """Return a string, or a list of strings, as TOML writes it. For plain words only."""
     return repr(value).replace("'", '"')
 
 
@@ -145,7 +146,10 @@ def user(value: Any) -> str:
 
 
 def in_range(value: str) -> str:
-    """setresuid(2) takes the largest number, -1, as "leave it as it is": root would stay root."""
+    """Return a user, and perhaps a group, whose numbers are in range.
+
+    setresuid(2) takes the largest number, -1, as "leave it as it is": root would stay root.
+    """
     for part in value.split(":"):
         if part.isdigit() and (not part.isascii() or len(part) > 10 or int(part) >= 2**32 - 1):
             raise ValueError("numbers below 4294967295, in ASCII digits")
@@ -182,7 +186,7 @@ LIMITS = {key[7:].lower(): getattr(resource, key) for key in dir(resource) if ke
 
 
 def rlimits(value: Any) -> list[tuple[int, int, int]]:
-    """[(number, soft, hard)]"""
+    """Read a table of limits into [(number, soft, hard)]."""
     if not isinstance(value, dict):
         raise ValueError('a table, such as { nofile = 1024, core = "0:unlimited" }')
     found = []
@@ -211,7 +215,7 @@ UNITS.update({f"{u}i{b}": 1024 ** (n + 1) for n, u in enumerate("KMGT") for b in
 
 
 def memory(value: Any) -> int:
-    """Bytes of "1.5GiB", "512Mi", "500M", 1048576."""
+    """Read an amount of memory in bytes: "1.5GiB", "512Mi", "500M", 1048576."""
     match = (
         re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)", str(value))
         if isinstance(value, (str, int))

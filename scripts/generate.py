@@ -1,7 +1,8 @@
-"""`./do generate`: what follows from the declarations is written where it stands.
+"""`./do generate`: write the files that follow from pidone's declarations.
 
-pidone/config/keys.py makes the slots of PID 1 (pidone/init/slots.py, pidone/group/slots.py) and the tables of
-docs/reference/file.md; pidone/probes/*.py the table of handlers there. A test holds the files together.
+pidone/config/keys.py makes the slots of PID 1 (pidone/init/slots.py, pidone/group/slots.py) and the
+tables of docs/reference/file.md. pidone/probes/*.py make the tables of handlers there. A test
+checks that the written files are up to date.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pidone.init import plan
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Slots in their order, the other keys' after them: name -> (slot, or None where it is a key's; what it holds).
+#: The first slots, in order: name -> (slot, or None where a key declares it; what it holds). The
+#: slots of all other keys follow them.
 PROCESS_SLOTS: dict[str, tuple[Slot | None, str]] = {
     "name": (None, ""),
     "role": (None, "INIT, SIDECAR or PRIMARY of `plan`"),
@@ -66,7 +68,12 @@ if TYPE_CHECKING:
 
 
 def of_class(name: str, doc: str, made: dict[str, tuple[Slot | None, str]], keyed: dict[str, Slot]) -> str:
-    """A class with these slots, and a constructor: what is made first, in its order, and then the keys."""
+    """Return the source of a class: its slots and its constructor.
+
+    doc: the docstring of the class.
+    made: the first slots, in order, as PROCESS_SLOTS has them.
+    keyed: the slots of keys; those that are not in `made` follow it.
+    """
     texts = {key: text for key, (_, text) in made.items()}
     slots: dict[str, Slot] = {**{key: slot or keyed[key] for key, (slot, _) in made.items()}, **keyed}
     lines = [f"class {name}:", f'    """{doc}"""', "", "    __slots__ = ("]
@@ -86,7 +93,7 @@ def of_class(name: str, doc: str, made: dict[str, tuple[Slot | None, str]], keye
 
 
 def packed(items: list[str], indent: str) -> list[str]:
-    """As many on a line as there is room for."""
+    """Return lines with as many items on each as fit."""
     lines = [""]
     for item in items:
         if len(indent) + len(lines[-1]) + len(item) > 118:
@@ -100,7 +107,7 @@ def source(value: Any) -> str:
 
 
 def of_init() -> str:
-    """pidone/init/slots.py"""
+    """Return the text of pidone/init/slots.py."""
     title = "What is to run, as plain data: the slots of a process and of a plan."
     process, group = keys.slots(keys.PROCESS), keys.slots(keys.GROUP)
     return "\n\n".join((
@@ -111,7 +118,7 @@ def of_init() -> str:
 
 
 def of_group() -> str:
-    """pidone/group/slots.py"""
+    """Return the text of pidone/group/slots.py."""
     typing = "    from pidone.group.policy import HookSpec, LogSpec, ProbeSpec, Rule"
     head = TEMPLATE.format(title="What a group does for one process beyond starting it, as plain data.", typing=typing)
     policy = of_class(
@@ -129,7 +136,10 @@ def of_keys(table: tuple[keys.Key, ...]) -> list[tuple[str, ...]]:
 
 
 def of_file(text: str) -> str:
-    """docs/reference/file.md: what stands between `<!-- table NAME -->` and `<!-- end -->`."""
+    """Return the text of docs/reference/file.md, its tables replaced.
+
+    A table stands between `<!-- table NAME -->` and `<!-- end -->`.
+    """
     names = ("GROUP", "VOLUME", "PROCESS", "RESTARTS", "PROBES", "HOOKS", "OUTPUT", "METRICS")
     made = {name.lower(): rows(("key", "value", "default"), of_keys(getattr(keys, name))) for name in names}
     asking = [(f"`{file.EXAMPLE}`", file.DOC) for file in map(probes.handler, probes.HANDLERS)]

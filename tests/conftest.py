@@ -20,7 +20,7 @@ from tests.pid1 import NAMESPACE, ROOT, Pidone, compile_c
 
 Write = Callable[[str, str], str]
 
-#: An image with pidone and a Python, as small as the base allows: any single program is put in by a volume.
+#: The smallest image that has pidone and a Python: a volume adds any single program.
 PLAIN = """\
 FROM web
 USER root
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class EveryTier:
-    """A tier that could not run is a failure, not a shorter list of dots."""
+    """Let the run fail where a tier has run no test."""
 
     def __init__(self) -> None:
         self.ran = dict.fromkeys(TIERS, 0)
@@ -60,16 +60,17 @@ class EveryTier:
             terminalreporter.write_line(f"left out: {name}")
 
 
-#: Where pidone and its demos keep something that has one place on a machine.
+#: The places of pidone and its demos that exist once on a machine.
 OWN_PLACES = ("/run/pidone", "/tmp/pidone-helloworld")
 
 CLONE_NEWNS = 0x20000
 
 
 def isolate() -> None:
-    """This process, and all that it starts, has these places for itself: other runs and live groups have others.
+    """Mount private directories over these places, for this process and all that it starts.
 
-    A mount name space of its own, which needs root as these tests do; else nothing is done.
+    Other test runs and live groups keep theirs. This takes a mount namespace, which needs root, as
+    these tests do. Without root, nothing happens. Raises OSError.
     """
     if os.geteuid() != 0:
         return
@@ -83,7 +84,11 @@ def isolate() -> None:
 
 
 def heed_the_keyboard() -> None:
-    """A shell ignores SIGINT and SIGQUIT in a background job, and every child of the job inherits that (signal(7))."""
+    """Restore the usual handling of SIGINT and SIGQUIT where it is ignored.
+
+    A shell ignores both signals in a background job, and every child of the job inherits that
+    (signal(7)).
+    """
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, usual)
@@ -97,11 +102,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(EveryTier())
 
 
-#: Files whose tests share nothing that is dear.
+#: Files whose tests share nothing that is expensive to make.
 PARTED = ("test_control", "test_drop_in", "test_group", "test_probes", "test_signals", "test_restarts")
 
 
-#: Fixtures for which pip or another Python is run, once; the first test that needs one waits for it.
+#: Fixtures that run pip or another Python, once. The first test that needs one waits for it.
 DEAR = ("installed", "anyone")
 
 
@@ -112,7 +117,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def group_of(nodeid: str) -> str:
-    """What shares an engine, a module's fixtures or an environment runs in one process, in its order."""
+    """Return the name of the group of tests that runs in one process, in order.
+
+    Tests that share an engine, a module's fixtures or an environment are in one group.
+    """
     path = nodeid.partition("::")[0]
     tier, stem = path.split("/")[1], Path(path).stem
     if tier in ("docs", "docker"):
@@ -124,7 +132,11 @@ def group_of(nodeid: str) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Not by xdist_group: xdist 3.8 writes the group into a name that pytest 9 no longer reads."""
+    """Schedule the tests by `group_of`.
+
+    xdist_group does not work here: xdist 3.8 writes the group into a name that pytest 9 no longer
+    reads.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
@@ -143,7 +155,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def open_to_all(directory: Path) -> None:
-    """pytest's own directories are for their owner only; other users must pass through them."""
+    """Let other users pass through pytest's directories, which are for their owner only."""
     for parent in (directory, *directory.parents):
         if parent.parent == parent or not os.access(parent, os.W_OK) or parent == Path("/tmp"):
             break
@@ -152,14 +164,14 @@ def open_to_all(directory: Path) -> None:
 
 @pytest.fixture(scope="session")
 def helper(public: Path) -> str:
-    """The compiled helper.c."""
+    """The path of the compiled helper.c."""
     compile_c(Path(__file__).with_name("helper.c"), public / "helper")
     return str(public / "helper")
 
 
 @pytest.fixture(scope="session")
 def pidone(public: Path) -> Pidone:
-    """pidone by its fast launcher, as PID 1 of namespaces of its own."""
+    """pidone, started by its fast launcher as PID 1 of its own namespaces."""
     trial = subprocess.run([*NAMESPACE, "true"], capture_output=True, text=True)
     assert trial.returncode == 0, f"this tier needs root and unshare (apt-get install util-linux): {trial.stderr}"
     launcher.write(public / "pidone")
@@ -168,7 +180,10 @@ def pidone(public: Path) -> Pidone:
 
 @pytest.fixture(scope="session")
 def source(public: Path) -> Path:
-    """A copy of what pip installs from, readable by all: pip leaves a build directory where it works."""
+    """A copy of the files that pip installs from, readable by all users.
+
+    pip leaves a build directory where it works.
+    """
     copy = public / "source"
     copy.mkdir()
     for name in ("pidone", "scripts", "pyproject.toml", "README.md", "LICENSE"):
@@ -181,8 +196,8 @@ def source(public: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def anyone(public: Path, source: Path) -> Pidone:
-    """As `pidone`, for other users: of an interpreter that they may run as well."""
-    # setpriv itself may still pass everywhere; what it has executed may not
+    """The same as `pidone`, for other users: its interpreter is one that they may run, too."""
+    # setpriv itself may still be able to reach every path; the program that it executes may not.
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env"]
     for python in (sys.executable, "/usr/bin/python3"):
         if subprocess.run([*nobody, python, "-c", ""], capture_output=True).returncode == 0:
@@ -194,7 +209,7 @@ def anyone(public: Path, source: Path) -> Pidone:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """write(name, text) -> path of an executable file in a directory open to all."""
+    """write(name, text) -> path of an executable file in a directory that is open to all users."""
 
     def write(name: str, text: str) -> str:
         path = tmp_path / name
@@ -208,7 +223,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture(scope="session")
 def installed(public: Path, source: Path) -> Path:
-    """bin/ of an environment into which pip has installed pidone, without its dependencies."""
+    """bin/ of an environment into which pip has installed pidone without its dependencies."""
     environment = public / "installed"
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "-q", "--no-deps"]
@@ -219,7 +234,11 @@ def installed(public: Path, source: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """With the images `web`, of Dockerfile.example as it stands, and `plain`, the same without a group."""
+    """An engine with two images.
+
+    web: Dockerfile.example as it is.
+    plain: the same without a group.
+    """
     engine = Engine()
     try:
         engine.import_base(BASE, packages())

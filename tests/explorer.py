@@ -1,13 +1,15 @@
-"""The explorer: drives the group's machine through every order of events, with virtual time, and watches the rules.
+"""Drive the group's machine through every order of events, in virtual time, and check the rules.
 
-    python -m tests.explorer [SECONDS]     all small groups, as deep as the time allows; prints what it went through
+    python -m tests.explorer [SECONDS]    all small groups, as deep as time allows; prints counts
 
-A world is a group and what a kernel would know of it: who is forked, who runs, what goes on beside whom, who was sent
-what. From each state every event that may come next is tried, breadth first, so that the sequence that breaks a rule is
-the shortest, and it is printed. States that differ in nothing that can matter are visited once; times count from now.
+Theory. A world is a group and what a kernel would know of it: which processes are forked, which
+run, which helpers run, and which signals were sent to which process. From each state, the explorer
+tries every event that may come next, breadth first. So the sequence that breaks a rule is the
+shortest one, and the explorer prints it. Of states that differ in nothing that can matter it visits
+one. Times count from now.
 
-The groups are small on purpose, and their times short, so that back-offs and thresholds saturate and the states of a
-group are finitely many although it could be restarted for ever.
+The groups are small on purpose, and their times are short. So back-offs and thresholds saturate,
+and the states of a group are finitely many although it could restart for ever.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ TWICE = ("exec", (b"x",), 1.0, 2.0, 1.0, 1, 2, 3.0)
 NOTIFYING = ("notify", True, 0.0, 2.0, 1.0, 1, 1, None)
 HOOK = ("exec", (b"x",))
 
-#: What a process may have beside it, by a word for it: what Care is made with.
+#: {name of a kind of process: the options of its ProcessPolicy}.
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "startup": {"startup": ASKED},
@@ -74,9 +76,13 @@ Kind = tuple[int, int, str]  # role, restart policy, key of KINDS
 
 
 def waits_for(what: str, index: int) -> tuple[int, tuple[int, ...]]:
-    """(gate, after) of Care: so many from the list's head, and these. What names a later process is not among them."""
+    """Return (gate, after) of ProcessPolicy.
+
+    gate: how many processes, from the head of the list, must have passed first.
+    after: the processes that must have passed, too. No process names a later one.
+    """
     if what == "replica":
-        return max(0, index - 1), ()  # as the one before it has it
+        return max(0, index - 1), ()  # the same as of the replica before it
     after: dict[str, tuple[int, ...]] = {"after none": (), "after the first": (0,) if index else ()}
     return (0, after[what]) if what in after else (index, ())
 
@@ -90,7 +96,7 @@ def policy(index: int, kind: Kind, first: Kind) -> tuple[Any, ...]:
 
 
 def is_tied(index: int, kind: Kind, first: Kind) -> bool:
-    """Is it restarted with the first one of the group?"""
+    """Return whether the process restarts with the first one of the group."""
     return index > 0 and kind[2] == "tied" and first[0] != INIT
 
 
@@ -114,7 +120,7 @@ def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan
 
 @cache
 def needs(kinds: tuple[Kind, ...], index: int) -> frozenset[int]:
-    """Whom it waits for, and whom these wait for."""
+    """Return the processes that this one waits for, directly or through others."""
     gate, after = waits_for(kinds[index][2], index)
     direct = {*range(gate), *after}
     return frozenset(direct.union(*(needs(kinds, other) for other in direct)))
@@ -128,7 +134,7 @@ def slots(kind: type) -> list[str]:
     return [name for base in kind.__mro__ for name in getattr(base, "__slots__", ())]
 
 
-#: {class: slots that the copy does not share, by an expression of `v`; "" is set afterwards}
+#: {class: {slot that the copy does not share: an expression of `v`, or "" where it is set later}}.
 SPECIAL: dict[str, dict[str, str]] = {
     "Probe": {},
     "Process": {"probes": "{k: copy_one(p) for k, p in v.items()} if v else {}", "host": "host"},
@@ -143,7 +149,10 @@ copiers: dict[type, Any] = {}
 
 
 def copy_one(old: Any, host: Any = None) -> Any:
-    """Slot by slot. host: what the copy has in the place of what it belongs to."""
+    """Copy an object slot by slot.
+
+    host: the object that the copy belongs to.
+    """
     try:
         return copiers[old.__class__](old, host)
     except KeyError:
@@ -190,12 +199,17 @@ def copy_group(old: pod.Group) -> pod.Group:
     return new
 
 
-#: Events that are one process's, of which the second word is who.
+#: Events about one process. Their second field is the process.
 OF_ONE = frozenset((e.EXECED, e.FAILED, e.EXITED, e.SUSPENDED, e.HELPER_ENDED, e.NOTIFIED, e.RESOLVED))
 
 
 class World:
-    """life: of each member: "-", forked, running, launched (its launcher has ended), ended. beside: (member, what)."""
+    """A group under test, and what a kernel would know of it.
+
+    life: the state of each member: "-", forked, running, launched (its launcher has ended), or
+        ended.
+    running_helpers: (member, name of the helper) of each.
+    """
 
     __slots__ = (
         "group", "roles", "kinds", "now", "life", "ended", "ended_at", "starts", "signalled", "stop_at", "exit",
@@ -218,9 +232,9 @@ class World:
         self.signals = 0
         self.passed: frozenset[int] = frozenset()
         self.ending_at: dict[int, float] = {}
-        self.pending: dict[int, int] = {}  # how those have ended whose successor is looked for
+        self.pending: dict[int, int] = {}  # {member: status of its end, during the search for its main pid}
         self.ticks = ticks
-        self.ids = len(self.roles)  # ids that were given out
+        self.ids = len(self.roles)  # the number of ids that were used so far
         self.reloaded = False
 
     def clone(self) -> World:
@@ -245,7 +259,10 @@ class World:
         return new
 
     def key(self) -> Any:
-        """All that can matter, times counted from now, counts only as far as they do."""
+        """Return all that can matter.
+
+        Times count from now. Counters count only as far as they matter.
+        """
         group, now = self.group, self.now
         members = [
             (
@@ -276,7 +293,7 @@ class World:
                 tuple([process.nice for process in group.plan.processes]))  # fmt: skip
 
     def choices(self) -> list[tuple[Any, ...]]:
-        """Every event that may come next."""
+        """Return every event that may come next."""
         found: list[tuple[Any, ...]] = []
         for i, life in enumerate(self.life):
             if life == "forked":
@@ -366,7 +383,7 @@ class World:
         assert self.group.phase >= before or before < STOP, "a phase went back"
         for action in actions:
             if action == (e.RECORD, -1, "stop"):
-                self.stop_at = self.now  # what was done before, at the same time, was not after it
+                self.stop_at = self.now  # an action before this one, at the same time, did not come after the stop
             check = CHECKS.get(action[0])
             if check:
                 check(self, *action[1:])
@@ -384,7 +401,11 @@ class World:
                 assert (member.state in (1, 2)) == alive, f"it takes {index} for {'alive' if member.alive else 'gone'}"
 
     def take_by_id(self, event: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        """A world knows processes by their places; the group by ids, which are others once a file was read again."""
+        """Translate places to ids in an event for the group, and ids to places in its actions.
+
+        A world knows processes by their places. The group knows them by ids, and these change when
+        it reads a file again.
+        """
         places = {member.id: member.place for member in self.group.members}
         if event[0] in OF_ONE and event[1] >= 0:
             event = (event[0], self.group.members[event[1]].id, *event[2:])
@@ -398,7 +419,7 @@ class World:
         ]
 
     def changed_plan(self, changed: int) -> Plan:
-        """The same processes, of which those whose bit is set are declared otherwise."""
+        """Return a plan of the same processes, with the declarations changed whose bit is set."""
         plan = make(self.kinds)
         for i, process in enumerate(plan.processes):
             process.nice = self.group.plan.processes[i].nice
@@ -407,12 +428,12 @@ class World:
         return plan
 
     def on_take_over(self, gone: dict[int, tuple[str, int]]) -> None:
-        """What is not kept begins anew: nothing of it may run."""
+        """Check that nothing of a new process runs, and that no id is used twice."""
         ids = [member.id for member in self.group.members]
         assert not gone.keys() & set(ids) and len(set(ids)) == len(ids), "an id is used again"
         for i, id in enumerate(ids):
             if id < self.ids:
-                continue  # it is kept
+                continue
             assert self.life[i] in ("-", "ended"), "it takes over while a doomed one lives"
             assert not any(j == i for j, _ in self.running_helpers)
             self.life[i] = "-"
@@ -423,7 +444,10 @@ class World:
         self.ids = max(ids) + 1
 
     def would_blame(self, event: tuple[Any, ...]) -> tuple[int | None, ...]:
-        """The exit codes that a stop may be blamed on, if this event begins one; None: the primary's own counts."""
+        """Return the exit codes that may be the blame of a stop, if this event begins one.
+
+        None stands for the primary's own exit code.
+        """
         if event[0] == e.FAILED:
             return (127,)
         if event[0] == e.DEADLINE:
@@ -472,7 +496,10 @@ class World:
             self.end(i, status)
 
     def end(self, i: int, status: int | None) -> None:
-        """status: None for one that never was itself."""
+        """Mark a process as ended.
+
+        status: its exit code, or None for a process that was never executed.
+        """
         self.life[i] = "ended"
         self.ended.pop(i, None)
         if status is not None:
@@ -482,7 +509,10 @@ class World:
         self.ending_at.pop(i, None)
 
     def may_have_passed(self, i: int, what: str) -> None:
-        """Is this what opens its gate? An init step's is its end."""
+        """Record that a process has passed, if `what` is what opens its gate.
+
+        The gate of an init step is its end.
+        """
         has = KINDS[self.kinds[i][2]]
         gate = "startup" if "startup" in has else "post_start" if "post_start" in has else "execed"
         if self.roles[i] != INIT and what == gate and self.kinds[i][2] != "daemon":
@@ -500,7 +530,7 @@ class World:
         assert self.stop_at is None, "started after the stop had begun"
         if self.life[i] == "ended":
             self.check_restart(i)
-        for j in needs(self.kinds, i) if self.life[i] == "-" else ():  # a restart is not gated again (S23)
+        for j in needs(self.kinds, i) if self.life[i] == "-" else ():  # a restart ignores the gate (S23)
             assert j in self.passed, f"started before {j} had let it"
         if self.life[i] == "ended" and is_tied(i, self.kinds[i], self.kinds[0]):
             first = self.group.members[0]
@@ -566,7 +596,7 @@ class World:
         else:
             assert code != 0, "the primary never ran, and the exit code says all is well"
         assert self.stop_at is not None
-        unkillable = LAST_RESORT if self.event[0] == e.DEADLINE else 0.0  # who has been killed and has not gone (E38)
+        unkillable = LAST_RESORT if self.event[0] == e.DEADLINE else 0.0  # a killed process that does not end (E38)
         assert self.now <= self.stop_at + GRACE + MINIMUM_GRACE + unkillable, "the stop took too long"
         assert self.group.phase == OVER
         assert code == 0 or troubled or self.signals, "it fails, and nobody is told why"
@@ -602,7 +632,7 @@ CHECKS: dict[int, Any] = {
     e.TAKE_OVER: World.on_take_over,
 }
 
-#: Actions of which the second word is a process.
+#: Actions whose second field is a process.
 ABOUT_ONE = frozenset((e.SPAWN, e.KILL, e.RUN_HELPER, e.CANCEL_HELPER))
 
 
@@ -613,7 +643,7 @@ def begun(kinds: tuple[Kind, ...], group: Any = pod.Group, ticks: bool = False) 
 
 
 class Found(AssertionError):
-    """A rule is broken: by which group, and by which events from its beginning."""
+    """A broken rule: the group that breaks it, and the events from its beginning."""
 
     def __init__(self, error: Exception, kinds: tuple[Kind, ...], path: list[Any]) -> None:
         events = " ".join(name_of(event) for event in path)
@@ -636,8 +666,11 @@ def name_of(event: tuple[Any, ...]) -> str:
 def explore(
     kinds: tuple[Kind, ...], most: int = 1 << 60, group: Any = pod.Group, ticks: bool = False
 ) -> tuple[int, bool]:
-    """(transitions, were these all?). Raises Found with the shortest sequence that breaks a rule."""
-    gc.disable()  # it would look through every world that is kept, again and again, for what `let_go` frees
+    """Return (transitions, whether these were all).
+
+    Raises Found with the shortest sequence that breaks a rule.
+    """
+    gc.disable()  # the collector would go through every kept world, again and again, for what `let_go` frees
     try:
         return search(kinds, most, group, ticks)
     finally:
@@ -675,7 +708,10 @@ def search(kinds: tuple[Kind, ...], most: int, group: Any, ticks: bool) -> tuple
 
 
 def let_go(world: World) -> None:
-    """A group and its processes know each other: one that nobody needs is freed at once, and not by a search for it."""
+    """Free a world that is no longer needed at once, without the garbage collector.
+
+    A group and its processes refer to each other. This cuts the cycle.
+    """
     world.group.host.do = world.group.host.report = None
 
 
@@ -688,7 +724,10 @@ def unwind(path: Any) -> list[Any]:
 
 
 def wander(kinds: tuple[Kind, ...], dice: random.Random, most: int, group: Any = pod.Group) -> int:
-    """One long random life of a group, in which ticks are rare; the number of transitions. Raises Found."""
+    """Follow one long random lifetime of a group, in which ticks are rare.
+
+    Returns the number of transitions. Raises Found.
+    """
     world, path = begun(kinds, group, ticks=True), []
     for _ in range(most):
         choices = world.choices()
@@ -711,7 +750,10 @@ POLICIES_ALL = (NEVER, ON_FAILURE, ALWAYS)
 
 
 def kinds_of(role: int, full: bool) -> Iterator[Kind]:
-    """What a process of this role may be; without `full` only role, policy and gate."""
+    """Yield the kinds that a process of this role may have.
+
+    Without `full`, only role, policy and gate vary.
+    """
     for policy in POLICIES_ALL:
         yield role, policy, "plain"
         yield role, policy, "after the first"
@@ -754,7 +796,8 @@ def small_groups(size: int, full: bool) -> Iterator[tuple[Kind, ...]]:
             yield (*rest, primary)
 
 
-#: Share of the time for long random lives: what is deep in a large group no breadth-first search comes to.
+#: The share of the time for long random lifetimes: no breadth-first search gets deep into a large
+#: group.
 WALKS = 0.3
 
 #: (size, all kinds?, transitions of each group at most, share of the time)
@@ -781,7 +824,7 @@ def main(seconds: float) -> None:
     for size, full, most, share in ROUNDS:
         end = time.monotonic() + (seconds - (time.monotonic() - began)) * share if share < 1 else began + seconds
         groups = list(small_groups(size, full))
-        random.Random(size).shuffle(groups)  # the same ones each time, and of all sorts where not all can be had
+        random.Random(size).shuffle(groups)  # the same order each time, and a mix where the time is short
         done = whole = 0
         for kinds in groups:
             if time.monotonic() > end and done:

@@ -1,4 +1,4 @@
-"""The one helper that runs pidone, as real PID 1 of a namespace, and what a failing test prints of it."""
+"""Run pidone as the real PID 1 of a namespace, and show what a failing test needs of the run."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 UNSHARE, SETSID = shutil.which("unshare") or "unshare", shutil.which("setsid") or "setsid"
-#: As an engine does: PID 1 leads a session.
+#: PID 1 leads a session, as in a container of an engine.
 NAMESPACE = [UNSHARE, "--pid", "--fork", "--mount-proc", "--kill-child", SETSID]
-PATIENCE = 20.0  # seconds after which an awaited event is taken to never come
+PATIENCE = 20.0  # seconds after which a test gives up on an expected event
 PYTHON = sys.executable
-#: To wrap a start in: SIGTERM waits for an app that does not look yet. For helper.c's apps only: others never get it.
+#: A wrapper for a start: SIGTERM stays blocked until the app reads it. For helper.c's apps only:
+#: others never get the signal.
 HELD = ("env", "--block-signal=TERM")
 
 
 class Result:
-    """How a run ended. Printed whole where an assertion fails."""
+    """The result of a run. A failing assertion prints all of it."""
 
     def __init__(self, arguments: Sequence[str], code: int, out: bytes, err: str) -> None:
         self.arguments, self.code, self.out, self.err = arguments, code, out, err
@@ -41,7 +42,7 @@ class Result:
 
     @property
     def plain(self) -> str:
-        """stderr without the report of the end."""
+        """Return stderr without the report of the end."""
         return "".join(line for line in self.err.splitlines(True) if not line.startswith("pidone: report: "))
 
     def __repr__(self) -> str:
@@ -49,9 +50,10 @@ class Result:
 
 
 def steady(text: str) -> str:
-    """The helper's dump without what differs from run to run: numbers of pipes, sockets and cgroup hierarchies.
+    """Return the helper's dump without what differs from run to run.
 
-    A hierarchy in whose root the process is does not count: another engine may mount one meanwhile (cgroups(7)).
+    That is the numbers of pipes, sockets and cgroup hierarchies. A hierarchy in whose root the
+    process is does not count: another engine may mount one meanwhile (cgroups(7)).
     """
     text = re.sub(r"^(cgroup: )\d+", r"\g<1>0", text, flags=re.M)
     text = re.sub(r"^cgroup: \d+:[^:]*:/\n", "", text, flags=re.M)
@@ -59,12 +61,15 @@ def steady(text: str) -> str:
 
 
 class Running:
-    """A pidone at work: lines of its stdout can be awaited, signals sent. Killed where a test forgets it."""
+    """A running pidone: a test can await lines of its stdout and send it signals.
+
+    Where a test leaves it running, __exit__ kills it.
+    """
 
     def __init__(self, command: list[str], **options: Any) -> None:
         self.command = command
-        self.seen = b""  # of stdout
-        self.told = b""  # of stderr
+        self.seen = b""  # stdout so far
+        self.told = b""  # stderr so far
         self.process = subprocess.Popen(
             command, stdin=options.pop("stdin", subprocess.DEVNULL), stdout=options.pop("stdout", subprocess.PIPE),
             stderr=options.pop("stderr", subprocess.PIPE), **options,
@@ -79,17 +84,18 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """Of PID 1, as numbered out here: the child that unshare has forked."""
+        """Return the pid of PID 1 in the outer namespace: the child that unshare has forked."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(until(lambda: children.read_text().split(), "unshare has forked")[0])
 
     def line(self, wanted: str, count: int = 1) -> str:
-        """Wait for the `count`-th line of stdout that holds `wanted`."""
+        """Wait for the `count`-th line of stdout that contains `wanted`."""
         return self.await_line(self.process.stdout, "seen", wanted, count)
 
     def said(self, wanted: str, count: int = 1) -> str:
-        """Wait for the `count`-th line of stderr that holds `wanted`: what pidone has done, where an app's own last
-        words come before its end.
+        """Wait for the `count`-th line of stderr that contains `wanted`.
+
+        It shows what pidone has done; an app prints its own last line before it ends.
         """
         return self.await_line(self.process.stderr, "told", wanted, count)
 
@@ -108,19 +114,19 @@ class Running:
             setattr(self, so_far, have + part)
 
     def kill(self, number: int) -> None:
-        """Send PID 1 a signal from outside of its namespace, as an engine does."""
+        """Send PID 1 a signal from outside its namespace, as an engine does."""
         os.kill(self.pid, number)
 
     def children(self) -> dict[str, int]:
-        """name -> pid out here, of PID 1's children."""
+        """Return {name: pid in the outer namespace} of PID 1's children."""
         found = {}
         for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just been reaped
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # PID 1 has just reaped it
                 found[Path(f"/proc/{pid}/comm").read_text().strip()] = int(pid)
         return found
 
     def child(self, argument: str) -> int:
-        """Pid out here of the process of this namespace that has `argument` among its arguments."""
+        """Return the outer pid of the process of this namespace that has this argument."""
         space = os.stat(f"/proc/{self.pid}/ns/pid").st_ino
 
         def look() -> int | None:
@@ -137,7 +143,11 @@ class Running:
         return int(until(look, f"a process with the argument {argument} runs"))
 
     def kill_all(self) -> None:
-        """PID 1 itself: when unshare has seen its end, nobody of the namespace is left, and its sockets are closed."""
+        """Kill PID 1 itself.
+
+        When unshare sees the end of PID 1, no process of the namespace is left, and their sockets
+        are closed.
+        """
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         try:
             pids = children.read_text().split()
@@ -149,7 +159,7 @@ class Running:
             self.process.send_signal(signal.SIGKILL)
 
     def end(self, kill: bool = False) -> Result:
-        """Wait for its end."""
+        """Wait for the end, and return the result."""
         if kill:
             self.kill_all()
         try:
@@ -163,14 +173,14 @@ class Running:
 
 
 def compile_c(source: Path, to: Path) -> None:
-    """A static program: it runs in any namespace, and in an image without a C library."""
+    """Compile a static program: it runs in any namespace, and in an image without a C library."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     assert compiler, "a C compiler is needed: apt-get install gcc libc6-dev"
     subprocess.run([compiler, "-O1", "-Wall", "-Werror", "-static", "-o", str(to), str(source)], check=True)
 
 
 def until(get: Any, what: str, patience: float = PATIENCE) -> Any:
-    """Poll where the kernel has no event for us, with a deadline."""
+    """Poll, with a deadline, where the kernel sends no event."""
     end = time.monotonic() + patience
     while True:
         got = get()
@@ -181,7 +191,10 @@ def until(get: Any, what: str, patience: float = PATIENCE) -> Any:
 
 
 class Pidone:
-    """program: the words that start it."""
+    """A way to start pidone.
+
+    program: the command that starts it, as a list of words.
+    """
 
     def __init__(self, *program: str) -> None:
         self.program = program
@@ -193,5 +206,5 @@ class Pidone:
         return self.start(*arguments, wrap=wrap, **options).end()
 
     def bare(self, *command: str, wrap: Sequence[str] = (), **options: Any) -> Result:
-        """The same command without pidone, in the same namespaces."""
+        """Run the same command without pidone, in the same namespaces."""
         return Running([*NAMESPACE, *wrap, *command], **options).end()

@@ -1,4 +1,4 @@
-"""The api: a name on a line in, a greeting with something computed out."""
+"""The api: reads a name on a line, and answers with a greeting and a computed factor."""
 
 import os
 

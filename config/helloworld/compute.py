@@ -1,4 +1,4 @@
-"""The worker: a number on a line in, its smallest prime factor out."""
+"""The worker: reads a number on a line, and answers with its smallest prime factor."""
 
 from line import serve
 

@@ -1,4 +1,4 @@
-"""What the four share: a place for their sockets, one line to send and one to answer, and one line for the log."""
+"""What the four programs share: the place of their sockets, requests of one line, and the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ PLACE = "/tmp/pidone-helloworld"
 
 
 def connect(name: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
-    """A connection to `name`. It was started before us; its socket may be a moment younger."""
+    """Connect to the program `name`.
+
+    It starts before this program, but its socket may appear a moment later, so retry for 10 s.
+    """
     end = time.monotonic() + 10
     while True:
         client = socket.socket(socket.AF_UNIX, kind)
@@ -39,7 +42,7 @@ def listen(name: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.so
 
 
 def ask(name: str, question: str) -> str:
-    """One line to `name`, one line back."""
+    """Send a line to the program `name`, and return the line that it answers."""
     with connect(name) as client, client.makefile("rw") as stream:
         stream.write(question + "\n")
         stream.flush()
@@ -47,7 +50,7 @@ def ask(name: str, question: str) -> str:
 
 
 def log(text: str) -> None:
-    """A line for the log collector, with our own name before it."""
+    """Send a line to the log collector, after this program's name."""
     name = os.path.basename(sys.argv[0]).rpartition(".")[0]
     with connect("log", socket.SOCK_DGRAM) as client:
         client.send(f"{name}: {text}".encode())

@@ -1,4 +1,4 @@
-"""The log collector: what the others send, one line each, on the container's stdout."""
+"""The log collector: writes the lines that the others send to the container's stdout."""
 
 import os
 import signal
@@ -10,11 +10,11 @@ written = 0
 
 
 def say(text: str) -> None:
-    os.write(1, f"{text}\n".encode())  # in one piece: a signal's handler may interrupt it
+    os.write(1, f"{text}\n".encode())  # in one piece: a signal handler may interrupt this function
 
 
 server = listen("log", socket.SOCK_DGRAM)
-# On SIGTERM what the others have sent before is still written: then there is nothing more, and recv says so.
+# On SIGTERM the collector still writes all lines that have arrived. Then recv raises.
 signal.signal(signal.SIGTERM, lambda number, frame: server.setblocking(False))
 signal.signal(signal.SIGHUP, lambda number, frame: say("log: would reopen its file now"))
 say("log: started")

@@ -1,4 +1,4 @@
-"""The primary: asks the api, prints the answer, and is done; with it the whole group."""
+"""The primary: asks the api, prints the answer, and ends. Then the whole group ends."""
 
 import sys
 

@@ -1,4 +1,8 @@
-"""The application: GET / greets, POST /jobs gives the worker a number, GET /jobs/ID has its result, GET /health."""
+"""The application.
+
+GET / greets. POST /jobs gives the worker a number. GET /jobs/ID returns its factors. GET /health
+answers 200.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The worker: takes /run/web/jobs/ID.todo and leaves ID.done; ends on SIGTERM when the job at hand is done."""
+"""The worker: reads /run/web/jobs/ID.todo and writes ID.done.
+
+On SIGTERM it finishes the waiting jobs of its current round, and ends.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The peers, and how each runs the programs of a day, as images have it that use it.
+"""The peers, and how each runs the programs of a scenario, as images with this peer do.
 
-Nothing is taught to a peer that it does not do by itself: s6 and runit can be given `finish` scripts, supervisord an
-event listener, a unit of systemd's `SuccessAction=exit` and `FailureAction=exit`, tini a start script that waits;
-what one has then is what one has written, and not the peer.
+No peer gets extra code. s6 and runit can have `finish` scripts, supervisord an event listener, a
+unit of systemd `SuccessAction=exit` and `FailureAction=exit`, tini a start script that waits. Then
+the result would show that extra code, and not the peer.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-#: What the one image of all of them is made of, by debootstrap, as the tests' images are.
+#: The packages of the one image of all peers. debootstrap makes it, as it does the tests' images.
 PACKAGES = ["python3", "tini", "dumb-init", "catatonit", "s6", "runit", "supervisor", "systemd-sysv", "dbus"]
 
-#: Where the compiled app.c and a run's files are seen inside.
+#: Where the compiled app.c and a run's files are inside the container.
 APP = "/t/app"
 OUT = "/out"
 
 
 class Scenario:
-    """The programs of a scenario: words after `app`. helpers: name -> the rest. init: an init step's words, or none.
+    """The programs of a scenario.
 
-    watched: the app answers on that port, and a supervisor that can ask by itself is told to.
+    app: the arguments of `app` for the main program.
+    helpers: {name: the arguments of `app` after the name}.
+    init: the arguments of `app` for an init step, or empty for none.
+    watched: a port on which the app answers HTTP, or 0. A peer that can probe it is set up to.
     """
 
     def __init__(
@@ -34,18 +37,21 @@ class Scenario:
         self.init, self.watched = list(init), watched
 
     def commands(self) -> dict[str, list[str]]:
-        """name -> command line, helpers first."""
+        """Return {name: command line}, the helpers first."""
         return {name: [APP, *words] for name, words in [*self.helpers.items(), ("main", self.app)]}
 
 
-#: What docker run is told, its image aside, and the command.
+#: (the options of docker run, the command).
 Words = tuple["list[str]", "list[str]"]
 
 
 class Peer:
-    """program: what has to be in the image. configure: (directory that is OUT inside, day) -> Words.
+    """One peer.
 
-    needs: what docker run has to grant it, left out where a scenario grants nothing.
+    program: the program that the image must have.
+    configure: a function (directory that is OUT inside, scenario) -> Words.
+    what: its description on the page.
+    needs: options by which docker run grants it privileges. Some scenarios leave them out.
     """
 
     def __init__(
@@ -55,7 +61,7 @@ class Peer:
 
 
 def script(directory: Path, scenario: Scenario) -> str:
-    """The start script that images have: helpers into the background, and exec of the app."""
+    """Write the usual start script of images: helpers in the background, then exec of the app."""
     lines = ["#!/bin/sh", "set -e"]
     lines += [shlex.join([APP, *scenario.init])] if scenario.init else []
     lines += [f"{shlex.join(command)} &" for name, command in scenario.commands().items() if name != "main"]
@@ -64,7 +70,7 @@ def script(directory: Path, scenario: Scenario) -> str:
 
 
 def write(path: Path, text: str) -> str:
-    """Executable; its path inside, where it stands in the run's own directory."""
+    """Write an executable file. Return its path inside, for a file in the run's own directory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)
@@ -105,7 +111,7 @@ stdout_logfile_maxbytes=0
 
 
 def supervisord(directory: Path, scenario: Scenario) -> Words:
-    """An init step is one more program: supervisord knows no other kind, and starts all of them."""
+    """Write supervisord.conf. An init step is one more program: supervisord knows no other kind."""
     text = SUPERVISORD
     if scenario.init:
         text += PROGRAM.format(name="step", command=shlex.join([APP, *scenario.init]), priority=1)
@@ -117,7 +123,10 @@ def supervisord(directory: Path, scenario: Scenario) -> Words:
 
 
 def services(directory: Path, scenario: Scenario) -> list[str]:
-    """docker run's words that show NAME/run of each at /services. The step is a line of main's."""
+    """Write NAME/run for each program; return docker run's options that mount them at /services.
+
+    The init step is a line of main's script.
+    """
     for name, command in scenario.commands().items():
         step = f"{shlex.join([APP, *scenario.init])} || exit 1\n" if scenario.init and name == "main" else ""
         write(directory / "services" / name / "run", f"#!/bin/sh\n{step}exec {shlex.join(command)}\n")
@@ -129,11 +138,14 @@ def s6(directory: Path, scenario: Scenario) -> Words:
 
 
 def runit(directory: Path, scenario: Scenario) -> Words:
-    """runsvdir(8) ends its services on SIGHUP, and not on SIGTERM. The stages of runit(8) are for whole systems."""
+    """Run runsvdir(8), which ends its services on SIGHUP, and not on SIGTERM.
+
+    The stages of runit(8) are for whole systems.
+    """
     return [*services(directory, scenario), "--stop-signal", "HUP"], ["runsvdir", "-P", "/services"]
 
 
-#: What systemd needs to run at all in a container, and the signal that stops it (systemd(1)).
+#: The options that systemd needs to run in a container, and the signal that stops it (systemd(1)).
 SYSTEMD = [
     "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw",
     "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", "-e", "container=docker", "--stop-signal", "RTMIN+3",

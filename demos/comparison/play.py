@@ -1,6 +1,7 @@
 """Scenarios x peers -> results.
 
-Whatever hangs, fails or is missing is a cell that says so, the rest goes on, and all that was started is removed.
+If a scenario hangs or fails under a peer, or the peer is missing, its cell says so. The others go
+on. All containers are removed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tests.pid1 import ROOT, compile_c
 
 IMAGE = "compared"
 
-#: pidone as an image has it, beside the others.
+#: Adds pidone to the image of the peers, as users' images do.
 DOCKERFILE = """\
 FROM %s
 COPY pidone /usr/lib/python3/dist-packages/pidone
@@ -37,7 +38,7 @@ RUN python3 -m compileall -q /usr/lib/python3/dist-packages/pidone \\
 #: Seconds after which a scenario under one peer is ended.
 LIMIT = 180.0
 
-#: {peer: a value for each column, or {"error": words}}
+#: {peer: {column: value}, or {"error": text}}
 Cells = dict[str, dict[str, Any]]
 
 
@@ -47,7 +48,10 @@ class ScenarioTimeoutError(Exception):
 
 @contextmanager
 def compared() -> Iterator[tuple[Engine, Path]]:
-    """An engine with the image, and a directory with the compiled app. Raises AssertionError with what is missing."""
+    """Yield an engine with the image, and a directory with the compiled app.
+
+    Raises AssertionError, which says what is missing.
+    """
     with tempfile.TemporaryDirectory(prefix="pidone-compare-") as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -67,14 +71,14 @@ def compile_app(tools: Path) -> None:
 
 
 def make_image(engine: Engine, directory: Path, base: str) -> None:
-    """base: an image that has the peers."""
+    """Build IMAGE from `base`, an image that has the peers."""
     shutil.copytree(ROOT / "pidone", directory / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "Dockerfile").write_text(DOCKERFILE % base)
     engine.build(IMAGE, file=directory / "Dockerfile", directory=directory)
 
 
 def missing(engine: Engine, image: str, peers: Sequence[str]) -> set[str]:
-    """The peers whose program the image does not have."""
+    """Return the peers whose program the image lacks."""
     programs = " ".join(PEERS[peer].program for peer in peers)
     script = f"for p in {programs}; do command -v $p >/dev/null || echo $p; done"
     run = ["run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", script]
@@ -86,7 +90,12 @@ def play(
     engine: Engine, image: str, directory: Path, scenarios: dict[str, ModuleType], peers: Sequence[str],
     tell: Callable[[str], None], limit: float = LIMIT,
 ) -> dict[str, Cells]:  # fmt: skip
-    """{scenario: Cells}. directory: of a run's files, its tools/app the programs of the day."""
+    """Run the scenarios under the peers. Return {scenario: Cells}.
+
+    directory: for the files of each run; its tools/app is the compiled app.c.
+    tell: a function that shows a line of progress.
+    limit: seconds for a scenario under one peer.
+    """
     absent = missing(engine, image, peers)
     results: dict[str, Cells] = {}
     for name, module in scenarios.items():
@@ -105,7 +114,7 @@ def play(
 
 
 def one(module: ModuleType, stage: Stage, limit: float) -> dict[str, Any]:
-    """A scenario under one peer, within its time, and nothing of it left."""
+    """Run a scenario under one peer, within the limit. Removes all its containers."""
 
     def too_long(number: int, frame: FrameType | None) -> None:
         raise ScenarioTimeoutError
@@ -116,7 +125,7 @@ def one(module: ModuleType, stage: Stage, limit: float) -> dict[str, Any]:
         values: dict[str, Any] = module.play(stage)
     except ScenarioTimeoutError:
         values = {"error": f"not over after {limit:g} s"}
-    except Exception as error:  # a scenario's own mistake is no reason to end the others
+    except Exception as error:  # a bug of one scenario must not end the others
         said = " ".join(str(error).split())[:300]
         values = {
             "error": said if isinstance(error, (RuntimeError, AssertionError)) else f"{type(error).__name__}: {said}"
@@ -130,9 +139,10 @@ def one(module: ModuleType, stage: Stage, limit: float) -> dict[str, Any]:
 
 
 def remove_all(engine: Engine) -> bool:
-    """Every container of the engine, which is ours alone: also of a scenario that was interrupted in between.
+    """Remove every container of the engine, also those of an interrupted scenario.
 
-    False where the engine does not answer; what it had goes with it when it is stopped.
+    The engine is used by this run alone. Returns False if the engine does not answer. Its stop then
+    removes the containers.
     """
     try:
         ids = engine.docker("ps", "-aq").text.split()
@@ -144,7 +154,7 @@ def remove_all(engine: Engine) -> bool:
 
 
 def facts(engine: Engine) -> dict[str, Any]:
-    """What the results depend on."""
+    """Return what the results depend on: versions, the machine, the date and the commit."""
     script = "dpkg-query -W -f '${Package} ${Version}\\n' tini dumb-init s6 runit supervisor systemd python3"
     versions = engine.docker("run", "--rm", "--network", "none", IMAGE, "sh", "-c", script).text.split("\n")
     server = engine.docker("version", "--format", "{{.Server.Version}}").text.strip()

@@ -1,4 +1,4 @@
-"""Results -> a table as text or Markdown, a chart a scenario, and docs/explanation/comparison.md."""
+"""Results -> a table as text or Markdown, a chart for each scenario, and the page comparison.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from demos.comparison.peers import PEERS
 from demos.comparison.scenarios import SCENARIOS, text, title
 
-#: What a run leaves: {"facts": ..., "results": {scenario: {peer: {column: value}}}}
+#: The outcome of a run: {"facts": ..., "results": {scenario: {peer: {column: value}}}}
 Document = dict[str, Any]
 
 GOOD, BAD, PLAIN = "#d4efdf", "#f9dcd7", "#f2f3f4"
@@ -29,7 +29,7 @@ def cell(values: dict[str, Any], column: str) -> str:
 
 
 def rows(name: str, results: dict[str, Any]) -> list[list[str]]:
-    """A scenario's table, its head first: columns down, peers across."""
+    """Return a scenario's table, head first: a row for each COLUMN, a column for each peer."""
     cells = results[name]
     found = [["", *cells]]
     found += [[column, *(cell(values, column) for values in cells.values())] for column in SCENARIOS[name].COLUMNS]
@@ -41,7 +41,7 @@ def errors(name: str, results: dict[str, Any]) -> list[str]:
 
 
 def as_text(document: Document) -> str:
-    """One table, a block of rows a scenario."""
+    """Return one table with a block of rows for each scenario."""
     tables = {name: rows(name, document["results"]) for name in document["results"]}
     every = [row for table in tables.values() for row in table]
     widths = [max(len(row[place]) for row in every) for place in range(len(every[0]))] if every else []
@@ -107,7 +107,10 @@ def colour(sense: str, value: Any, all_values: list[Any]) -> str:
 
 
 def draw(path: Path, name: str, document: Document) -> None:
-    """A panel a column, peers down: bars of what is a number, and yes, no or words as they are."""
+    """Draw a panel for each column, with a row for each peer.
+
+    Numbers are bars, and other values are text.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,6 +1,7 @@
-"""One container under one peer: what a scenario does with it, and sees of it from outside, without a program inside.
+"""One container under one peer: what a scenario does with it and observes from outside.
 
-The engine runs on this machine, so the container's processes are this machine's: whoever has its PID namespace.
+No program inside helps with that. The engine runs on this machine, so the container's processes are
+the processes of this machine that have its PID namespace.
 """
 
 from __future__ import annotations
@@ -16,24 +17,37 @@ from pathlib import Path
 from demos.comparison.peers import APP, OUT, PEERS, Scenario
 from tests.docker.engine import Container, Engine
 
-#: Seconds after which what has not happened is taken to never happen.
+#: Seconds after which an event that has not happened counts as one that never happens.
 PATIENCE = 8.0
 
-#: A HEALTHCHECK that asks the app, of docker run.
+#: Options of docker run for a HEALTHCHECK that asks the app.
 ASKED = [
     "--health-cmd", f"{APP} ask 8080", "--health-interval", "1s", "--health-timeout", "2s", "--health-retries", "2",
 ]  # fmt: skip
 
 
 class Process:
-    """pid: this machine's. name: what it calls itself, or its program. state: a letter of proc(5)."""
+    """One process of the container.
+
+    pid: its pid on this machine.
+    name: "app NAME" for a program of the scenario, the kernel's name (comm) for others.
+    state: a letter of proc(5).
+    """
 
     def __init__(self, pid: int, name: str, state: str) -> None:
         self.pid, self.name, self.state = pid, name, state
 
 
 class Stage:
-    """peer: whose turn it is. directory: of this run; tools: holds app. runs: how many containers it has started."""
+    """A scenario's view of one peer.
+
+    peer: the name of the peer.
+    directory: for the files of this run.
+    tools: the directory with the compiled app.
+    runs: how many containers it has started.
+    container: the latest container.
+    home: the files of the latest container, OUT inside.
+    """
 
     container: Container
     home: Path
@@ -43,9 +57,12 @@ class Stage:
         self.runs = 0
 
     def start(self, scenario: Scenario, *options: str, told: bool = True, granted: bool = True) -> Container:
-        """A new container of this day, in which main has started (told=False: which has been started).
+        """Start a new container, and wait until the app has started.
 
-        granted: with the privileges that the peer needs. Raises RuntimeError with what the container has said.
+        options: further options of docker run.
+        told: whether to wait for the app.
+        granted: whether the peer gets the privileges that it needs.
+        Raises RuntimeError, with what the engine or the container said.
         """
         self.runs += 1
         self.home = self.directory / str(self.runs)
@@ -61,16 +78,16 @@ class Stage:
             raise RuntimeError(f"does not bring the app up: {' '.join(''.join(self.container.logs()).split())[-300:]}")
         return self.container
 
-    # -- what is looked at
+    # -- observations
 
     def log(self) -> list[tuple[float, str]]:
-        """(milliseconds of this machine's monotonic clock, words) of all that the day's programs have said."""
+        """Return all lines of the scenario's programs: (ms of the monotonic clock, text)."""
         file = self.home / "log"
         lines = file.read_text().splitlines() if file.exists() else []
         return [(float(at), words) for at, words in (line.split(" ", 1) for line in lines)]
 
     def when(self, words: str, count: int = 1) -> float | None:
-        """Of the count-th line with just these words."""
+        """Return the time of the count-th line with exactly this text, or None."""
         found = [at for at, said in self.log() if said == words]
         return found[count - 1] if len(found) >= count else None
 
@@ -78,7 +95,10 @@ class Stage:
         return self.when(words) is not None
 
     def happens(self, what: Callable[[], object], patience: float = PATIENCE) -> bool:
-        """A container has no event for what is looked at here, so it is polled."""
+        """Wait until what() is true, and return whether that came within `patience` seconds.
+
+        It polls, because a container sends no events for these observations.
+        """
         end = time.monotonic() + patience
         while not what():
             if time.monotonic() > end:
@@ -93,7 +113,7 @@ class Stage:
         return self.happens(lambda: not self.running(), patience)
 
     def when_over(self) -> float:
-        """Milliseconds of the clock when the container's PID 1 had ended, as the engine noted it."""
+        """Return when the container's PID 1 ended, by the engine's account, in ms of the clock."""
         at = str(self.container.inspect()["State"]["FinishedAt"])
         whole, _, fraction = at.rstrip("Z").partition(".")
         noted = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{fraction or 0}")
@@ -108,11 +128,11 @@ class Stage:
         return "\n".join(self.container.logs())
 
     def init(self) -> int:
-        """This machine's pid of the container's PID 1; 0 if it is no more."""
+        """Return this machine's pid of the container's PID 1, or 0 if it has ended."""
         return int(self.container.inspect()["State"]["Pid"])
 
     def processes(self) -> list[Process]:
-        """All of the container's PID namespace."""
+        """Return all processes of the container's PID namespace."""
         init = self.init()
         namespace = link(f"/proc/{init}/ns/pid") if init else ""
         found: list[Process] = []
@@ -125,15 +145,15 @@ class Stage:
         return sum(one.state == "Z" for one in self.processes())
 
     def find(self, name: str) -> Process | None:
-        """The program of the day with this name, if it runs."""
+        """Return the scenario's program with this name, or None if it does not run."""
         return next((one for one in self.processes() if one.name == f"app {name}" and one.state != "Z"), None)
 
     def supervision(self) -> list[Process]:
-        """Whoever runs in the container and is no program of the day."""
+        """Return the container's processes that are no programs of the scenario."""
         return [one for one in self.processes() if not one.name.startswith("app ")]
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> float:
-        """Milliseconds of the clock when it was sent."""
+        """Send a program a signal, and return the time of that in ms of the clock."""
         one = self.find(name)
         if one is None:
             raise RuntimeError(f"{name} is not there to be killed")
@@ -142,7 +162,7 @@ class Stage:
         return at
 
     def stop(self) -> float:
-        """`docker stop`, with its ten seconds. How long it took, in seconds."""
+        """Run `docker stop`, with its ten seconds. Return how long it took, in seconds."""
         began = time.monotonic()
         self.engine.docker("stop", self.container.id)
         return time.monotonic() - began
@@ -156,7 +176,7 @@ def link(path: str) -> str:
 
 
 def process(pid: int) -> Process | None:
-    """`app NAME` of the day's programs, the kernel's name (comm) of others."""
+    """Return a process by its pid on this machine, or None if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")

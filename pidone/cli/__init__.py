@@ -1,1 +1,1 @@
-"""`pidonectl`: one module a subcommand."""
+"""`pidonectl`: one module for each subcommand."""

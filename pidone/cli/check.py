@@ -1,4 +1,7 @@
-"""`pidonectl check [FILE]`: every error of a group's file; or its start order, stop order, and the time of each."""
+"""`pidonectl check [FILE]`: show every error of a group's file, or how the group starts and stops.
+
+Without errors it shows the start order, the stop order, and how long each may take.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 if the file is right, 2 if not."""
+    """Return 0 if the file is right, 2 if it is not, 1 if the compiled file cannot be written."""
     name = arguments.file or os.environ.get("PIDONE_CONFIG") or DEFAULT
     try:
         data = read(name)
@@ -68,7 +71,7 @@ def tell_errors(name: str, errors: list[tuple[int, str]], as_json: bool) -> None
 
 
 def facts(name: str, declaration: dict[str, Any], found: list[tuple[int, str]]) -> dict[str, Any]:
-    """The answer of --json. Times in seconds; null where there is no bound."""
+    """Return the answer of --json. Times are in seconds, and None where there is no bound."""
     processes = declaration["processes"]
     return {
         "file": name,
@@ -85,7 +88,7 @@ def facts(name: str, declaration: dict[str, Any], found: list[tuple[int, str]]) 
 
 
 def stop_worst(declaration: dict[str, Any]) -> float:
-    """Seconds; with the stop_timeout's cut of the grace."""
+    """Return the longest time of a stop in seconds. A stop_timeout can have cut the grace."""
     scale = declaration.get("time_scale", 1.0)
     return plan.stop_bound(Resolver(declaration, "").grace() * scale, plan.MINIMUM_GRACE * scale)
 
@@ -107,12 +110,15 @@ def words(process: dict[str, Any]) -> list[str]:
 
 
 def stop_order(processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Primary, then sidecars last to first (S78); an init step is only there if the stop comes early (S12)."""
+    """Return the primary, then the sidecars from last to first (S78).
+
+    Init steps are left out: they are there only if the stop comes early (S12).
+    """
     return [process for process in reversed(processes) if process["role"] != plan.INIT]
 
 
 def picture(name: str, declaration: dict[str, Any], remarks: list[tuple[int, str]]) -> str:
-    """The same for people."""
+    """Return the same as text for people."""
     found = facts(name, declaration, remarks)
     processes = declaration["processes"]
     many = f"{len(processes)} process{'es' if len(processes) > 1 else ''}"
@@ -130,7 +136,7 @@ def picture(name: str, declaration: dict[str, Any], remarks: list[tuple[int, str
 
 
 def start_picture(found: dict[str, Any]) -> list[str]:
-    """Each process in its order, with an arrow from what it waits for, and the gate that it opens."""
+    """Return each process in start order, with the processes it waits for and the gate it opens."""
     width = max(len(name) for name in ["the rest", *(step["name"] for step in found["start"])])
     lines = []
     for number, step in enumerate(found["start"], 1):

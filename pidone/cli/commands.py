@@ -1,4 +1,4 @@
-"""`pidonectl stop|start|restart|signal|reload`: one process, or the group, told what to do."""
+"""`pidonectl stop|start|restart|signal|reload`: command one process, or the group."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from pidone.init.plan import TIMED_OUT
 
 
 class Verb:
-    """A subcommand. name: is there one, must there be one?"""
+    """A subcommand that sends one command.
+
+    do: the command. text: the description that --help shows.
+    name: whether it takes a process's name: "needed", "optional" or "" for no name.
+    """
 
     def __init__(self, do: str, text: str, name: str) -> None:
         self.do, self.__doc__, self.name = do, text, name
@@ -29,7 +33,7 @@ class Verb:
         add_socket(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """0; 1 where it has failed; 124 where it has not started within the time."""
+        """Return 0, or 124 where the process has not started in time. Raises NoAnswerError."""
         request: dict[str, Any] = {"do": self.do}
         for key in ("name", "signal", "wait", "timeout"):
             if getattr(arguments, key, None) is not None:
@@ -44,7 +48,7 @@ class Verb:
         return 0
 
 
-#: Commands that wait until it is known whether they have worked.
+#: Commands that wait until pidone knows whether the process has started.
 WAITING = ("start", "restart")
 
 

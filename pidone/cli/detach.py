@@ -1,8 +1,8 @@
 """`pidone --detach [OPTIONS] [--] ...`: pidone in the background, for a machine without containers.
 
-The process is made a daemon by python-daemon, and then becomes pidone by exec: what supervises has none of this loaded.
-Who started it waits until that has happened, so every error is still said in front of them, and an exit code of 0 means
-that pidone runs, with its pid in the pid file.
+python-daemon makes the process a daemon. The daemon then becomes pidone by exec, so the supervisor
+has none of this code loaded. The command in the foreground waits until then. So every error still
+appears on its stderr, and an exit code of 0 means that pidone runs, with its pid in the pid file.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ The pid file stays at the end: the next start sees that its process no longer ru
 
 OPTIONS = ("--pid-file", "--log", "--directory", "--umask", "--keep", "-h", "--help")
 
-#: What an exit code other than 0, and other than wrong usage, says: it could not be done.
+#: The exit code where pidone cannot be started. A wrong usage has a code of its own.
 FAILED = 1
 
 
 class DetachError(Exception):
-    """str(): why it is not started. code: for our exit."""
+    """pidone is not started. str() says why. code: the exit code of the command."""
 
     def __init__(self, text: str, code: int = FAILED) -> None:
         super().__init__(text)
@@ -45,7 +45,11 @@ class DetachError(Exception):
 
 
 def main(script: str, words: list[str]) -> NoReturn:
-    """script: what this interpreter was given. words: what follows --detach. Never returns and never raises."""
+    """Start pidone in the background, and exit. Never returns and never raises.
+
+    script: the script that this interpreter runs.
+    words: the arguments that follow --detach.
+    """
     try:
         os._exit(start(program(script), words))
     except DetachError as refused:
@@ -56,16 +60,19 @@ def main(script: str, words: list[str]) -> NoReturn:
         for line, text in wrong.errors:
             print_error(f"pidone: {name}:{line}: {text}" if line else f"pidone: {name}: {text}")
         os._exit(plan.WRONG)
-    except OSError as error:  # no fork, a working directory that is gone
+    except OSError as error:  # fork(2) failed, or the working directory no longer exists
         print_error(f"pidone: cannot go into the background: {(error.strerror or str(error)).lower()}")
         os._exit(FAILED)
-    except SystemExit as end:  # argparse has said it
+    except SystemExit as end:  # argparse has printed its message
         sys.stdout.flush()
         os._exit(end.code if isinstance(end.code, int) else plan.WRONG)
 
 
 def program(script: str) -> list[str]:
-    """The same again, wherever it is started, whether it is a launcher, pip's script, an archive or a package."""
+    """Return the command that starts this pidone again, from any directory.
+
+    script is a launcher, pip's script, an archive or a package's __main__.py.
+    """
     isolated = [sys.executable, "-I", "-S"]
     if script.endswith("/__main__.py"):
         root = str(Path(script).resolve().parent.parent)
@@ -106,7 +113,10 @@ def start(program: list[str], words: list[str]) -> int:
 
 
 def take(place: Path) -> PidFile:
-    """Locked, until this process and the one before pidone's exec are gone. Raises Refused."""
+    """Return the pid file, locked. Raises DetachError.
+
+    The lock ends when this process and the child have ended or become pidone by exec.
+    """
     try:
         place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         pid_file = PidFile(place)
@@ -137,7 +147,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:
-    """(options of --detach, pidone's own): the former stand first, so that none of a program's is taken for one."""
+    """Split into (options of --detach, pidone's own command line).
+
+    The options of --detach must stand first. So no option of a program is mistaken for one of them.
+    """
     rest, first = list(words), []
     while rest and rest[0].partition("=")[0] in OPTIONS:
         word = rest.pop(0)
@@ -155,7 +168,10 @@ def octal(text: str) -> int:
 
 
 def default_place() -> Path:
-    """Beside the control socket's socket: the first of its places that can be had."""
+    """Return the default pid file: beside the control socket, in the first usable directory.
+
+    Raises DetachError where no directory is usable.
+    """
     for place in places(os.getuid(), os.environb.get(b"XDG_RUNTIME_DIR")):
         directory = Path(os.fsdecode(place)).parent
         try:
@@ -168,7 +184,10 @@ def default_place() -> Path:
 
 
 def check_own(own: list[str]) -> list[str]:
-    """pidone's own words, its file named from the root. Raises Refused and Wrong for what would be wrong later."""
+    """Check pidone's own command line, and return it with an absolute path of the group's file.
+
+    Raises DetachError and ConfigError for what pidone itself would refuse later.
+    """
     try:
         read_ = command_line.read(own)
     except command_line.UsageError as usage:
@@ -184,34 +203,38 @@ def check_own(own: list[str]) -> list[str]:
 
 
 def become_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path, command: list[str]) -> NoReturn:
-    """In the child: the answer is the daemon's pid, and behind it, or alone, why it is none."""
+    """Become a daemon, and then pidone by exec. Runs in the child.
+
+    answer: a descriptor. It gets a line with the daemon's pid. On failure it gets a newline and the
+        reason, after that line or without it.
+    """
     try:
         open_daemon(answer, wanted, pid_file, log)
         os.write(answer, b"%d\n" % os.getpid())
         os.execv(command[0], command)
     except DetachError as refused:
         os.write(answer, os.fsencode(f"\n{refused}"))
-    except Exception as error:  # python-daemon's own, an OSError: one line of each
+    except Exception as error:  # python-daemon's own exceptions, or an OSError: one line for each
         os.write(answer, os.fsencode(f"\ncannot go into the background: {error}"))
     os._exit(FAILED)
 
 
 def open_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path) -> None:
-    """Raises Refused, OSError, and what python-daemon raises."""
+    """Become a daemon. Raises DetachError, OSError, and the exceptions of python-daemon."""
     try:
         import daemon
     except ImportError as error:
         raise DetachError(f"--detach needs python-daemon ({error}): pip install python-daemon") from None
     directory = wanted.directory or os.getcwd()
-    os.chdir(directory)  # before a log is made for nothing
+    os.chdir(directory)  # if this fails, no log file is left behind
     log.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    output = open(log, "ab", buffering=0)  # noqa: SIM115 - for the daemon's life
+    output = open(log, "ab", buffering=0)  # noqa: SIM115 - open for the daemon's lifetime
     daemon.DaemonContext(
         pidfile=pid_file, stdout=output, stderr=output, files_preserve=[answer, pid_file.fd, *wanted.keep],
         signal_map={}, prevent_core=False, umask=mask() if wanted.umask is None else wanted.umask,
         working_directory=directory, detach_process=True,
     ).open()  # fmt: skip
-    for fd in (0, *wanted.keep):  # python-daemon's stdin is close-on-exec where it was opened as 0
+    for fd in (0, *wanted.keep):  # stdin is close-on-exec where python-daemon opened it as descriptor 0
         os.set_inheritable(fd, True)
 
 

@@ -1,7 +1,9 @@
-"""`pidonectl exec NAME -- CMD`: run a command beside a process: its user, environment and directory; our terminal.
+"""`pidonectl exec NAME -- CMD`: run a command beside a process, on this terminal.
 
-On a terminal the command gets one of its own, whose every byte goes to and from ours, as ssh does it: so it has job
-control, and ours is given back as it was. When we end, by whatever it be, pidone ends the command.
+The command has the user, environment and directory of the process. On a terminal the command gets
+a terminal of its own, and pidonectl copies all bytes between the two, as ssh does. So the command
+has job control, and this terminal is restored at the end. However pidonectl ends, pidone ends the
+command.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The command's exit code; 128+n where signal n killed it; 127 or 126 where it could not be run."""
+    """Return the command's exit code: 128+n if signal n killed it, 127 or 126 if it did not run."""
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
         raise NoAnswerError("exec needs a command: pidonectl exec NAME -- COMMAND", 2)
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         if on_terminal:
             return with_terminal(line, request)
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: sys.exit(130))  # our end is the command's
+            signal.signal(number, lambda *_: sys.exit(130))  # pidone then ends the command
         send(line, request, (0, 1, 2))
         return outcome(line)
 
@@ -61,7 +63,7 @@ def outcome(line: socket.socket) -> int:
 
 
 class EndedError(Exception):
-    """A signal has come that ends us. number: of it."""
+    """A signal that ends this client has arrived. number: the signal."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -69,11 +71,11 @@ class EndedError(Exception):
 
 def end(number: int, frame: object) -> None:
     for other in ENDING:
-        signal.signal(other, signal.SIG_IGN)  # once is enough: our terminal is given back now
+        signal.signal(other, signal.SIG_IGN)  # a second signal must not interrupt the terminal's restoration
     raise EndedError(number)
 
 
-#: What ends us, and must find our terminal as it was.
+#: Signals that end this client. The terminal is restored before that.
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -83,7 +85,7 @@ def with_terminal(line: socket.socket, request: dict[str, Any]) -> int:
     try:
         return on_terminal_of_its_own(line, request)
     except EndedError as ended:
-        return 128 + ended.number  # our end is the command's
+        return 128 + ended.number  # pidone then ends the command
 
 
 def on_terminal_of_its_own(line: socket.socket, request: dict[str, Any]) -> int:
@@ -112,15 +114,20 @@ def raw() -> Iterator[None]:
         tty.setraw(0)
         yield
     finally:
-        with contextlib.suppress(termios.error, OSError):  # it has been hung up
-            termios.tcsetattr(0, termios.TCSANOW, before)  # and not drained: its output may be stopped
+        with contextlib.suppress(termios.error, OSError):  # the terminal may have hung up
+            termios.tcsetattr(0, termios.TCSANOW, before)  # not TCSADRAIN: the output may be suspended
 
 
 def carry(line: socket.socket, ours: int, wake: int) -> None:
-    """Until nobody holds the command's terminal any more, and pidone has said how it ended."""
+    """Copy bytes until the command has ended and its terminal is closed or silent.
+
+    line: the connection to pidone, which sends the outcome.
+    ours: this client's end of the command's terminal.
+    wake: a pipe that becomes readable when a signal such as SIGWINCH arrives.
+    """
     reading = {0, ours, wake, line.fileno()}
     while ours in reading:
-        # the answer comes when the command has ended; what it has left running may hold its terminal on
+        # The answer comes when the command has ended. Processes that it left may hold its terminal.
         if line.fileno() not in reading and not select.select([ours], [], [], 0.2)[0]:
             return
         for fd in select.select(list(reading), [], [])[0]:

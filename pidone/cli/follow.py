@@ -1,4 +1,4 @@
-"""`pidonectl events` and `pidonectl logs`: what has happened, what was written; with -f also what comes."""
+"""`pidonectl events` and `pidonectl logs`: events and output so far, and with -f new ones, too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pidone.report.events import sentence
 
 
 class Events:
-    """The record's events: one line each, or JSON lines."""
+    """Show the record's events: one line for each, or JSON lines."""
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ class Events:
 
 
 class Logs:
-    """The last lines of output that pidone carries (log = "prefix", "json" or a file)."""
+    """Show the last lines of output that pidone carries (log = "prefix", "json" or a file)."""
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ class Logs:
                     Logs.show(arguments, answer)
             if not answer.get("reloaded"):
                 return 0
-            request["lines"] = 0  # the file was read again; what came before it has been shown
+            request["lines"] = 0  # the group has been reloaded; the lines before that have been shown
 
     @staticmethod
     def show(arguments: argparse.Namespace, answer: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What each process of a checked file waits for, what opens its own gate, and how long that may take."""
+"""The gates of a checked file: what a process waits for, what opens its gate, how long it takes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ GATES = {
 
 
 def waits_for(process: Process) -> list[int]:
-    """Indices of those right before it: of its `after`, else the last of those that stand before."""
+    """Return the indices of the processes that it waits for.
+
+    With `after` these are all that it needs, directly or not. Without, it is the last before it.
+    """
     if "after" in process:
         return list(process.get("needs", ()))
     return [process["gate"] - 1] if process["gate"] else []
 
 
 def handler(found: dict[str, Any]) -> str:
-    """A probe or hook in a few words: "tcp 127.0.0.1:514"."""
+    """Describe a probe or hook in a few words: "tcp 127.0.0.1:514"."""
     return str(probes.handler(found["handler"]).describe(found["argument"]))
 
 
@@ -46,7 +49,10 @@ def gate(process: Process) -> str:
 
 
 def gate_worst(process: Process, scale: float) -> float | None:
-    """Seconds from its start to the opening of its gate, if it is not started again; None where there is no bound."""
+    """Return the most seconds from a process's start until its gate opens, or None without a bound.
+
+    The time holds if the process is not started again.
+    """
     if process["role"] == plan.INIT:
         return None
     if process.get("daemonizes"):
@@ -64,7 +70,7 @@ def gate_worst(process: Process, scale: float) -> float | None:
 
 
 def start_worst(declaration: dict[str, Any]) -> float | None:
-    """Seconds until the last gate is open, along the longest way; None where there is no bound."""
+    """Return the most seconds until the last gate is open, or None without a bound."""
     scale = declaration.get("time_scale", 1.0)
     if "start_timeout" in declaration:
         return float(declaration["start_timeout"] * scale)
@@ -73,27 +79,30 @@ def start_worst(declaration: dict[str, Any]) -> float | None:
     if None in own:
         return None
     done: dict[int, float] = {}
-    most = [0.0]  # of all before the n-th, where all of them are done
+    most = [0.0]  # most[n]: when the gates of the first n processes are all open
     for index in sorted(range(len(processes)), key=lambda i: processes[i]["gate"] + len(processes[i].get("needs", ()))):
         process = processes[index]
-        while len(most) <= process["gate"]:  # who waits for fewer is no later
+        while len(most) <= process["gate"]:  # the sort has put processes that wait for fewer before this one
             most.append(max(most[-1], done[len(most) - 1]))
         waits = [most[process["gate"]], *(done[other] for other in process.get("needs", ()))]
         done[index] = (own[index] or 0.0) + max(waits)
     return max(done.values())
 
 
-#: In a larger group than this, who is told after whom is only said in general.
+#: In a group larger than this, the stop order is described in general only.
 MANY = 60
 
 
 def needs(process: Process) -> set[int]:
-    """All that have to have passed before it."""
+    """Return the indices of all processes whose gates must be open before it starts."""
     return {*range(process["gate"]), *process.get("needs", ())}
 
 
 def told_after(process: Process, processes: list[Process]) -> list[str]:
-    """Names of those whose end a sidecar waits for in the stop, without those that another one of them waits for."""
+    """Return the names of the processes that must end before a sidecar is signalled in the stop.
+
+    A process is left out if another one of them already waits for its end.
+    """
     if process["role"] == plan.PRIMARY:
         return []
     if len(processes) > MANY:

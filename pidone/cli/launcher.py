@@ -1,11 +1,12 @@
-"""`pidonectl launcher [PATH]`: the fastest way to start PID 1 with the interpreter that runs this.
+"""`pidonectl launcher [PATH]`: write the fastest launcher of PID 1, for this interpreter.
 
-Of the 7 ms that a Python takes to start, what pidone can add is finding, reading and compiling its files. So its room
-is compiled once, here, into one file that is read and executed in one go, without annotations and docstrings; the
-launcher is a script of a few lines whose first names the interpreter, isolated (`-I`) and without `site` (`-S`). The
-room's file carries the interpreter's version and each source: where one differs, the launcher imports the sources
-instead, so a stale one costs time and never changes what runs. Size and time of a file would not do: in a reproducible
-build all have the same time.
+A Python takes 7 ms to start. pidone adds the time to find, read and compile its files. So this
+command compiles them once into one file, the room, without annotations and docstrings. The launcher
+is a script of a few lines that reads and executes the room. Its first line names the interpreter,
+isolated (`-I`) and without `site` (`-S`). The room holds the interpreter's version and all sources.
+Where one differs, the launcher imports the sources instead. So a stale room costs time and never
+changes what runs. The sizes and times of the files would not suffice: in a reproducible build all
+times are the same.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from pidone.paths import replace_file
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
-#: What a PID 1 of one command loads, each after what it imports. The rest of the room is imported when wanted.
+#: The modules that a PID 1 of one command loads. Each stands after those that it imports. All other
+#: modules are imported from their files when PID 1 needs them.
 ROOM = ("", "kernel", "init", *(f"init.{name}" for name in (
     "signals", "slots", "plan", "inherited", "proc", "events", "machine", "single", "reap", "spawn", "trouble",
     "record", "loop", "arguments", "main",
 )))  # fmt: skip
 
-#: Line 2 of a script is compiled at each start, so it is short: the rest of the work is in the room's file.
+#: Python compiles this script at each start, so it is short. The rest of the work is in the room.
 SCRIPT = """\
 #!{interpreter} -IS
 # Written by `pidonectl launcher` for this interpreter. Where that changes, write it again.
@@ -48,7 +50,8 @@ from pidone.init.main import main
 main()
 """
 
-#: Runs first: makes the modules of the room if no source has changed since. `room` is what its file holds.
+#: The launcher runs this first. It makes the room's modules if no source has changed since then.
+#: `room` is the list that `make_room` wrote.
 BOOT = """
 def boot(room):
     import posix, sys
@@ -82,7 +85,7 @@ if main:
 
 
 class Strip(ast.NodeTransformer):
-    """Take annotations out: PID 1 has no use for them, and each costs an evaluation at start."""
+    """Remove annotations. PID 1 does not use them, and each costs an evaluation at the start."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         node.returns = None
@@ -103,7 +106,10 @@ def compile_file(path: Path) -> CodeType:
 
 
 def make_room() -> bytes:
-    """The room's file: version of the interpreter, then (boot code, [(module, path, source, code), ...])."""
+    """Return the room: the interpreter's version, then the marshalled code and modules.
+
+    These are (boot code, [(module, path, source, code), ...]).
+    """
     room = []
     for name in ROOM:
         path = PACKAGE.joinpath(*name.split(".")) if name else PACKAGE
@@ -119,7 +125,10 @@ def room_path() -> Path:
 
 
 def write(path: Path) -> None:
-    """Write launcher and room. Raises OSError, and ValueError where a first line cannot name the interpreter."""
+    """Write the launcher and the room.
+
+    Raises OSError, and ValueError if a script's first line cannot name the interpreter.
+    """
     interpreter = sys.executable
     if " " in interpreter or len(interpreter) > 120:  # execve(2): the first line's limits
         raise ValueError(f"a script's first line cannot hold {interpreter!r}: it has a space, or over 120 characters")

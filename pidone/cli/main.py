@@ -1,4 +1,4 @@
-"""`pidonectl`: arguments -> the subcommand's module."""
+"""`pidonectl`: parse the arguments, and run the subcommand's module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pidone.cli import check, commands, exec, follow, launcher, pyz, report, san
 from pidone.cli.stderr import print_error
 from pidone.control.client import NoAnswerError
 
-#: name -> (module with add_arguments and run, one line of help). A new subcommand is one file and one line.
+#: name -> (module with add_arguments and run, one line of help). A new subcommand needs one file,
+#: and one line here.
 COMMANDS: dict[str, tuple[Any, str]] = {
     "check": (check, "check the group's file; show its start order, stop order and worst-case times"),
     "sandbox": (sandbox, "run a command or a group under pidone as a real PID 1, without a container engine"),
@@ -35,7 +36,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code of the subcommand; 2 for wrong usage."""
+    """Run a subcommand and return its exit code. Exits with 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="pidonectl", description="Tools around pidone, the PID 1 of a container.")
     parser.add_argument("--socket", metavar="PATH", default=None, help="of the control socket; after COMMAND as well")
     parser.add_argument("--version", action="version", version=f"pidonectl {__version__}")
@@ -58,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would report the broken pipe when it exits
         return 1
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,8 +1,8 @@
-"""A pid file: who has it, and whether that one still runs.
+"""A pid file, and whether the process in it still runs.
 
-Whoever reads or writes it holds a lock on it (flock(2)), so that of two who start at the same time the second sees the
-first one's number. A number in it counts if that process is there and is not younger than the file: one that is has
-got a number that was free again.
+Each process that reads or writes the file holds a lock on it (flock(2)). If two start at the same
+time, the second sees the pid of the first. A pid in the file counts if the process runs and is not
+younger than the file. A younger process has reused a free pid.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import stat
 import time
 from pathlib import Path
 
-#: Seconds by which a process may seem younger than what it has written: clock ticks, and a file system's own.
+#: Seconds by which a process may seem younger than its own file, because of clock ticks and of the
+#: file system's clock.
 TOLERANCE = 1.0
 
 
 class PidFile:
-    """Opened and locked; for python-daemon a context that writes our pid when it is entered."""
+    """A pid file, open and locked. As a context for python-daemon it writes this process's pid."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError, and ValueError where something else stands there: it is not ours to write over."""
+        """Open and lock the file.
+
+        Raises OSError. Raises ValueError for a file that is no pid file: it stays untouched.
+        """
         self.path = path
         self.made = not path.exists()
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -31,7 +35,7 @@ class PidFile:
             if self.is_there():
                 self.check()
                 return
-            os.close(self.fd)  # whoever had it before us has taken it away
+            os.close(self.fd)  # the process that held the lock before has removed the file
 
     def is_there(self) -> bool:
         try:
@@ -47,7 +51,7 @@ class PidFile:
             raise ValueError("it does not contain a pid")
 
     def running(self) -> int:
-        """The pid in it, if that one runs; else 0."""
+        """Return the pid in the file if that process runs, else 0."""
         text = os.pread(self.fd, 64, 0).strip()
         if not text.isdigit() or len(text) > 9:
             return 0
@@ -60,17 +64,17 @@ class PidFile:
         os.pwrite(self.fd, b"%d\n" % os.getpid(), 0)
 
     def __exit__(self, *_: object) -> None:
-        """It is the daemon's as long as that runs, and nobody's then."""
+        """Do nothing. The file stays, and does not count after the daemon's end."""
 
     def give_up(self) -> None:
-        """As it was before us, where there was none."""
+        """Close the file, and remove it if this object made it."""
         if self.made:
             self.path.unlink(missing_ok=True)
         os.close(self.fd)
 
 
 def age_of(pid: int) -> float | None:
-    """Seconds since its start; None where it is not there, or has ended and waits to be reaped."""
+    """Return the seconds since a process's start, or None if it does not exist or is a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         up = float(Path("/proc/uptime").read_text().split()[0])

@@ -1,7 +1,8 @@
-"""`pidonectl pyz [PATH]`: all of pidone in one file, which runs wherever there is a Python 3.9 or later.
+"""`pidonectl pyz [PATH]`: write all of pidone into one file, for any Python 3.9 or later.
 
-A zip archive with a first line (PEP 441). It holds the sources, and beside each what this interpreter makes of it: the
-same version starts faster, any other reads the sources. Called by a link named `pidonectl` it is that one.
+The file is a zip archive with a first line (PEP 441). It holds each source, and beside it the code
+that this interpreter compiled. The same Python version starts faster; any other reads the sources.
+Called through a link named `pidonectl`, the file is pidonectl.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pidone.cli.launcher import PACKAGE
 from pidone.cli.stderr import print_error
 from pidone.paths import replace_file
 
-#: Isolated from the app's environment, and without `site` (env(1)'s -S: coreutils 8.30, busybox 1.30).
+#: Isolated from the app's environment, and without `site`. env(1) has -S since coreutils 8.30 and
+#: busybox 1.30.
 FIRST_LINE = b"#!/usr/bin/env -S python3 -I -S\n"
 
 MAIN = """\
@@ -32,12 +34,15 @@ from pidone.init.main import main
 main()
 """
 
-#: A time for every entry, so that the same sources make the same file.
+#: The time of every entry: fixed, so that the same sources make the same file.
 WHEN = (2020, 1, 1, 0, 0, 0)
 
 
 def build() -> bytes:
-    """Stored, not compressed: zlib would be one more thing that PID 1 needs. Of an archive, the archive."""
+    """Return the archive. From within an archive, return that one.
+
+    It is not compressed: PID 1 would need zlib for that.
+    """
     if PACKAGE.parent.is_file():
         return PACKAGE.parent.read_bytes()
     out = io.BytesIO()
@@ -56,7 +61,10 @@ def put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 def compiled(path: Path, name: str, to: Path) -> bytes:
-    """Believed without a look at the source, which lies beside it and cannot change (PEP 552)."""
+    """Return the bytes of a .pyc file that Python does not check against its source (PEP 552).
+
+    The source lies beside it in the archive and cannot change.
+    """
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     py_compile.compile(str(path), str(to), dfile=name, doraise=True, optimize=2, invalidation_mode=mode)
     return to.read_bytes()

@@ -1,4 +1,7 @@
-"""`pidonectl report [FILE|--live]`: why did it die? What `pidone --report` has written, or the group so far."""
+"""`pidonectl report [FILE|--live]`: show why a container died, or how the running group is.
+
+FILE is what `pidone --report` wrote. Without FILE the report is on the group that runs here.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0; 1 where the report cannot be read or what is made of it cannot be written."""
+    """Return 0; 1 if the report cannot be read or its output not be written; 2 for wrong usage."""
     if arguments.live and arguments.file is not None:
         print_error("pidonectl: FILE and --live exclude each other")
         return 2

@@ -1,8 +1,8 @@
-"""`pidonectl sandbox [-q] [OPTIONS] [-c FILE] [--] [COMMAND]`: pidone as a real PID 1, without a container engine.
+"""`pidonectl sandbox [-q] [OPTIONS] [-c FILE] [--] [COMMAND]`: run pidone as a real PID 1.
 
-All but -q is pidone's own command line. Fresh PID and mount namespaces with their own /proc, made by unshare(1); as
-anyone but root in a user namespace as well. Not as in a container: files, network, users, memory limits and the clock
-are this machine's own.
+It needs no container engine. All but -q is pidone's own command line. unshare(1) makes fresh PID
+and mount namespaces with their own /proc; for any user but root a user namespace as well. Unlike in
+a container, files, network, users, memory limits and the clock are this machine's own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from types import FrameType
 
 from pidone.cli.stderr import print_error
 
-#: What to look at where the kernel forbids it: file, the value that forbids, what sets it right.
+#: Settings by which the kernel refuses namespaces: (file, the value that forbids, the remedy).
 SETTINGS = (
     ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
     ("/proc/sys/user/max_pid_namespaces", "0", "sysctl user.max_pid_namespaces=10000"),
@@ -32,12 +32,12 @@ SETTINGS = (
     ),
 )
 
-#: Starts the package that this pidonectl belongs to, isolated like the launchers.
+#: Starts the package of this pidonectl. The interpreter is isolated, as with the launchers.
 BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from pidone.init.main import main; main()"
 
 PASSED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
-#: Exits with 0 if namespaces can be had.
+#: A command that exits with 0. It fails only if the namespaces before it are refused.
 TRIAL = ["true"]
 
 
@@ -49,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:
-    """(our own options, pidone's command line): argparse cannot be told to leave the options of another alone."""
+    """Split into (own options, pidone's command line).
+
+    argparse cannot leave the options of another program alone.
+    """
     own = 0
     while own < len(words) and words[own] in ("-q", "--quiet", "-h", "--help"):
         own += 1
@@ -57,7 +60,7 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The exit code of pidone; 125 where there is no sandbox to be had (as docker run has it)."""
+    """Return the exit code of pidone, or 125 if no sandbox can be made (as docker run does)."""
     unshare = shutil.which("unshare")
     if unshare is None:
         return refuse("there is no unshare command; install util-linux")
@@ -66,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         namespaces += ["--user", "--map-root-user"]
     setpriv = shutil.which("setpriv")
     if setpriv:
-        namespaces = [setpriv, "--pdeathsig", "KILL", *namespaces]  # our end, even by SIGKILL, is the sandbox's
+        namespaces = [setpriv, "--pdeathsig", "KILL", *namespaces]  # even our SIGKILL ends the sandbox
     trial = subprocess.run([*namespaces, *TRIAL], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if trial.returncode:
         return refuse(why(trial.stderr.strip()))
@@ -85,7 +88,7 @@ def refuse(text: str) -> int:
 
 
 def why(words: str) -> str:
-    """What the kernel said, and the setting that makes it say so, if one of them does."""
+    """Return what unshare said, and the setting that is the reason, or the likely reasons."""
     for path, forbids, cure in SETTINGS:
         try:
             value = Path(path).read_text().strip()
@@ -100,7 +103,10 @@ def why(words: str) -> str:
 
 
 def supervise(command: list[str]) -> int:
-    """Run it, pass signals on to the PID 1 inside, and give the terminal back at the end."""
+    """Run a command, pass signals on to the PID 1 inside, and take the terminal back at the end.
+
+    Returns its exit code, or 128+n if signal n killed it.
+    """
     inside: list[int] = []
     early: list[int] = []
 
@@ -113,15 +119,15 @@ def supervise(command: list[str]) -> int:
 
     for number in PASSED:
         signal.signal(number, pass_on)
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # for tcsetpgrp below, from the background
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # or tcsetpgrp below would suspend us in the background
     child = subprocess.Popen(command, close_fds=False, preexec_fn=default_signals)
     while child.poll() is None and not inside:
         inside += pid_one(child.pid)
-        time.sleep(0.001)  # the fork of another process is no event to us
+        time.sleep(0.001)  # the fork of another process raises no event, so poll
     while early and inside:
         pass_on(early.pop(0), None)
     code = child.wait()
-    with contextlib.suppress(OSError):  # it is no terminal, or not ours
+    with contextlib.suppress(OSError):  # stdin is no terminal, or not ours
         if os.tcgetpgrp(0) not in (os.getpgrp(), os.getsid(0)):
             os.tcsetpgrp(0, os.getpgrp())
     return code if code >= 0 else 128 - code
@@ -132,11 +138,11 @@ def default_signals() -> None:
 
 
 def pid_one(unshare: int) -> list[int]:
-    """The PID 1 that unshare has forked, as numbered out here, once it listens; nothing before.
+    """Return [the outer pid of the PID 1 that unshare forked] once it takes signals, and [] before.
 
-    Until pidone blocks its signals the kernel drops what is sent to a PID 1 (pid_namespaces(7)), and it blocks them
-    before it forks anything. Its mask would not tell: unshare blocks some as well, and who waits in sigtimedwait(2) has
-    none blocked.
+    The kernel drops signals to a PID 1 that has not blocked them (pid_namespaces(7)). pidone blocks
+    them before it forks anything, so its first child is the sign. Its signal mask is no sign:
+    unshare blocks some signals as well, and a process in sigtimedwait(2) has none blocked.
     """
     try:
         return [pid for pid in children(unshare)[:1] if children(pid)]

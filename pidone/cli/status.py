@@ -1,4 +1,4 @@
-"""`pidonectl status`: the group's phase, and the state of each process, in the kubelet's words."""
+"""`pidonectl status`: show the group's phase and each process's state, in the kubelet's words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def row(process: dict[str, Any]) -> tuple[str, ...]:
 
 
 def state(process: dict[str, Any]) -> str:
-    """running, waiting(CrashLoopBackOff), terminated(Error, exit code 3); and whether a command keeps it down."""
+    """Return a state: running, waiting(CrashLoopBackOff), terminated(Error, exit code 3), ...
+
+    It ends with ", stopped by command" for a process that is held down.
+    """
     if process["state"] == "running":
         text = "running" if process["started"] else "running(not started)"
     elif process["state"] == "waiting":

@@ -1,4 +1,4 @@
-"""A line for people on stderr: never worth a failure, and never on stdout, where data goes."""
+"""Lines for people on stderr. They never cause a failure. stdout is for data only."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import sys
 
 
 def print_error(text: str) -> None:
-    """Without Python's buffer: what cannot be written would be tried once more at its end, and change the exit code."""
-    if sys.stderr is None:  # closed when we started; another file may have its descriptor
+    """Write a line to stderr, without Python's buffer.
+
+    When Python exits, it would write its buffer once more. A failure of that would change the exit
+    code.
+    """
+    if sys.stderr is None:  # stderr was closed at the start, and another file may have its descriptor
         return
     try:
         os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))

@@ -1,6 +1,7 @@
-"""`pidonectl top`: the group live, with processor time and memory of each process and what it has started; keys to act.
+"""`pidonectl top`: show the group live, and act on its processes by keys.
 
-What is drawn is text from `rows`, so that it can be looked at without a terminal: `--once` prints it.
+It shows the processor time and memory of each process and its descendants. `--once` prints the same
+text once, and needs no terminal.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from pidone.control.client import NoAnswerError, add_socket, ask_once
 from pidone.report import columns
 from pidone.report.cause import span
 
-#: {name: (per cent of one processor since the last look, resident bytes)}; None where it is not to be seen.
+#: {name: (per cent of one processor since the last check, resident bytes)}; None where unknown.
 Seen = dict[str, "tuple[float | None, int | None]"]
 
 COLUMNS = ("process", "role", "state", "ready", "restarts", "pid", "cpu", "memory", "for")
 KEYS = "up/down choose · s stop · t start · r restart · h SIGHUP · q quit"
 
-#: key -> (what is asked, a word for it)
+#: key -> (the request, a word for it)
 ACTS: dict[str, tuple[dict[str, str], str]] = {
     "s": ({"do": "stop"}, "stop"),
     "t": ({"do": "start"}, "start"),
@@ -44,10 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
         import psutil
     except ImportError:
         raise NoAnswerError("top needs the package psutil: pip install psutil") from None
-    usage = UsageError(psutil)
+    usage = Usage(psutil)
     if arguments.once:
         usage.look(pids(ask_once(arguments.socket, {"do": "status"})["status"]))
-        time.sleep(0.2)  # what processor time is a share of
+        time.sleep(0.2)  # the span over which processor time is measured
         found = ask_once(arguments.socket, {"do": "status"})["status"]
         print("\n".join(lines(found, usage.look(pids(found)))))
         return 0
@@ -64,8 +65,8 @@ def pids(found: dict[str, Any]) -> dict[str, int]:
     return {one["name"]: one["pid"] for one in found["processes"] if one["pid"] is not None}
 
 
-class UsageError:
-    """Processor time and memory of a process and its descendants, where psutil can see them."""
+class Usage:
+    """The processor time and memory of processes with their descendants, where psutil sees them."""
 
     def __init__(self, psutil: Any) -> None:
         self.psutil = psutil
@@ -117,9 +118,14 @@ def lines(found: dict[str, Any], usage: Seen) -> list[str]:
 
 
 class Screen:
-    """chosen: which process the keys are for. said: what came of the last one."""
+    """The live view.
 
-    def __init__(self, arguments: argparse.Namespace, terminal: Any, usage: UsageError) -> None:
+    chosen: the index of the process that the keys act on.
+    said: the outcome of the last key.
+    found: the latest answer to "status".
+    """
+
+    def __init__(self, arguments: argparse.Namespace, terminal: Any, usage: Usage) -> None:
         self.arguments, self.terminal, self.usage = arguments, terminal, usage
         self.chosen = 0
         self.said = ""
@@ -140,7 +146,7 @@ class Screen:
                         self.draw()
 
     def press(self, key: Any) -> bool:
-        """True if there is something new to be drawn."""
+        """Act on a key. Return whether the screen needs a new drawing."""
         many = len(self.found["processes"])
         if key.code in (self.terminal.KEY_UP, self.terminal.KEY_DOWN):
             self.chosen = (self.chosen + (1 if key.code == self.terminal.KEY_DOWN else -1)) % many

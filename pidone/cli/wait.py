@@ -1,4 +1,4 @@
-"""`pidonectl wait` and `pidonectl health`: for scripts, and for a Dockerfile's HEALTHCHECK."""
+"""`pidonectl wait` for scripts, and `pidonectl health` for a Dockerfile's HEALTHCHECK."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def seconds(text: str) -> float:
 
 
 class Wait:
-    """Wait until a process has started, is ready, or has ended. Exit code 124 where that takes too long."""
+    """Wait until a process has started, is ready or has ended. Exit code 124 on a timeout."""
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ class Wait:
         request = {"do": "wait", "name": arguments.name, "until": arguments.until, "timeout": arguments.timeout}
         end = time.monotonic() + arguments.timeout
         answer = ask_once(arguments.socket, request)
-        while answer.get("reloaded"):  # the file was read again meanwhile
+        while answer.get("reloaded"):  # the group was reloaded meanwhile
             answer = ask_once(arguments.socket, {**request, "timeout": max(0.0, end - time.monotonic())})
         if answer["reached"]:
             return 0
@@ -43,7 +43,7 @@ class Wait:
 
 
 class Health:
-    """Is all of the group ready? Exit code 0, or 1 with one line why not: a Docker HEALTHCHECK."""
+    """Check whether the whole group is ready (a Docker HEALTHCHECK). Exit code 0, or 1 and why."""
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:

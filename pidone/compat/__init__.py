@@ -1,12 +1,12 @@
-"""pidone in the place of tini, dumb-init or catatonit: their options, their environment, their behaviour.
+"""pidone in the place of tini, dumb-init or catatonit: their options, environment and behaviour.
 
-    table     what each of them takes and does: one row each
-    asked     a command line and an environment, read as the row says
-    machine   what they decide: whom a signal goes to, when it is over
-    loop      what they do to the process they start, and the rest that differs
-    pause     no process at all: holding a Pod's namespaces
+    table     what each of them takes and does: one profile each
+    options   reads a command line and an environment by a profile
+    machine   what they decide: which signal goes where, and when all is over
+    loop      what they do to the process that they start, and other differences
+    pause     runs no program, and holds a Pod's namespaces
     show      usage, version, licence
-    main      called as, or `--as`, one of them
+    main      called as one of them, or with `--as`, `--pause` or `--detach`
 
-Loaded only when pidone is called so: by a link of that name, or `pidone --as NAME`.
+Loaded only when pidone is called so: by a link of such a name, or with one of these options.
 """

@@ -1,4 +1,4 @@
-"""What PID 1 does differently in the place of one of the three, from the fork on."""
+"""What PID 1 does differently in the place of tini, dumb-init or catatonit, from the fork on."""
 
 import fcntl
 import posix
@@ -23,14 +23,17 @@ from pidone.init import spawn
 from pidone.init.loop import Loop
 from pidone.init.signals import show
 
-#: After these execvp(3) goes on to the next element of PATH.
+#: Errors after which execvp(3) goes on to the next element of PATH.
 PASSED_OVER = (EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV, ETIMEDOUT)
 
 
 class Stand:
-    """Where the process is put; in the place of a Terminal, whether there is one or not. As they do, it asks stdin.
+    """Where the process is put. It replaces a Terminal, whether there is a terminal or not.
 
-    first: the terminal that is tried before stdin, or None.
+    As the three do, it uses stdin as the terminal.
+
+    where: OWN_GROUP, OWN_SESSION or NOWHERE.
+    first: the path of a terminal to try before stdin, or None.
     """
 
     __slots__ = ("where", "first", "app", "suspended")
@@ -41,12 +44,15 @@ class Stand:
         self.suspended = False
 
     def before_fork(self) -> None:
-        """dumb-init gives the terminal up; the SIGHUP and SIGCONT of that come in our own name, and are dropped."""
+        """Give the terminal up, as dumb-init does.
+
+        The SIGHUP and SIGCONT that follow come from the kernel in our own name, and are dropped.
+        """
         if self.where == OWN_SESSION:
             try:
                 fcntl.ioctl(0, termios.TIOCNOTTY)
             except OSError:
-                pass  # none, or not ours
+                pass  # no terminal, or not ours
 
     def in_child(self) -> None:
         if self.where == OWN_GROUP:
@@ -68,22 +74,25 @@ class Stand:
             try:
                 return posix.open(self.first, posix.O_RDWR | posix.O_CLOEXEC)
             except OSError:
-                pass  # none, or no /dev/tty
+                pass  # no terminal, or no /dev/tty
         return 0
 
     def suspend(self) -> None:
-        """dumb-init stops with its program, so that a shell above gets its prompt back; PID 1 cannot be stopped."""
+        """Suspend ourselves with the program, as dumb-init does: a shell gets its prompt back.
+
+        PID 1 cannot be suspended.
+        """
         posix.kill(posix.getpid(), SIGSTOP)
 
     def resume(self) -> bool:
         return False
 
     def give_back(self) -> None:
-        pass  # none of them does
+        pass  # none of the three does this
 
 
 class Exec:
-    """In the place of what a group's process gets beyond a single command: exec by the profile's rules."""
+    """The exec by a profile's rules. It takes the place of the Extras of a group's process."""
 
     __slots__ = ("process", "inherited", "profile")
 
@@ -94,7 +103,7 @@ class Exec:
         pass
 
     def in_child(self, answer: int) -> "NoReturn":
-        """Does not return: execs, or answers and ends."""
+        """Execute the program, or answer and end. Never returns."""
         if self.profile.activated is not None:
             activate(self.profile.activated)
         self.inherited.restore_signals()
@@ -106,14 +115,14 @@ class Exec:
 
 
 def activate(variable: bytes) -> None:
-    """Socket activation that was meant for the init is its program's (sd_listen_fds(3))."""
+    """Hand socket activation that was meant for the init on to its program (sd_listen_fds(3))."""
     value = posix.environ.get(variable)
     if value is not None and scan(value.decode("ascii", "replace"))[0] == posix.getppid():
         posix.putenv(variable, b"%d" % posix.getpid())
 
 
 def execvp(process: "Process") -> int:
-    """execvp(3), with its way of taking what has no format for a shell script. Returns the errno."""
+    """Do what execvp(3) does, which runs a file of unknown format by /bin/sh. Return the errno."""
     seen, refused = ENOENT, False
     for path in spawn.candidates(process):
         try:
@@ -133,7 +142,10 @@ def execvp(process: "Process") -> int:
 
 
 class CompatLoop(Loop):
-    """reaped: say when an orphan is (tini -w)."""
+    """The loop in the place of one of the three.
+
+    reaped: say when an orphan is reaped (tini -w).
+    """
 
     __slots__ = ("reaped", "profile")
 
@@ -145,7 +157,7 @@ class CompatLoop(Loop):
         self.reaped, self.profile = options.reaped, profile
 
     def reap_storm(self) -> bool:
-        return False  # dumb-init signals the group of its program once that has ended; tini -w says each
+        return False  # dumb-init signals its program's process group after its end; tini -w reports each orphan
 
     def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
         Loop.undeclared(self, pid, code, number, core, noted)

@@ -1,7 +1,8 @@
-"""What the three decide: who gets a signal, and that it is over when the program is.
+"""What the three decide: who gets a signal, and that all is over when the program has ended.
 
-Theory. Each passes signals on and ends with its program; what that leaves behind is the kernel's affair (dumb-init says
-SIGTERM to it in the same moment). So this machine has two phases, and no time in it.
+Theory. Each passes signals on and ends with its program. The leftovers are the kernel's affair
+(dumb-init sends them SIGTERM in the same moment). So this machine runs and ends, and has no time in
+it.
 """
 
 TYPE_CHECKING = False
@@ -17,9 +18,11 @@ from pidone.init.machine import RUN, Machine, begin_one, send
 
 
 class CompatMachine(Machine):
-    """unsent: signals that are not passed on. farewell: what the process group gets at the end, or 0.
+    """The machine in the place of one of the three.
 
-    suspends: signals of the terminal at which dumb-init stops itself as well.
+    unsent: signals that are not passed on.
+    farewell: the signal that the process group gets at the end, or 0.
+    suspends: signals of the terminal at which dumb-init suspends itself as well.
     """
 
     __slots__ = ("sent", "suspended", "unsent", "farewell", "suspends")
@@ -54,7 +57,7 @@ class CompatMachine(Machine):
         send(self.do, self, 0, number, self.plan.group_wide)
 
     def set_deadline(self) -> None:
-        """Nothing waits for a time to pass."""
+        """Set none: nothing waits for a time to pass."""
 
     def was_asked(self) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""pidone, called by a link that is named after one of the three, by `pidone --as NAME`, `--pause` or `--detach`."""
+"""pidone, called by a link named after one of the three, or by --as NAME, --pause or --detach."""
 
 import posix
 import sys
@@ -23,12 +23,12 @@ from pidone.init.plan import WRONG, single, take
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
-#: What wrong usage of any of them ends with.
+#: The exit code for wrong usage of any of them.
 MISUSE = 1
 
 
 def main(inherited: "Inherited") -> "NoReturn":
-    """Never returns and never raises."""
+    """Run in the place of one of the three. Never returns and never raises."""
     if sys.argv[0].rpartition("/")[2] not in PROFILES and sys.argv[1] == "--detach":
         detach(inherited)
     profile, arguments = who(sys.argv)
@@ -48,7 +48,7 @@ def main(inherited: "Inherited") -> "NoReturn":
 
 
 def who(argv: "list[str]") -> "tuple[Profile, list[str]]":
-    """(whose place it takes, that one's arguments)."""
+    """Return (the profile, the arguments for it)."""
     name = argv[0].rpartition("/")[2]
     if name in PROFILES:
         return PROFILES[name], argv[1:]
@@ -63,12 +63,12 @@ def who(argv: "list[str]") -> "tuple[Profile, list[str]]":
 
 
 def detach(inherited: "Inherited") -> "NoReturn":
-    """With all that a Python has: this process is not the one that will be pidone."""
+    """Start pidone in the background, with all of Python loaded: another process becomes pidone."""
     try:
         if inherited.cwd is not None:
             posix.chdir(inherited.cwd)
     except OSError:
-        pass  # what needs it says so
+        pass  # a step that needs it reports that
     inherited.restore_signals()
     import site
 
@@ -97,7 +97,7 @@ def make_loop(profile: "Profile", options: "Options", inherited: "Inherited") ->
 
 
 def adopt(profile: "Profile", options: "Options") -> None:
-    """Not PID 1: a subreaper, where the one in whose place it stands would be."""
+    """Become a subreaper if the profile's program would: this process is not PID 1."""
     if profile.subreaper == "always" or (profile.subreaper == "asked" and options.subreaper):
         from pidone.init import others
 
@@ -109,7 +109,7 @@ def adopt(profile: "Profile", options: "Options") -> None:
 
 
 def die_with_parent(number: int) -> None:
-    """Where it cannot be had that is said, and worth no refusal."""
+    """Ask for this signal when the parent dies. If that fails, say so and go on."""
     from pidone.init import others
 
     parent = posix.getppid()
@@ -117,4 +117,4 @@ def die_with_parent(number: int) -> None:
     if refused:
         messages.say("no signal %d when the parent dies: %s" % (number, refused))
     elif posix.getppid() != parent:
-        posix.kill(posix.getpid(), number)  # it has died before it was asked for (E27)
+        posix.kill(posix.getpid(), number)  # the parent died before the request (E27)

@@ -1,4 +1,4 @@
-"""A command line and an environment, read as a row of the table says, by the rules of getopt(3) and getopt_long(3)."""
+"""Reads a command line and an environment by a profile, as getopt(3) and getopt_long(3) do."""
 
 import sys
 
@@ -6,16 +6,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pidone.compat.table import Profile
 
-#: The last that has a name of its own, and is no real-time one.
+#: The last signal with a name of its own, before the real-time signals.
 LAST_SIGNAL = 31
 
-#: What -p of tini does not know: aliases, and three others.
+#: Names that tini's -p does not know: aliases, and three others.
 UNKNOWN = ("SIGPOLL", "SIGCLD", "SIGIOT", "SIGIO", "SIGSTKFLT", "SIGPWR")
 
-#: Digits of a number that is read.
+#: At most so many digits of a number are read.
 LONGEST = 100
 
-#: What ends the reading as soon as it is met.
+#: Options that end the reading as soon as they are met.
 IMMEDIATE = ("help", "version", "licence")
 
 
@@ -24,9 +24,20 @@ class UsageError(Exception):
 
 
 class Options:
-    """What was asked for. command: the program's words. instead: help, version or licence, or None.
+    """What the command line and the environment ask for.
 
-    louder: how often -v. loud: what the variable says. parent: the signal that comes when the parent dies, or 0.
+    command: the program's words.
+    instead: "help", "version" or "licence" to print instead of running a program, or None.
+    subreaper: become a subreaper.
+    parent: the signal to get when the parent dies, or 0.
+    louder: how often -v was given.
+    loud: the verbosity that the variable sets, or None.
+    reaped: say when an orphan is reaped.
+    group: signals go to the process group.
+    remapped: exit codes of the program that become 0.
+    alone: signals go to the program alone.
+    rewrites: {signal that comes: signal to send}; 0 drops it.
+    pause: run no program.
     """
 
     __slots__ = (
@@ -45,12 +56,15 @@ class Options:
 
     @property
     def verbosity(self) -> int:
-        """tini's: 0 is silent, from 2 on each event is said. The variable is stronger than -v."""
+        """Return tini's verbosity: 0 is silent, from 2 on each event is printed.
+
+        The variable overrides -v.
+        """
         return 1 + self.louder if self.loud is None else self.loud
 
 
 def read(profile: "Profile", words: "list[str]", environment: "dict[bytes, bytes]") -> Options:
-    """Raises Misuse."""
+    """Read the words and the environment. Raises UsageError."""
     options = Options()
     if profile.name == "tini" and words == ["--version"]:
         options.instead = "version"
@@ -93,7 +107,7 @@ def take_short(profile: "Profile", options: Options, letters: str, rest: "list[s
 
 
 def take_long(profile: "Profile", options: Options, word: str, rest: "list[str]") -> None:
-    """A long option, or as much of it as no other begins with."""
+    """Take a long option, or a prefix of one that no other long option begins with."""
     name, equals, value = word.partition("=")
     found = [name] if name in profile.longs else [long for long in profile.longs if long.startswith(name)]
     if not found:
@@ -135,7 +149,7 @@ def take_parent(options: Options, value: str) -> None:
 
 
 def take_forgiven(options: Options, value: str) -> None:
-    """As strtol(3) reads it: space before, a sign. An empty one is tini's 0."""
+    """Read an exit code as strtol(3) does: white space, a sign, digits. tini reads "" as 0."""
     text = value.lstrip() or ("0" if not value else "?")
     digits = text[1:] if text[:1] in ("+", "-") else text
     code = int(text) if digits.isdigit() and digits.isascii() and len(digits) < LONGEST else -1
@@ -145,7 +159,7 @@ def take_forgiven(options: Options, value: str) -> None:
 
 
 def take_rewrite(options: Options, value: str) -> None:
-    """As sscanf(3) reads "%d:%d": what follows the second number is not looked at."""
+    """Read "S:R" as sscanf(3) does with "%d:%d": text after the second number is ignored."""
     source, rest = scan(value)
     target = scan(rest[1:])[0] if rest[:1] == ":" else None
     if source is None or target is None or not (1 <= source <= LAST_SIGNAL and 0 <= target <= LAST_SIGNAL):
@@ -156,7 +170,7 @@ def take_rewrite(options: Options, value: str) -> None:
 
 
 def scan(text: str) -> "tuple[int | None, str]":
-    """(the number that a text begins with, the rest)."""
+    """Return (the number that a text begins with or None, the rest)."""
     text = text.lstrip()
     end = 1 if text[:1] in ("+", "-") else 0
     while text[end : end + 1].isdigit() and text[end].isascii() and end < LONGEST:
@@ -172,7 +186,7 @@ def take_environment(profile: "Profile", options: Options, environment: "dict[by
         value = environment.get(variable.encode())
         if value is None:
             continue
-        if how == "number":  # atoi(3): nonsense is 0; and it is stronger than -v
+        if how == "number":  # atoi(3): anything but a number is 0. It overrides -v
             options.loud = scan(value.decode("ascii", "replace"))[0] or 0
         elif how == "there" or value == how[-1:].encode():
             turn_on(options, field)

@@ -1,6 +1,7 @@
-"""No process at all: PID 1 of a Pod's namespaces, which reaps what is left to it and ends when it is told to.
+"""No program at all: PID 1 of a Pod's namespaces, which reaps orphans and ends by a signal.
 
-`catatonit -P` and `pidone --pause`; what Kubernetes and podman call the infra container runs just this.
+`catatonit -P` and `pidone --pause`. Kubernetes and podman call such a container the infra
+container; it runs just this.
 """
 
 from pidone.init.events import BEGIN, SIGNAL, SIGTERM
@@ -11,7 +12,7 @@ SIGINT = 2
 
 
 class Pause(Machine):
-    """Ends with 0 at SIGINT and SIGTERM, and at nothing else."""
+    """A machine that ends with 0 at SIGINT and SIGTERM, and at nothing else."""
 
     __slots__ = ()
 
@@ -26,6 +27,6 @@ class Pause(Machine):
             self.exit()
 
     def set_deadline(self) -> None:
-        """It waits for no time to pass."""
+        """Set none: nothing waits for a time to pass."""
 
-    ON_EVENT = {BEGIN: begin, SIGNAL: signal}  # it has no process that could have ended or said something
+    ON_EVENT = {BEGIN: begin, SIGNAL: signal}  # it has no process that could end or send a notification

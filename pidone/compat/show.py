@@ -1,4 +1,4 @@
-"""What the three print instead of running something: made of the table, in pidone's words."""
+"""What the three print instead of running a program: made from the profile, in pidone's words."""
 
 import posix
 
@@ -37,7 +37,7 @@ def instead(profile: "Profile", what: str) -> str:
 
 
 def put(fd: int, text: str) -> bool:
-    """False where it could not be written."""
+    """Write a text. Return False if that fails."""
     try:
         posix.write(fd, text.encode("utf-8", "backslashreplace"))
     except OSError:

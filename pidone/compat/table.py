@@ -1,6 +1,7 @@
-"""What each of the three takes and does, found out from their manuals and from Debian's own binaries of them.
+"""What each of the three takes and does, from their manuals and Debian's own binaries of them.
 
-tini 0.19.0, dumb-init 1.2.5, catatonit 0.1.7. docs/how-to/drop-in.md lists where pidone differs, and why.
+tini 0.19.0, dumb-init 1.2.5, catatonit 0.1.7. docs/how-to/drop-in.md lists where pidone differs,
+and why.
 """
 
 from errno import EACCES, ENOENT
@@ -13,25 +14,33 @@ from pidone.init.arguments import INITS
 
 TRAP, CHLD, SIGSTOP, TSTP, TTIN, TTOU = 5, 17, 19, 20, 21, 22
 
-#: What a program does that has run into a fault; tini and catatonit leave them to the kernel (ILL, TRAP, ABRT, ...).
+#: Signals of a fault of the program (ILL, TRAP, ABRT, ...); tini and catatonit leave them to the
+#: kernel.
 FAULTS = (4, TRAP, 6, 7, 8, 11, 31)
 
-# Where the process that is started stands
+# Where the started process is put
 OWN_GROUP = "group"  # a process group of its own, in the terminal's foreground; the session is the init's
 OWN_SESSION = "session"  # a session of its own, with the terminal
 NOWHERE = "nowhere"  # in the init's own process group
 
 
 class Profile:
-    """One of them.
+    """One of tini, dumb-init and catatonit.
 
-    options: letter -> (field of Asked, what its value is or None, words for the usage). longs: long name -> letter.
-    environment: (variable, field, how it is read, words). permutes: options may stand behind the program's name, until
-    a `--`, as getopt(3) has it. unsent: signals that are never passed on. stands: where the process is put.
-    subreaper: does it become one where it is not PID 1: "asked", "never", "always". failures: errno of exec -> exit
-    code; 0 for any other. farewell: what the process's group gets when it has ended itself, or 0. on_stderr: what is
-    printed there instead of on stdout. terminal: what is asked first for the terminal, before stdin. activated: the
-    variable that names the process meant by socket activation; where that is the init, its program is put there.
+    name, version: its name, and the start of its version line.
+    options: {letter: (field of Options, name of its value or None, words for the usage)}.
+    longs: {long name: letter}.
+    environment: ((variable, field of Options, how it is read, words for the usage), ...).
+    permutes: options may stand behind the program's name, until a `--`, as getopt(3) has it.
+    unsent: signals that are never passed on.
+    stands: where the process is put.
+    subreaper: when it becomes one if it is not PID 1: "asked", "never", "always".
+    failures: {errno of exec: exit code}; 0 for any other errno.
+    farewell: the signal that the process group gets once the process has ended, or 0.
+    on_stderr: what is printed on stderr instead of stdout.
+    terminal: the path that is asked for the terminal before stdin, or None.
+    activated: the variable that names the process meant by socket activation, or None. If that is
+      the init, the program's pid is put there.
     """
 
     __slots__ = (

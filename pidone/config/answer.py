@@ -1,4 +1,4 @@
-"""What PID 1's child does: FILE -> errors on stderr, or a plan into the pipe."""
+"""What PID 1's child does with FILE: it prints errors on stderr, or writes a plan into the pipe."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from pidone.init import plan
 
 
 def for_pid_1(path: bytes, command: list[bytes], cwd: bytes | None, token: str, pipe: int) -> tuple[int, str]:
-    """The child's whole work: everything that may be slow, large or wrong. (exit code, nothing: it has said it all)."""
+    """Do the child's whole work: everything that may be slow, large or wrong.
+
+    Returns (exit code, ""): it prints the errors itself.
+    """
     code = plan.WRONG
     try:
         if cwd is not None:
-            os.chdir(cwd)  # FILE may be relative to where the container started
+            os.chdir(cwd)  # FILE may be relative to the directory in which the container started
         code = main(path, command, pipe, token)
     except Exception as error:
         print(
@@ -26,9 +29,10 @@ def for_pid_1(path: bytes, command: list[bytes], cwd: bytes | None, token: str, 
 
 
 def main(path: bytes, command: list[bytes], pipe: int, token: str = "") -> int:
-    """Exit code: 0 with the plan written, or 2 with every error said. command: instead of the primary's, if any.
+    """Write the plan and return 0, or print every error and return 2.
 
-    token: of the sockets for sd_notify, where the file is read again.
+    command: replaces the primary's command, unless it is empty.
+    token: part of the names of the sd_notify sockets; given where the file is read again.
     """
     name = os.fsdecode(path)
     try:
@@ -53,7 +57,10 @@ def main(path: bytes, command: list[bytes], pipe: int, token: str = "") -> int:
 
 
 def checked(data: bytes) -> dict[str, object]:
-    """Loads what checking needs only where there is something to check. Raises Wrong."""
+    """Check the file's bytes and return the declaration. Raises ConfigError.
+
+    The imports stand here, so that a compiled file does not load the checker.
+    """
     from pidone.config.check import check
     from pidone.config.parse import parse
 
@@ -61,11 +68,15 @@ def checked(data: bytes) -> dict[str, object]:
 
 
 def lines(name: str, errors: list[tuple[int, str]]) -> list[str]:
-    """One line an error: `pidone: FILE:LINE: what, and what would be right`."""
+    """Return one line for each error: `pidone: FILE:LINE: what, and what would be right`."""
     return [printable(f"pidone: {name}{f':{line}' if line else ''}: {text}") for line, text in errors]
 
 
 def printable(text: str) -> str:
-    """One line of sane length, whatever a key or a name holds: line feeds, a terminal's escapes, a novel."""
+    """Return the text as one printable line of at most 2,000 characters.
+
+    A key or a name may hold anything: line feeds and a terminal's escape sequences are escaped, and
+    a longer text is cut.
+    """
     text = text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return text if len(text) <= 2000 else text[:1990] + " ..."

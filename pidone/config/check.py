@@ -1,8 +1,10 @@
-"""A TOML document -> all of its errors, or the declaration: plain data with nothing left to check but this machine.
+"""A TOML document -> all of its errors, or the declaration as plain data.
 
-Declaration: {"name", "grace" (s), "stop_signals", "processes", "volumes", "routes", and the other keys of [group] that
-were given}; a process or volume is a dict of the keys in `keys` that were given, with "line":
-{key: line} besides, a process also with what `order` and `pack` add; routes are {number: ([index, ...], number)}.
+Only what depends on this machine is left to check in a declaration. It is {"name", "grace" (s),
+"stop_signals", "processes", "volumes", "routes", "metrics", "line", and the other keys of [group]
+that were given}. A process or volume is a dict of the keys in `keys` that were given, with "label"
+and "line": {key: line}. A process also has what `order` and `pack` add. The routes are {signal
+number: ([process index, ...], number to send)}.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ from pidone.init import plan, signals
 
 Declaration = dict[str, Any]
 
-#: What a replica's own number stands for, outside of commands.
+#: Stands for a replica's own number, outside of commands.
 REPLICA = f"$({order.INDEX})"
 
-#: A bound of a stop above this does not fit before the ten seconds after which `docker stop` kills.
+#: Seconds. `docker stop` kills after ten; a stop with a higher bound than this does not fit.
 FITS = 9.0
 
 GROUP, VOLUME, METRICS = keys.read_by(keys.GROUP), keys.read_by(keys.VOLUME), keys.read_by(keys.METRICS)
@@ -35,7 +37,7 @@ PROCESS = keys.read_by(keys.PROCESS, keys.OF_POLICY)
 
 
 class Checker:
-    """Collects errors, so that one reading of a file finds them all."""
+    """Checks a document and collects its errors, so that one reading of a file finds them all."""
 
     def __init__(self, document: dict[str, Any], lines: dict[Path, int]) -> None:
         self.document = document
@@ -82,7 +84,7 @@ class Checker:
         }
 
     def metrics(self, group: dict[str, Any]) -> list[Any] | None:
-        """[host, port], where the file has [metrics]."""
+        """Return [host, port] of [metrics], or None where the file has no such table."""
         if "metrics" not in self.document:
             return None
         found = self.table(("metrics",), self.document["metrics"], METRICS, "[metrics]")
@@ -115,7 +117,7 @@ class Checker:
         return found
 
     def table(self, path: Path, table: Any, known: dict[str, readers.Reader], label: str) -> dict[str, Any]:
-        """The keys that are right, as plain data."""
+        """Return the keys whose values are right, as plain data; each other key is an error."""
         if not isinstance(table, dict):
             self.wrong(path, f"'{path[-1]}' is a table; write {label}")
             return {"label": label, "line": {}}
@@ -181,7 +183,7 @@ class Checker:
                     self.wrong((*path, asked), f"{process['label']}: {asked}: {text}")
 
     def check_log_files(self, group: dict[str, Any], processes: list[dict[str, Any]]) -> None:
-        """Processes may share a file; then they must agree on how large it may be, and how many older ones are kept."""
+        """Check that processes with the same log file agree on its max_size and keep."""
         seen: dict[str, tuple[tuple[Any, ...], str]] = {}
         for index, process in enumerate(processes):
             log = process.get("log", group.get("log", {}))
@@ -193,7 +195,10 @@ class Checker:
                     self.wrong(("process", index, "log"), f"{process['label']}: {text}; give both the same")
 
     def for_replica(self, item: dict[str, Any], number: int, path: Path, label: str) -> dict[str, Any]:
-        """The table with this number for $(PIDONE_REPLICA) in its ports, and where its probes and hooks ask."""
+        """Return the table with this number for $(PIDONE_REPLICA) in its ports, probes and hooks.
+
+        The commands of `exec` keep it.
+        """
         found = dict(item)
         for key in (*PROBES, *HOOKS, "ports"):
             if isinstance(item.get(key), dict):
@@ -204,7 +209,7 @@ class Checker:
         return found
 
     def of_replica(self, process: dict[str, Any], number: int) -> dict[str, Any]:
-        """The keys in which a replica differs from the first one, which has been read already."""
+        """Return the keys in which a replica differs from the first one, which is already read."""
         index, item = process["raw"]
         made = self.for_replica(item, number, ("process", index), process["label"])
         changed = {key: made[key] for key in made if made[key] != item[key]}
@@ -218,7 +223,7 @@ class Checker:
         return {key: read[key] for key in needed if key in read}
 
     def in_order(self, processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Replicas as processes of their own, and who waits for whom."""
+        """Make each replica a process of its own, and resolve which process waits for which."""
         expanded = order.expand(processes, self.of_replica)
         for process in expanded:
             process.pop("raw", None)
@@ -286,7 +291,10 @@ class Checker:
 
 
 def with_number(key: str, value: Any, number: int) -> Any:
-    """Its value for one replica. Where the whole of it is a number by then, it is one, as a port's is."""
+    """Return a key's value for one replica.
+
+    A text that then consists of digits becomes a number, as a port needs.
+    """
     if key == "exec" or not isinstance(value, str) or REPLICA not in value:
         return value
     text = value.replace(REPLICA, str(number))
@@ -294,20 +302,20 @@ def with_number(key: str, value: Any, number: int) -> Any:
 
 
 def check(document: dict[str, Any], lines: dict[Path, int]) -> Declaration:
-    """Raises Wrong with every error of the file."""
+    """Check and pack a document. Raises ConfigError with every error of the file."""
     declaration = Checker(document, lines).check()
     pack(declaration)
     return declaration
 
 
 def notes(declaration: Declaration) -> list[tuple[int, str]]:
-    """What is right but may not be meant: (line, text)."""
+    """Return [(line, text)] for what is right but may not be meant."""
     found = notes_of_group(declaration)
     seen = set()
     for process in declaration["processes"]:
         for key, text in notes_of_process(process):
             line = process["line"].get(key, 0)
-            if (line, text) not in seen:  # not once more for each replica
+            if (line, text) not in seen:  # one note for all replicas
                 seen.add((line, text))
                 found.append((line, f"{process['label']}: {text}"))
     return found
@@ -327,7 +335,7 @@ def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
     found = []
     words = process.get("command", [])
     for number, word in enumerate(words):
-        if number and re.fullmatch(r"-\w*c", words[number - 1]):  # of a shell, which expands it
+        if number and re.fullmatch(r"-\w*c", words[number - 1]):  # a shell expands it
             continue
         match = re.search(r"\$\(?\{?[A-Za-z_]\w*\)?\}?", word)
         if match:
@@ -348,14 +356,14 @@ def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def nearest(word: str, known: Any) -> str:
-    """ "; is it 'command'?", or what there is."""
+    """Return "; is it 'command'?", or a list of the known words."""
     close = difflib.get_close_matches(word, list(known), 1)
     if not close and FOREIGN_NAMES.get(word) in known:
         close = [FOREIGN_NAMES[word]]
     return f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(sorted(known))}"
 
 
-#: What other programs call it: Compose, Kubernetes, supervisord, systemd.
+#: Names that other programs use: Compose, Kubernetes, supervisord, systemd.
 FOREIGN_NAMES = {
     "depends_on": "after", "environment": "env", "working_dir": "cwd", "workingDir": "cwd", "directory": "cwd",
     "entrypoint": "command", "args": "command", "exec_start": "command", "ExecStart": "command",
@@ -372,6 +380,6 @@ FOREIGN_NAMES = {
 def shorten(value: Any) -> str:
     try:
         text = repr(value)
-    except ValueError:  # an integer of more digits than Python writes
+    except ValueError:  # an integer with more digits than Python prints
         text = "a number with too many digits"
     return text if len(text) <= 40 else text[:37] + "..."

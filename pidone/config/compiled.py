@@ -1,7 +1,8 @@
 """A checked declaration kept beside its file as FILE.plan, so that a start need not parse TOML.
 
-It holds the file's own bytes. Where they differ from the file's, or a pidone of another version or with other slots
-wrote it, it is not used: a stale one costs time and never changes what runs.
+FILE.plan also holds the file's own bytes. pidone ignores it where these differ from the file's, or
+where another version of pidone, another version of Python, or a pidone with other slots wrote it.
+So a stale FILE.plan costs time and never changes what runs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pidone.group.slots import ProcessPolicy
 from pidone.init.slots import Process
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # at run time `typing` would cost more than all that this module saves
+if TYPE_CHECKING:  # importing `typing` at run time would cost more than this module saves
     from typing import Any
 
 MARK = __version__, sys.hexversion >> 16, Process.__slots__, ProcessPolicy.__slots__
@@ -26,12 +27,12 @@ def path_of(path: str) -> str:
 
 
 def write(path: str, data: bytes, declaration: dict[str, Any]) -> None:
-    """Raises OSError."""
+    """Write FILE.plan. Raises OSError."""
     paths.replace_file(os.fsencode(path_of(path)), marshal.dumps((MARK, data, declaration)))
 
 
 def read(path: str, data: bytes) -> dict[str, Any] | None:
-    """The declaration, or None if there is none that was made of exactly these bytes."""
+    """Return the declaration, or None if none was made from exactly these bytes."""
     try:
         with open(path_of(path), "rb") as file:
             mark, source, declaration = marshal.loads(file.read())

@@ -1,11 +1,13 @@
-"""Every key of the file, each one entry: its reader, its place in docs/reference/file.md, and what PID 1 has of it.
+"""Every key of the file in one entry: its reader, its row in docs/reference/file.md, its slot.
 
     Key("nice", readers.between(-20, 19), "inherited", "-20 to 19", Slot("int | None", None))
 
-To add a key, add its entry and run `./do generate`. That writes the tables of docs/reference/file.md, and the slots of
-PID 1, which must not import this file. The table in which the entry stands says where PID 1 has it: PROCESS gives
-`process.nice` (init/slots.py), GROUP `plan.deadline`, the others `policy.backoff` (group/slots.py). Read it where the
-key acts. A time needs `scaled`, or time_scale passes it over. What keys may not stand together is in rules.py.
+To add a key, add its entry and run `./do generate`. This writes the tables of
+docs/reference/file.md and the slots of PID 1, which must not import this file. The table of an
+entry decides where PID 1 has its slot: PROCESS gives `process.nice` (init/slots.py), GROUP gives
+`plan.deadline`, the others give `policy.backoff` (group/slots.py). Read the slot where the key
+acts. A time needs `scaled`; otherwise time_scale does not apply to it. rules.py has the rules about
+keys that exclude or need each other.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from pidone.group.policy import BACKOFF, NEVER
 from pidone.init.events import SIGTERM
 from pidone.init.plan import GRACE
 
-#: A slot that has no default.
+#: The default of a slot that must be given.
 REQUIRED = object()
 
 
@@ -45,8 +47,10 @@ def as_tuples(value: list[Any], scale: float) -> tuple[Any, ...]:
 class Slot:
     """What PID 1 has of a key, under the key's own name.
 
-    type: as a type checker reads it. default: what it holds where the key is not given. pack: (value as the reader
-    returned it, time_scale) -> what it holds. absent: what is packed where the key is not given, if not the default.
+    type: as a type checker reads it.
+    default: what the slot holds where the key is not given.
+    pack: (value as the reader returned it, time_scale) -> what the slot holds.
+    absent: what is packed where the key is not given; None for the default.
     """
 
     def __init__(
@@ -56,7 +60,11 @@ class Slot:
 
 
 class Key:
-    """default and doc: cells of its row in docs/reference/file.md. slot: None where PID 1 itself has nothing of it."""
+    """One key of the file.
+
+    default, doc: cells of its row in docs/reference/file.md.
+    slot: None where PID 1 itself has nothing of the key.
+    """
 
     def __init__(self, name: str, read: readers.Reader, default: str, doc: str, slot: Slot | None = None) -> None:
         self.name, self.read, self.default, self.doc, self.slot = name, read, default, doc, slot
@@ -66,52 +74,52 @@ class Key:
 GROUP = (
     Key(
         "name", readers.name, '`"group"`',
-        "lower-case letters, digits and `-` between them, at most 63",
+        "lower-case letters, digits and `-` between them; at most 63 characters",
         Slot("str", ""),
     ),
     Key(
         "grace", readers.duration, '`"6s"`',
-        "duration: how long a stop lasts before `SIGKILL`. The last process to get its signal has 2 s. SIGKILL and "
-        "the report take half a second each. So a stop is over within the grace and 3 s, and with the default within "
-        "9 s, before `docker stop` kills. `check` notes a longer one where no `stop_timeout` says that it is meant",
+        "duration: how long a stop lasts before `SIGKILL`. The last process to get its signal has 2 s. `SIGKILL` and "
+        "the report take half a second each. So a stop ends within the grace plus 3 s. By default this is 9 s, before "
+        "`docker stop` kills. `check` notes a longer stop, unless `stop_timeout` says that it is meant",
         Slot("float", GRACE, scaled),
     ),
     Key(
         "stop_signals", readers.signal_list, '`["SIGTERM", "SIGINT"]`',
-        "list of signals that begin the stop; the third of them ends the grace",
+        "list of signals that begin the stop; the third one ends the grace",
         Slot("tuple[int, ...]", (), as_tuple),
     ),
     Key(
         "restart", values.policy, '`"never"`',
-        "as a process's `restart`, for init steps and the primary",
+        "same as a process's `restart`, for init steps and the primary",
     ),
     Key(
         "start_timeout", values.above_zero, "no limit",
-        "until all have started; then the group stops, with exit code 124",
+        "time within which all processes must start; after it the group stops, with exit code 124",
         Slot("float | None", None, scaled),
     ),
     Key(
         "deadline", values.above_zero, "no limit",
-        "of the group's life, from its start; then it stops, with exit code 124",
+        "maximum lifetime of the group, from its start; after it the group stops, with exit code 124",
         Slot("float | None", None, scaled),
     ),
     Key(
         "stop_timeout", values.above_zero, "",
-        "what stops the container kills it after this (`docker stop -t`): the grace is cut to fit, and that is said. "
-        'More than `"2.5s"`',
+        "time after which the container is killed when it is stopped (`docker stop -t`). pidone cuts the grace to "
+        'fit, and says so. More than `"2.5s"`',
     ),
     Key(
         "log", values.log, '`"inherit"`',
-        "as a process's [`log`](#output), for all that have none",
+        "same as a process's [`log`](#output), for all processes that have none",
     ),
     Key(
         "control", values.control, "the first place that can be had; root and pidone's own user",
-        "path of [the control socket](control.md)'s socket, or `false`; or `{ path = \"...\", look = [\"www-data\"], "
-        'steer = ["deploy", "@adm"] }`: [who else may look, and who may steer](control.md#who-may-what)',
+        'path of [the control socket](control.md), or `false`; or `{ path = "...", look = ["www-data"], steer = '
+        '["deploy", "@adm"] }`: [other users who may look, and who may steer](control.md#who-may-what)',
     ),
     Key(
         "time_scale", values.scale, "`1.0`",
-        "every time of the file, and pidone's own, is multiplied by it: for tests",
+        "for tests: pidone multiplies every time of the file, and its own times, by this number",
     ),
 )  # fmt: skip
 
@@ -123,11 +131,11 @@ VOLUME = (
     ),
     Key(
         "path", readers.absolute, "required",
-        "absolute",
+        "absolute path",
     ),
     Key(
         "mode", readers.octal("0755"), "`\"0777\"` where it is new, as a Pod's `emptyDir`",
-        "octal in quotes",
+        "octal number in quotes",
     ),
     Key(
         "owner", readers.user, "PID 1's own user",
@@ -139,14 +147,14 @@ VOLUME = (
 PROCESS = (
     Key(
         "name", readers.name, "required",
-        "lower-case letters, digits and `-`, at most 63; no two alike",
+        "lower-case letters, digits and `-`; at most 63 characters; each name only once",
         Slot("str"),
     ),
     Key(
         "role", readers.role, "required",
-        '`"init"`: must end with 0 before the next one starts. `"sidecar"`: keeps running; the next one waits until '
-        "it has started (its program is executed, its `post_start` has ended, its `startup` probe has succeeded). "
-        "`\"primary\"`: exactly one; its end is the group's",
+        '`"init"`: must end with 0 before the next process starts. `"sidecar"`: keeps running; the next process waits '
+        "until the sidecar has started (its program is executed, its `post_start` has ended, its `startup` probe has "
+        'succeeded). `"primary"`: exactly one; its end is the end of the group',
         Slot("int"),
     ),
     Key(
@@ -160,31 +168,31 @@ PROCESS = (
     Key(
         "pause", readers.pause, "",
         "`true` instead of a command: the process waits for SIGTERM, SIGINT or its `stop_signal`, and exits with 0. "
-        "Such a primary only holds the group together, as a Pod's infra container does, while its members come and go",
+        "Such a primary only holds the group together while its members come and go, as a Pod's infra container does",
     ),
     Key(
         "env", readers.environment, "",
-        "table of strings, laid over the container's environment",
+        "table of strings; these override the container's environment",
     ),
     Key(
         "env_file", readers.text, "",
-        "file of `NAME=VALUE` lines, relative to the group's file; `env` wins. It is read each time the process "
-        "starts, so an init step may write it",
+        "file of `NAME=VALUE` lines; its path is relative to the group's file, and `env` wins. pidone reads it each "
+        "time the process starts, so an init step may write it",
     ),
     Key(
         "cwd", readers.absolute, "where the container started",
-        "absolute; entered as the process's user",
+        "absolute path; the process enters it as its own user",
         Slot("bytes | None", None, encoded),
     ),
     Key(
         "user", readers.user, "PID 1's own",
-        '`"name"`, `"name:group"`, `"1000"` or `1000`, `"1000:1000"`; a number needs no passwd line: without one, '
-        "and without a group, its gid is 0. It is looked up each time the process starts, so an init step may make "
-        "or change it (`usermod`); `check` says what cannot be known yet",
+        '`"name"`, `"name:group"`, `"1000"` or `1000`, `"1000:1000"`; a number needs no passwd line: without a line, '
+        "and without a group, its gid is 0. pidone looks the user up each time the process starts, so an init step "
+        "may make or change it (`usermod`); `check` says what cannot be known yet",
     ),
     Key(
         "home", readers.truth, "as they are",
-        "`true`: `HOME`, `USER` and `LOGNAME` from the user's passwd line; needs `user`, and `env` wins. Without "
+        "`true`: sets `HOME`, `USER` and `LOGNAME` from the user's passwd line; needs `user`, and `env` wins. Without "
         "such a line they stay as they are",
     ),
     Key(
@@ -193,7 +201,7 @@ PROCESS = (
     ),
     Key(
         "umask", readers.octal("0022"), "inherited",
-        "octal in quotes",
+        "octal number in quotes",
         Slot("int | None", None),
     ),
     Key(
@@ -203,9 +211,9 @@ PROCESS = (
     ),
     Key(
         "rlimits", readers.rlimits, "inherited",
-        "table by `ulimit`'s names: `{ nofile = 1024, core = \"0:unlimited\" }`; one number is the soft and the hard "
-        'limit, `"soft:hard"` are two. At the hard limit of `cpu` the kernel sends `SIGKILL`, so `"60:65"` and not '
-        "`60` leaves time to end by `SIGXCPU`",
+        'table with the names of `ulimit`: `{ nofile = 1024, core = "0:unlimited" }`; one number is both the soft and '
+        'the hard limit, `"soft:hard"` gives the two. At the hard limit of `cpu` the kernel sends `SIGKILL`. So '
+        '`"60:65"` leaves time to end by `SIGXCPU`, and `60` does not',
         Slot("tuple[tuple[int, int, int], ...]", (), as_tuples),
     ),
     Key(
@@ -215,7 +223,7 @@ PROCESS = (
     ),
     Key(
         "stop_signal", readers.signal, '`"SIGTERM"`',
-        "what it is told to end with",
+        "the signal that stops it",
         Slot("int", SIGTERM),
     ),
     Key(
@@ -228,77 +236,80 @@ PROCESS = (
 RESTARTS = (
     Key(
         "after", values.names, "all before",
-        "list of processes: wait for just these, instead of all that stand before; `[]` for nobody. The stop is the "
-        "reverse",
+        "list of processes: it waits only for these, instead of all processes before it; `[]` waits for none. The "
+        "stop goes in reverse",
     ),
     Key(
         "replicas", readers.between(1, 10000), "",
-        "so many of it, as `NAME-0`, `NAME-1` ...; each has its number in `$PIDONE_REPLICA`. Not of a primary",
+        "number of copies, named `NAME-0`, `NAME-1` ...; each has its number in `$PIDONE_REPLICA`. Not for a primary",
     ),
     Key(
         "restart", values.policy, 'a sidecar `"always"`, the others what `[group]` says',
-        '`"always"`, `"on-failure"`, `"never"`: is it started again when it has ended. A failed init step likewise',
+        '`"always"`, `"on-failure"`, `"never"`: whether pidone starts it again when it has ended. The same holds for '
+        "a failed init step",
         Slot("int", NEVER),
     ),
     Key(
         "restart_rules", values.rules, "",
-        "list, the first that matches decides: `{ in = [42] }` or `{ not_in = [0, 1] }`, exit codes; `action = "
-        '"restart"`, or `"restart-all"`: everything is killed and begins anew at the head of the list',
+        "list of rules; the first one that matches decides: `{ in = [42] }` or `{ not_in = [0, 1] }` match exit "
+        'codes; `action = "restart"`, or `"restart-all"`: pidone kills everything and begins again at the head of the '
+        "list",
         Slot("tuple[Rule, ...]", (), values.pack_rules),
     ),
     Key(
         "backoff", values.backoff, "as shown",
-        '`{ initial = "1s", max = "60s", reset = "10m" }`: the first restart is at once, the next after `initial`, '
-        "then twice that up to `max`; a run longer than `reset` clears the count",
+        '`{ initial = "1s", max = "60s", reset = "10m" }`: the first restart is immediate, the next one comes after '
+        "`initial`, then after twice that, up to `max`; a run longer than `reset` clears the count",
         Slot("tuple[float, float, float]", BACKOFF, values.pack_backoff, {}),
     ),
     Key(
         "max_restarts", readers.between(0, 1 << 30), "no limit",
-        "so many; then the group stops",
+        "maximum number of restarts; after these the group stops",
         Slot("int | None", None),
     ),
     Key(
         "restart_with", values.restart_with, "",
-        "list of processes that start before it: when one of them has ended and is started again, this one is "
-        "stopped, and starts once they have started. A connection pool with its database, say",
+        "list of processes that start before it: when one of them has ended and is started again, pidone stops this "
+        "process, and starts it once they have started. An example is a connection pool with its database",
         Slot("tuple[int, ...]", (), as_tuple),
     ),
     Key(
         "essential", readers.truth, "",
-        "`true`: a sidecar whose end is the group's",
+        "`true`: the end of this sidecar is the end of the group",
         Slot("bool", False),
     ),
     Key(
         "daemonizes", readers.truth, "",
-        "`true`: a program that goes into the background is followed by its `pid_file` and stands for the process "
-        "from then on. (Its parent is a process of pidone's, and not PID 1: sshd, and what uses python-daemon, would "
-        "take that for an init which wants them in the foreground.)",
+        "`true`: the program goes into the background. pidone finds the daemon by its `pid_file`, and the daemon "
+        "stands for the process from then on. (The program's parent is a process of pidone's, and not PID 1: sshd, "
+        "and programs that use python-daemon, would take PID 1 for an init that wants them in the foreground.)",
         Slot("bool", False),
     ),
     Key(
         "pid_file", readers.absolute, "",
-        "absolute: where what `daemonizes` writes its pid. `pid_file` alone is for a master that replaces itself "
-        "(gunicorn's `USR2`, nginx's upgrade): when the process has ended, the file is looked at for up to 2 s, and "
-        "a process of this container that it names takes its place, its exit code included. Where no child is left "
-        "that it could be, nothing is waited for",
+        "absolute path of the file in which a program that `daemonizes` writes its pid. `pid_file` alone is for a "
+        "master that replaces itself (gunicorn's `USR2`, nginx's upgrade): when the process has ended, pidone checks "
+        "the file for up to 2 s. A process of this container that the file names takes its place, its exit code "
+        "included. pidone does not wait where no child is left that could be this process",
         Slot("bytes | None", None, encoded),
     ),
     Key(
         "leftovers", values.leftovers, '`"end"`',
-        '`"end"`: what it has left behind, of its session and what descends from that, is ended before it is started '
-        "again, and when it is stopped; what has made a session of its own and lost its parent belongs to nobody, "
-        "and is met at the group's end. `\"keep\"`",
+        '`"end"`: pidone ends what the process has left behind, in its session and what descends from that, before it '
+        "starts the process again, and when it stops it. What has made a session of its own and lost its parent "
+        'belongs to no process; it ends with the group. `"keep"`: pidone ends none of these',
         Slot("bool", False),
     ),
     Key(
         "grace", readers.duration, "the group's",
-        "its own time between stop signal and `SIGKILL`, within the group's",
+        "its own time between the stop signal and `SIGKILL`, within the group's grace",
         Slot("float | None", None, scaled),
     ),
     Key(
         "termination_message", readers.absolute, "",
-        "a file, emptied at each start, in which it may say why it ends: said on stderr, its last 4,096 bytes go to "
-        "`/dev/termination-log` where that is, as in a Pod (the primary's)",
+        "file in which the process may say why it ends; pidone empties it at each start, and prints the message on "
+        "stderr. The primary's message, at most its last 4,096 bytes, goes to `/dev/termination-log` where that file "
+        "exists, as in a Pod",
         Slot("bytes | None", None, encoded),
     ),
 )  # fmt: skip
@@ -307,23 +318,24 @@ RESTARTS = (
 PROBES = (
     Key(
         "startup", probes.probe("startup"), "started once executed",
-        "a probe: until it succeeds the next process waits, and nothing else is asked; where it fails "
-        "`failure_threshold` times in a row the process is ended, and its `restart` decides",
+        "a probe: until it succeeds the next process waits, and no other probe runs; when it fails "
+        "`failure_threshold` times in a row, pidone ends the process, and its `restart` decides",
         Slot("ProbeSpec | None", None, probes.pack),
     ),
     Key(
         "readiness", probes.probe("readiness"), "ready once started",
-        "a probe: is the process ready? It ends nothing",
+        "a probe: whether the process is ready. It ends nothing",
         Slot("ProbeSpec | None", None, probes.pack),
     ),
     Key(
         "liveness", probes.probe("liveness"), "",
-        "a probe: where it fails `failure_threshold` times in a row the process is ended, and its `restart` decides",
+        "a probe: when it fails `failure_threshold` times in a row, pidone ends the process, and its `restart` "
+        "decides",
         Slot("ProbeSpec | None", None, probes.pack),
     ),
     Key(
         "ports", values.ports, "",
-        "table of names for ports, which `http` and `tcp` may use: `{ web = 8080 }`",
+        "table of port names, which `http` and `tcp` may use: `{ web = 8080 }`",
     ),
 )  # fmt: skip
 
@@ -331,8 +343,8 @@ PROBES = (
 HOOKS = (
     Key(
         "post_start", probes.hook, "",
-        "a hook: begins when the process has been executed, and until it has ended the process does not count as "
-        "running; where it fails the process is ended",
+        "a hook: begins when the process is executed; the process does not count as running until the hook has ended; "
+        "when the hook fails, pidone ends the process",
         Slot("HookSpec | None", None, probes.pack_hook),
     ),
     Key(
@@ -346,7 +358,7 @@ HOOKS = (
 OUTPUT = (
     Key(
         "log", values.log, 'what `[group]` says, else `"inherit"`',
-        "how its output is carried, as below",
+        "how pidone carries its output; see below",
         Slot("LogSpec | None", None, values.pack_log),
     ),
 )  # fmt: skip
@@ -359,14 +371,15 @@ METRICS = (
     ),
 )  # fmt: skip
 
-#: Of [[process]], those of which the slots are in `group.slots.Care`; PROCESS has them in `init.slots.Process`.
+#: The keys of [[process]] with slots in `group.slots.ProcessPolicy`. Those of PROCESS are in
+#: `init.slots.Process`.
 OF_POLICY = (*RESTARTS, *PROBES, *HOOKS, *OUTPUT)
 
 TABLES = ("group", "volume", "process", "signals", "metrics")
 
 
 def read_by(*tables: tuple[Key, ...]) -> dict[str, readers.Reader]:
-    """{key: its reader}"""
+    """Return {key: its reader}."""
     return {key.name: key.read for table in tables for key in table}
 
 

@@ -1,8 +1,9 @@
-"""What can only be known when a process starts: its user, its groups and what its env_file holds.
+"""What is known only when a process starts: its user, its groups and the content of its env_file.
 
-An init step may make the user (`usermod -o -u $PUID app`) or write the file from a secret store, so both are read by
-the forked child, each time before its exec, and told to PID 1 (E50); a plan has what they were when the file was read,
-where they were known by then. Resolving a name may take its time or hang (NSS, LDAP): that is the child's time.
+An init step may make the user (`usermod -o -u $PUID app`) or write the env_file from a secret
+store. So the forked child looks both up each time before its exec, and sends them to PID 1 (E50). A
+plan holds what was known when the group's file was read. A lookup may be slow or hang (NSS, LDAP);
+only the child waits for it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from pidone.init.slots import Process
 
-    #: (user and perhaps :group, groups or None, env_file or None, are HOME, USER and LOGNAME set?)
+    #: (user with an optional :group or None, groups or None, env_file or None, whether to set HOME,
+    #: USER and LOGNAME)
     Who = tuple["str | None", "tuple[str, ...] | None", "bytes | None", bool]
     #: (uid, gid, groups)
     User = tuple[int, int, tuple[int, ...]]
@@ -29,12 +31,18 @@ from pidone.group.process import LOOK_UP
 from pidone.init.plan import MINIMUM_GRACE
 from pidone.init.signals import show
 
-#: Seconds that a look-up may take while the file is read, as at a start (`group.life.LOOK_UP`).
+#: Seconds that a lookup may take while the file is read: as long as at a start
+#: (`group.process.LOOK_UP`).
 PATIENCE = LOOK_UP * MINIMUM_GRACE
 
 
 class UnknownNameError(Exception):
-    """str(), refusal: what could not be found. key: of the file, whose value asked for it. lines: one or more."""
+    """A user, a group or an env_file that could not be looked up.
+
+    refusal: what could not be found; str() is the same.
+    key: the key whose value asked for it.
+    lines: the messages, one or more.
+    """
 
     def __init__(self, key: str, *lines: str) -> None:
         self.refusal = "; ".join(lines)
@@ -44,9 +52,10 @@ class UnknownNameError(Exception):
 
 
 def user(name: str, groups: tuple[str, ...] | None = None, key: str = "user") -> tuple[User, Any]:
-    """((uid, gid, groups) as Docker's USER has them, its passwd line or None). Raises Unknown.
+    """Return ((uid, gid, groups) as Docker's USER has them, passwd line or None).
 
-    A number without a passwd line is good, with gid 0 (E12).
+    A number needs no passwd line. Without one, and without a group, its gid is 0 (E12). Raises
+    UnknownNameError.
     """
     import pwd
 
@@ -67,7 +76,7 @@ def user(name: str, groups: tuple[str, ...] | None = None, key: str = "user") ->
 
 
 def group_id(name: str, key: str) -> int:
-    """Raises Unknown."""
+    """Return the number of a group. Raises UnknownNameError."""
     import grp
 
     if name.isdigit():
@@ -79,9 +88,9 @@ def group_id(name: str, key: str) -> int:
 
 
 def env_file(path: bytes) -> dict[bytes, bytes]:
-    """NAME=VALUE lines as docker run --env-file has them: nothing expanded; a bare NAME is the container's own.
+    """Return the NAME=VALUE lines of a file, as docker run --env-file reads them.
 
-    Raises Unknown.
+    Nothing is expanded. A bare NAME leaves the container's own value. Raises UnknownNameError.
     """
     data = read(path)
     try:
@@ -104,7 +113,7 @@ def env_file(path: bytes) -> dict[bytes, bytes]:
 
 
 def read(path: bytes) -> bytes:
-    """Raises Unknown."""
+    """Return the bytes of an env_file. Raises UnknownNameError."""
     try:
         fd = paths.open_file(path, posix.O_RDONLY | posix.O_NONBLOCK)
         try:
@@ -135,7 +144,7 @@ def quoted(data: bytes) -> list[int]:
 
 
 def home_of(line: Any) -> dict[bytes, bytes]:
-    """HOME, USER and LOGNAME as login(1) has them; of a user without a passwd line there are none."""
+    """Return HOME, USER and LOGNAME as login(1) sets them; none without a passwd line."""
     if line is None:
         return {}
     name = line.pw_name.encode()
@@ -143,7 +152,10 @@ def home_of(line: Any) -> dict[bytes, bytes]:
 
 
 def of(who: Who, declared: Environment) -> tuple[User | None, Environment]:
-    """(user or None, all of its declared environment): a name of `env` wins over the file's. Raises Unknown."""
+    """Return (user or None, the whole declared environment). Raises UnknownNameError.
+
+    A name in `env` wins over the same name in the env_file.
+    """
     name, groups, file, home = who
     found, line = user(name, groups) if name is not None else (None, None)
     env = {**(home_of(line) if home else {}), **(env_file(file) if file is not None else {}), **dict(declared)}
@@ -151,11 +163,14 @@ def of(who: Who, declared: Environment) -> tuple[User | None, Environment]:
 
 
 def stamp(path: bytes, since: int, now: int) -> tuple[int, int, int, int] | None:
-    """What tells a file from another one, and from itself before a change; None where it is not there.
+    """Return what identifies a file and its latest change, or None if it was not there at the fork.
 
-    Nor was it there for us where it has changed since the fork: on a busy machine a partner may be faster than this
-    child. since, now: ns of the wall clock, as files have it, though theirs may be a tick behind: what has come within
-    the tick of the fork counts as from before it. A time that is still to come says nothing: the clock was set back.
+    A file that has changed since the fork counts as not there, too: on a busy machine another
+    process may write it before this child looks. A change within the clock tick of the fork counts
+    as from before the fork, because the times of files may be one tick behind. A change time in the
+    future says nothing: the clock was set back.
+
+    since, now: ns of the wall clock, as in the times of files; since is the fork.
     """
     try:
         status = paths.status_of(path)
@@ -167,7 +182,10 @@ def stamp(path: bytes, since: int, now: int) -> tuple[int, int, int, int] | None
 
 
 def before_exec(process: Process) -> Any:
-    """What a forked child tells PID 1: (user, environment, {file: stamp}). Raises Unknown."""
+    """Return what a forked child sends to PID 1: (user, environment, {file: stamp}).
+
+    Raises UnknownNameError.
+    """
     found, env = process.user, process.env
     if process.to_look_up is not None:
         found, env = of(process.to_look_up, process.declared_env)
@@ -177,9 +195,10 @@ def before_exec(process: Process) -> Any:
 
 
 def send_to_pid_1(process: Process, answer: int) -> None:
-    """User and environment as they are now (E50), into this child's copy of the plan, and to PID 1. Raises Unknown.
+    """Look up user and environment, for this child's copy of the plan and for PID 1 (E50).
 
-    The answer begins with a zero, which is no exit code that an exec fails with, and the length of what follows.
+    The answer begins with a zero byte, which is not the exit code of a failed exec, and the length
+    of what follows. Raises UnknownNameError.
     """
     process.user, process.env, stamps = before_exec(process)
     data = marshal.dumps((process.user, process.env, stamps))

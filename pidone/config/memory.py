@@ -1,6 +1,6 @@
-"""How much memory the container may use, and whether what its processes ask for fits (all or nothing).
+"""The container's memory limit, and whether the requests of its processes fit (all or nothing).
 
-cgroup v1 and v2 (kernel: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst).
+It reads cgroup v1 and v2 (kernel: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: v1 says "no limit" with the largest number of whole pages.
+#: Bytes that count as no limit: cgroup v1 shows the largest number of whole pages then.
 UNLIMITED = 1 << 60
 
 
 def limit(proc: str = "/proc/self") -> int | None:
-    """The tightest memory limit of this process's cgroup and of those above it, in bytes; None where there is none."""
+    """Return the tightest limit of this process's cgroup and those above it, in bytes, or None."""
     found = []
     for directory, top, name in _cgroups(proc):
         here = directory if os.path.isdir(directory) else top
@@ -31,12 +31,12 @@ def limit(proc: str = "/proc/self") -> int | None:
     return min(limits, default=None)
 
 
-#: The file beside the limit that counts the processes killed for want of memory, as "oom_kill N" (S93).
+#: The file beside the limit that counts the OOM kills, as "oom_kill N" (S93).
 COUNTERS = {"memory.limit_in_bytes": "memory.oom_control", "memory.max": "memory.events"}
 
 
 def kill_counter(proc: str = "/proc/self") -> bytes | None:
-    """The file in which the kernel counts its memory kills in our cgroup; None where there is none to read."""
+    """Return the file that counts the OOM kills in our cgroup, or None if there is none to read."""
     for directory, top, name in _cgroups(proc):
         path = os.path.join(directory if os.path.isdir(directory) else top, COUNTERS[name])
         if os.access(path, os.R_OK):
@@ -44,12 +44,12 @@ def kill_counter(proc: str = "/proc/self") -> bytes | None:
     return None
 
 
-#: The file beside the limit that holds the most that has been used.
+#: The file beside the limit that holds the peak usage.
 PEAKS = {"memory.limit_in_bytes": "memory.max_usage_in_bytes", "memory.max": "memory.peak"}
 
 
 def most_used(proc: str = "/proc/self") -> int | None:
-    """Bytes that our cgroup has used at most; None where nobody knows (cgroup v2 before Linux 5.19)."""
+    """Return our cgroup's peak usage in bytes; None if unknown (cgroup v2 before Linux 5.19)."""
     for directory, top, name in _cgroups(proc):
         used = _read(os.path.join(directory if os.path.isdir(directory) else top, PEAKS[name]))
         if used is not None:
@@ -58,7 +58,7 @@ def most_used(proc: str = "/proc/self") -> int | None:
 
 
 def _cgroups(proc: str) -> list[tuple[str, str, str]]:
-    """(our directory, where its hierarchy is mounted, name of the file with the limit)."""
+    """Return [(our directory, mount point of its hierarchy, name of the file with the limit)]."""
     ours: dict[str, str] = {}
     found = []
     try:
@@ -82,7 +82,10 @@ def _cgroups(proc: str) -> list[tuple[str, str, str]]:
 
 
 def _below(path: str, root: str, top: str) -> str:
-    """A cgroup's path as seen through a mount of `root` at `top` (a container sees its own as the root)."""
+    """Return a cgroup's path as seen through a mount of `root` at `top`.
+
+    A container sees its own cgroup as the root.
+    """
     inner = path[len(root) :] if root != "/" and path.startswith(root) else path
     return os.path.normpath(top + "/" + inner)
 
@@ -97,9 +100,10 @@ def _read(path: str) -> int | None:
 
 
 def peak(processes: list[dict[str, Any]]) -> tuple[int, list[tuple[str, int]]]:
-    """(bytes, [(name, bytes), ...]) of those that run at the same time and ask for most.
+    """Return (bytes, [(name, bytes), ...]) of the most that is requested at the same time.
 
-    A Pod's effective request: an init step runs with the sidecars before it, the primary with all of them.
+    This is a Pod's effective request: an init step runs with the sidecars before it, and the
+    primary with all sidecars.
     """
     sidecars: list[tuple[str, int]] = []
     most: list[tuple[str, int]] = []
@@ -118,7 +122,7 @@ def _sum(asks: list[tuple[str, int]]) -> int:
 
 
 def show(amount: int) -> str:
-    """1610612736 -> "1.5 GiB"."""
+    """Return an amount in its largest unit: 1610612736 -> "1.5 GiB"."""
     for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if amount >= size:
             return f"{amount / size:.4g} {unit}"

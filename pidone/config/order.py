@@ -1,8 +1,11 @@
-"""Who waits for whom: `replicas` become processes, `after` becomes lists of indices, and a circle is an error.
+"""Which process waits for which: `replicas` become processes, `after` becomes lists of indices.
 
-By default a process waits for all that stand before it: `gate` is how many that are. Replicas wait for what stands
-before the first of them. With `after` a process waits for just those that it names, and for what these wait for: the
-whole of that is put into its list, so that the reverse of it is the order of a stop.
+A cycle is an error.
+
+By default a process waits for all processes before it; `gate` is their number. A replica waits for
+the processes before the first replica. A process with `after` waits only for the processes that it
+names, and for what those wait for. Its list holds all of these, so that the stop can follow the
+lists in reverse.
 """
 
 from __future__ import annotations
@@ -12,14 +15,17 @@ from typing import Any, Callable
 
 Processes = list[dict[str, Any]]
 
-#: Tells a replica which one it is, from 0.
+#: The variable that holds a replica's number, from 0.
 INDEX = "PIDONE_REPLICA"
 
 
 def expand(processes: Processes, of_replica: Callable[[dict[str, Any], int], dict[str, Any]]) -> Processes:
-    """Each replica as a process of its own; each process with "gate" and, by name of the declared, "group".
+    """Return the processes with each replica as a process of its own.
 
-    of_replica: the keys in which this replica, counted from 0, differs from the declared process.
+    Each process gets "gate" and "declared", the name of the process in the file.
+
+    of_replica: returns the keys in which a replica, counted from 0, differs from the declared
+        process.
     """
     found: Processes = []
     for process in processes:
@@ -35,14 +41,21 @@ def expand(processes: Processes, of_replica: Callable[[dict[str, Any], int], dic
 
 
 class CycleError(Exception):
-    """Processes that wait for each other. index: one of them. names: all, in order."""
+    """Processes that wait for each other.
+
+    index: one of them.
+    names: all of them in order, the first one again at the end.
+    """
 
     def __init__(self, index: int, names: list[str]) -> None:
         self.index, self.names = index, names
 
 
 def resolve(processes: Processes) -> None:
-    """Put indices for names, made whole; "restart_with" becomes indices, too. Raises Circle, and NotBefore."""
+    """Turn `after` into "needs" and "gate", and the names in "restart_with" into indices.
+
+    Raises CycleError and OrderError.
+    """
     by_name: dict[Any, list[int]] = {}
     for index, process in enumerate(processes):
         by_name.setdefault(process["declared"], []).append(index)
@@ -61,14 +74,21 @@ def resolve(processes: Processes) -> None:
 
 
 class OrderError(Exception):
-    """A process that is to be restarted with another does not start after it. index: of it. name: of the other."""
+    """A process does not start after the one that it is restarted with.
+
+    index: the index of the process.
+    name: the name of the other one.
+    """
 
     def __init__(self, index: int, name: str) -> None:
         self.index, self.name = index, name
 
 
 def before(index: int, name: str, processes: Processes, by_name: dict[Any, list[int]]) -> list[int]:
-    """Indices of a process and its replicas, which start before `index`. Raises NotBefore."""
+    """Return the indices of a process and its replicas, if all of them start before `index`.
+
+    Raises OrderError.
+    """
     mine = processes[index]
     found = by_name.get(name, [])
     if any(other >= mine["gate"] and other not in mine.get("needs", ()) for other in found):
@@ -78,7 +98,7 @@ def before(index: int, name: str, processes: Processes, by_name: dict[Any, list[
 
 def make_whole(processes: Processes, direct: dict[int, set[int]]) -> None:
     whole: dict[int, set[int]] = {}
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + 4 * len(processes)))  # a chain of all of them
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + 4 * len(processes)))  # for a chain of all processes
     for index in range(len(processes)):
         needs(index, processes, direct, whole, [])
     for index, process in enumerate(processes):
@@ -88,7 +108,7 @@ def make_whole(processes: Processes, direct: dict[int, set[int]]) -> None:
 def needs(
     index: int, processes: Processes, direct: dict[int, set[int]], whole: dict[int, set[int]], path: list[int]
 ) -> set[int]:
-    """All that must have started before `index`, directly or not. Raises Circle."""
+    """Return all processes for which `index` waits, directly or indirectly. Raises CycleError."""
     if index in whole:
         return whole[index]
     if index in path:

@@ -1,6 +1,6 @@
-"""A checked declaration -> what PID 1 has of it: plain data, every time in seconds and scaled, every word as bytes.
+"""A checked declaration -> what PID 1 has of it: plain data, paths as bytes, scaled times in s.
 
-It is kept with the declaration, so that the start of a compiled file need not load this.
+The result stays in the declaration, so that a compiled file starts without this module.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GROUP, PROCESS, POLICY = keys.slots(keys.GROUP), keys.slots(keys.PROCESS), keys.
 
 
 def pack(declaration: dict[str, Any]) -> None:
-    """Put "slots" into the declaration and each process, and "policy" and "files" besides into each process."""
+    """Add "slots" to the declaration, and "slots", "policy" and "files" to each process."""
     scale = declaration.get("time_scale", 1.0)
     declaration["slots"] = given(GROUP, declaration, scale)
     for index, process in enumerate(declaration["processes"]):
@@ -28,12 +28,15 @@ def pack(declaration: dict[str, Any]) -> None:
 
 
 def given(slots: dict[str, keys.Slot], entry: Entry, scale: float) -> dict[str, Any]:
-    """Those that are not as by default."""
+    """Return the slots of the keys that are given."""
     return {name: slot.pack(entry[name], scale) for name, slot in slots.items() if name in entry}
 
 
 def policy(index: int, entry: Entry, of_group: int | None, scale: float) -> tuple[Any, ...] | None:
-    """The slots of Care, in order; None where the defaults say it all. of_group: `restart`, for all but sidecars."""
+    """Return the slots of ProcessPolicy in order, or None where the role's defaults are enough.
+
+    of_group: `restart` of [group], for all processes but sidecars.
+    """
     ours = of_group is not None and entry["role"] != SIDECAR
     if not (ours or scale != 1.0 or entry["gate"] != index or any(key in entry for key in (*POLICY, "needs"))):
         return None
@@ -52,6 +55,6 @@ def hold(slot: keys.Slot, value: Any, scale: float) -> Any:
 
 
 def files(entry: Entry) -> tuple[bytes, ...]:
-    """Of the probes that want a file which has come, or has changed, since the process's start (E60)."""
+    """Return the files that must come or change after the process's start, for its probes (E60)."""
     asked = [entry[what]["argument"] for what in PROBES if what in entry and entry[what]["handler"] == "file"]
     return tuple(sorted({path.encode() for path, stale in asked if not stale}))

@@ -1,7 +1,7 @@
-"""Bytes of a file -> a TOML document and the line of each of its keys, or one error that says where.
+"""Bytes of a file -> a TOML document and the line of each key, or one error that says where.
 
-The TOML libraries of Python do not tell where a key stood, so a scanner of a few tokens looks for that in a text that
-is known to be good TOML by then.
+Python's TOML libraries do not report the line of a key. So a scanner of a few tokens finds the
+lines, in a text that is then known to be valid TOML.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pidone.config.read import ConfigError
 
 Path = tuple[Any, ...]  # ("process", 2, "command")
 
-#: What to do about errors of the library that everybody makes once.
+#: Advice for the library's errors on common mistakes.
 IN_QUOTES = '; write a string, such as "10s" or "0022", in quotes'
 HINTS = {
     "Expected newline or end of document after a statement": IN_QUOTES,
@@ -24,7 +24,7 @@ HINTS = {
 
 
 def toml_library() -> Any:
-    """tomllib, or tomli before Python 3.11. Raises Wrong."""
+    """Return tomllib, or tomli before Python 3.11. Raises ConfigError."""
     try:
         import tomllib
 
@@ -38,7 +38,7 @@ def toml_library() -> Any:
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
-    """(document, {path of a key or table: line}). Raises Wrong."""
+    """Return (document, {path of a key or table: line}). Raises ConfigError."""
     toml = toml_library()
     try:
         text = data.decode("utf-8")
@@ -55,7 +55,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
         line = int(where[1]) if where else text.count("\n") + 1
         column = f" at column {where[2]}" if where else " at the end of the file"
         raise ConfigError([(line, f"not TOML{column}: {what[:1].lower()}{what[1:]}{HINTS.get(what, '')}")]) from None
-    except ValueError as error:  # such as a number of more digits than Python reads
+    except ValueError as error:  # such as a number with more digits than Python reads
         raise ConfigError([(0, f"not readable as TOML: {error}")]) from None
     except RecursionError:
         raise ConfigError([(0, "its brackets are nested too deeply")]) from None
@@ -74,7 +74,7 @@ TOKEN = re.compile(
 
 
 def lines_of(text: str) -> dict[Path, int]:
-    """Where each table and each key stands: {("process", 0): 5, ("process", 0, "command"): 7, ...}."""
+    """Return the line of tables and keys: {("process", 0): 5, ("process", 0, "shell"): 7, ...}."""
     lines: dict[Path, int] = {}
     arrays: dict[Path, int] = {}
     table: Path = ()
@@ -98,7 +98,10 @@ def lines_of(text: str) -> dict[Path, int]:
 
 
 def inside(names: Path, arrays: dict[Path, int]) -> Path:
-    """The path of a table's name: that of an array of tables stands for its latest (TOML 1.0, Array of Tables)."""
+    """Return the path of a table's name.
+
+    The name of an array of tables stands for its latest table (TOML 1.0, Array of Tables).
+    """
     path: Path = ()
     for name in names:
         path = (*path, name)
@@ -108,7 +111,7 @@ def inside(names: Path, arrays: dict[Path, int]) -> Path:
 
 
 def statements(text: str) -> list[tuple[int, list[str]]]:
-    """(line, words) of each header, and of each key up to its "="."""
+    """Return [(line, words)] of each header, and of each key up to its "="."""
     found: list[tuple[int, list[str]]] = []
     words: list[str] = []
     line = start = 1

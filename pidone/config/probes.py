@@ -1,7 +1,9 @@
-"""The tables `startup`, `readiness`, `liveness`, `post_start` and `pre_stop`: a handler, and the times of a probe.
+"""Readers of the tables `startup`, `readiness`, `liveness`, `post_start` and `pre_stop`.
 
-Like the readers in `readers`: a TOML value -> plain data, or ValueError with what would be right. Each handler's file
-in the room `probes` reads its own value. A port that has a name stays one here; check.py knows the process's `ports`.
+Such a table has a handler, and a probe's has times. Like the readers in `readers`, these turn a
+TOML value into plain data, or raise ValueError with what would be right. Each handler's file in the
+room `probes` reads its own value. The name of a port stays a name here; rules.py knows the
+process's `ports`.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from pidone import probes, readers
 from pidone.config.values import above_zero, each_key, unknown_key
 from pidone.group.policy import NOTIFYING
 
-#: Of the kubelet (S26), in seconds and counts.
+#: The kubelet's defaults (S26), in seconds and counts.
 DEFAULTS = {"delay": 0.0, "period": 10.0, "timeout": 1.0, "success_threshold": 1, "failure_threshold": 3}
 
-#: Of the keys that every probe has.
+#: The readers of the keys that every probe has.
 COMMON: dict[str, readers.Reader] = {
     "delay": readers.duration,
     "period": above_zero,
@@ -40,7 +42,10 @@ def one_handler(value: Any, known: tuple[str, ...]) -> str:
 
 
 def probe(what: str) -> readers.Reader:
-    """Reader of `startup`, `readiness` or `liveness`: {"handler", "argument", and all of DEFAULTS, "grace"}."""
+    """Return the reader of `startup`, `readiness` or `liveness`.
+
+    It returns {"handler", "argument", "grace", and all of DEFAULTS}.
+    """
 
     def read(value: Any) -> dict[str, Any]:
         handler = one_handler(value, probes.HANDLERS)
@@ -48,11 +53,11 @@ def probe(what: str) -> readers.Reader:
             raise ValueError("no fd: a newline can only report readiness, never liveness")
         found: dict[str, Any] = {**DEFAULTS, "handler": handler, "grace": None}
         if what != "startup" and handler in NOTIFYING:
-            found["failure_threshold"] = 1  # one word is enough, as is a watchdog that was not fed (sd_notify(3))
+            found["failure_threshold"] = 1  # one message or one missed watchdog is enough (sd_notify(3))
         found.update(parts(value, handler, COMMON, probes.HANDLERS))
         check_rules(what, handler, found, value)
         if what == "liveness" and handler == "file":
-            found["argument"][1] = True  # it asks whether the file is still there, whoever has made it
+            found["argument"][1] = True  # liveness asks whether the file is still there, whoever made it
         return found
 
     return read
@@ -61,7 +66,10 @@ def probe(what: str) -> readers.Reader:
 def parts(
     value: dict[str, Any], handler: str, common: dict[str, readers.Reader], also: tuple[str, ...]
 ) -> dict[str, Any]:
-    """{"argument"; and each common key that is given}. also: the other handlers. Raises Wrongs."""
+    """Return {"argument", and each common key that is given}. Raises ValuesError.
+
+    also: the names of the handlers, one of which a misspelt key may mean.
+    """
     file = probes.handler(handler)
     options = getattr(file, "OPTIONS", {})
     of_handler = {handler: file.read, **{key: read for key, (read, _) in options.items()}}
@@ -73,7 +81,7 @@ def parts(
 
 
 def check_rules(what: str, handler: str, found: dict[str, Any], given: dict[str, Any]) -> None:
-    """S27. Raises ValueError."""
+    """Check which keys this probe may have (S27). Raises ValueError."""
     if what != "readiness" and found["success_threshold"] != 1:
         raise ValueError(f"success_threshold = 1, the only value that {what} allows")  # S27
     if what == "readiness" and found["grace"] is not None:
@@ -85,7 +93,7 @@ def check_rules(what: str, handler: str, found: dict[str, Any], given: dict[str,
 
 
 def hook(value: Any) -> dict[str, Any]:
-    """Reader of `post_start` and `pre_stop`: {"handler", "argument"} (S73)."""
+    """Read `post_start` or `pre_stop`: {"handler", "argument"} (S73)."""
     if isinstance(value, dict) and "tcp" in value:
         raise ValueError("exec, http or sleep: a hook that only connects does nothing")  # S73
     handler = one_handler(value, probes.HOOKS)
@@ -93,12 +101,12 @@ def hook(value: Any) -> dict[str, Any]:
 
 
 def pack(found: dict[str, Any], scale: float) -> tuple[Any, ...]:
-    """A ProbeSpec of `group.policy`."""
+    """Return a ProbeSpec of `group.policy`."""
     return (
         found["handler"],
         probes.pack(found["handler"], found["argument"]),
         found["delay"] * scale,
-        *(max(found[key] * scale, 0.001) for key in ("period", "timeout")),  # or PID 1 would do nothing else
+        *(max(found[key] * scale, 0.001) for key in ("period", "timeout")),  # 0 would keep PID 1 busy
         found["success_threshold"],
         found["failure_threshold"],
         None if found["grace"] is None else found["grace"] * scale,

@@ -1,15 +1,18 @@
-"""The bytes of a file, or why there are none; and the error that says what is wrong with it."""
+"""Reads the bytes of a file, and defines the error that says what is wrong with a file."""
 
 from __future__ import annotations
 
 from pidone.init.arguments import DEFAULT_FILE
 
 DEFAULT = DEFAULT_FILE.decode()
-MAX_FILE_SIZE = 1 << 20  # bytes; a file of 10 MB is not a group's
+MAX_FILE_SIZE = 1 << 20  # bytes; a file of 10 MB is not a group's file
 
 
 class ConfigError(Exception):
-    """Errors of a file: [(line or 0, text), ...], as many as could be found at once."""
+    """The errors of a file.
+
+    errors: [(line or 0, text), ...], as many as could be found at once.
+    """
 
     def __init__(self, errors: list[tuple[int, str]]) -> None:
         super().__init__(errors)
@@ -17,7 +20,7 @@ class ConfigError(Exception):
 
 
 def read(path: str) -> bytes:
-    """The file's bytes. Raises Wrong."""
+    """Return the file's bytes. Raises ConfigError."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_SIZE + 1)

@@ -1,6 +1,7 @@
-"""A declaration -> a plan on this machine, now: users, env files, volumes, memory.
+"""A declaration -> a plan for this machine as it is now: users, env files, volumes, memory.
 
-Done at each start, also of a compiled file, because all of it may have changed since: so it imports little.
+All of these may change between two starts. So each start resolves them, also from a compiled file,
+and this module imports little.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pidone.group.policy import PROBES
 from pidone.init.plan import INIT, LAST_RESORT, MINIMUM_GRACE
 from pidone.init.slots import Plan, Process
 
-#: Seconds of a stop without any grace: who is told last, and SIGKILL (S88). The report's are used where it is slow.
+#: Seconds that a stop takes without any grace: the minimum grace, and SIGKILL (S88). The report's
+#: time is not counted; only a slow report uses it.
 LEAST = MINIMUM_GRACE + LAST_RESORT
 
 TYPE_CHECKING = False
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 
 
 class Resolver:
-    """Collects errors like the checker does, warnings for a start, and notes for `check`.
+    """Makes a plan, and collects errors, warnings for a start, and notes for `check`.
 
-    token: of the sockets for sd_notify, where there are such. patience: seconds after which a look-up that hangs is
-    ended by SIGALRM, and with it this process: from a name service that hangs in C nothing else leads back (E50). 0 for
-    no end.
+    token: part of the names of the sd_notify sockets, where there are any already.
+    patience: seconds after which SIGALRM ends this process if a lookup hangs; 0 for no limit.
+        Nothing else can interrupt a name service that hangs in C (E50).
     """
 
     def __init__(self, declaration: dict[str, Any], directory: str, token: str = "", patience: float = 0.0) -> None:
@@ -72,7 +74,7 @@ class Resolver:
         )
 
     def grace(self) -> float:
-        """Seconds: short enough that the window after it still fits before the container is killed (S88)."""
+        """Return the grace in seconds, cut so that the stop fits into stop_timeout (S88)."""
         grace: float = self.declaration["grace"]
         outer = self.declaration.get("stop_timeout")
         if outer is None or grace + LEAST <= outer:
@@ -105,7 +107,7 @@ class Resolver:
         )
 
     def sockets(self) -> dict[int, bytes]:
-        """{index: name of its notify socket}, each a name that nobody else can have guessed."""
+        """Return {process index: name of its notify socket}. Nobody else can guess these names."""
         entries = self.declaration["processes"]
         speaking = [
             index
@@ -118,7 +120,7 @@ class Resolver:
         return {index: f"@pidone/{token}/{entries[index]['name']}".encode() for index in speaking}
 
     def who(self, index: int, entry: Entry) -> lookup.Who | None:
-        """What its forked child is to look up."""
+        """Return what the process's forked child looks up, or None for nothing."""
         if not {"user", "env_file"} & set(entry):
             return None
         file = os.path.join(self.directory, entry["env_file"]).encode() if "env_file" in entry else None
@@ -126,10 +128,10 @@ class Resolver:
         return entry.get("user"), groups, file, entry.get("home", False)
 
     def in_time(self, ask: Callable[..., Any], *args: Any) -> Any:
-        """What `ask` returns or raises, within the patience."""
+        """Return or raise what `ask` does, within the patience."""
         if not self.patience:
             return ask(*args)
-        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)  # the caller may ignore it, and PID 1 blocks it
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)  # the caller may ignore SIGALRM, and PID 1 blocks it
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
         _signal.setitimer(_signal.ITIMER_REAL, self.patience)
         try:
@@ -140,7 +142,10 @@ class Resolver:
     def look_up(
         self, index: int, entry: Entry, who: lookup.Who, declared: lookup.Environment
     ) -> tuple[lookup.User | None, lookup.Environment] | None:
-        """As it is now; None where that is not known: an init step may still make it, and that is no error."""
+        """Look up user and environment as they are now. Returns None where they are not known.
+
+        That is an error unless an init step may still make them.
+        """
         try:
             found: tuple[lookup.User | None, lookup.Environment] = self.in_time(lookup.of, who, declared)
         except lookup.UnknownNameError as unknown:
@@ -165,7 +170,10 @@ class Resolver:
         return any(self.declaration["processes"][other]["role"] == INIT for other in before)
 
     def note_people(self) -> None:
-        """Whom `control` names and who is not here: a slip, or one whom an init step makes."""
+        """Note each user and group of `control` that is missing here.
+
+        It may be a typo, or an init step may make it.
+        """
         control = self.declaration.get("control", {})
         for name in (*control.get("look", ()), *control.get("steer", ())):
             try:
@@ -175,7 +183,7 @@ class Resolver:
                 self.notes.append((self.declaration["line"].get("control", 0), text))
 
     def owner(self, volume: Entry) -> lookup.User | None:
-        """Of a volume, which is made before any init step has run."""
+        """Look up the owner of a volume, which is made before any init step runs."""
         try:
             found: lookup.User = self.in_time(lookup.user, volume["owner"], None, "owner")[0]
             return found
@@ -184,7 +192,7 @@ class Resolver:
             return None
 
     def check_handlers(self, entries: list[Entry]) -> None:
-        """A probe that can never be answered is told at the start: it would say nothing, and nobody would miss it."""
+        """Refuse a probe that can never be answered: it would stay silent, unnoticed."""
         for entry, what in [(entry, what) for entry in entries for what in PROBES if what in entry]:
             name = entry[what]["handler"]
             text = getattr(probes.handler(name), "missing", str)()
@@ -203,7 +211,7 @@ class Resolver:
 
 
 def notify_environment(entry: Entry, socket: bytes, scale: float) -> dict[str, str]:
-    """What sd_notify(3) and sd_watchdog_enabled(3) look for."""
+    """Return the variables that sd_notify(3) and sd_watchdog_enabled(3) read."""
     found = {"NOTIFY_SOCKET": socket.decode()}
     if "liveness" in entry and entry["liveness"]["handler"] == "notify":
         found["WATCHDOG_USEC"] = str(int(entry["liveness"]["period"] * scale * 1e6))
@@ -211,16 +219,18 @@ def notify_environment(entry: Entry, socket: bytes, scale: float) -> dict[str, s
 
 
 def command(entry: Entry) -> list[bytes]:
-    """None, where it pauses."""
+    """Return the words of the command; none for a process that pauses."""
     if "pause" in entry:
         return []
     return [word.encode() for word in entry.get("command") or entry["shell"]]
 
 
 def self_made(fd: int, volume: dict[str, Any], resolver: Resolver) -> None:
-    """An app may have renamed something of root's to a volume in its own directory: not changed. Raises OSError.
+    """Refuse to change a volume that pidone may not have made. Raises OSError.
 
-    What pidone has made there is as the file says by now, so for that there is nothing to change.
+    In a directory of its own, an app may have renamed something of root's to the volume's name. A
+    volume that pidone made there already has the mode and owner of the file, so nothing needs to
+    change.
     """
     status, above = os.fstat(fd), os.stat("..", dir_fd=fd)
     if not paths.is_strict() or paths.is_ours(above) or status.st_uid == above.st_uid:
@@ -232,11 +242,12 @@ def self_made(fd: int, volume: dict[str, Any], resolver: Resolver) -> None:
 
 
 def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
-    """Directories that all processes share, like a Pod's emptyDir. What is there already is kept. Raises Wrong.
+    """Make the directories that all processes share, like a Pod's emptyDir. Raises ConfigError.
 
-    An app may have put a link where one was: no link of anybody else's is followed (paths.py).
+    A directory that exists is kept. An app may have put a link in its place; pidone follows no link
+    of another user (paths.py).
     """
-    os.umask(0o022)  # this child's: parents that nobody could enter would make the volume useless
+    os.umask(0o022)  # this child's; a stricter one would make parents that nobody can enter
     errors = []
     for volume in declaration["volumes"]:
         path = volume["path"]
@@ -246,7 +257,7 @@ def make_volumes(declaration: dict[str, Any], resolver: Resolver) -> None:
                 if not new:
                     self_made(fd, volume, resolver)
                 if new or "mode" in volume:
-                    os.fchmod(fd, volume.get("mode", 0o777))  # an emptyDir's, whatever our umask
+                    os.fchmod(fd, volume.get("mode", 0o777))  # an emptyDir's mode, whatever our umask is
                 if "owner" in volume:
                     uid, gid, _ = resolver.owner(volume) or (-1, -1, ())
                     os.fchown(fd, uid, gid)

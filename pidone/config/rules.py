@@ -1,6 +1,7 @@
-"""What may not stand together in one process, and what a role may not have: (key, what is wrong, what would be right).
+"""Which keys of one process exclude or need each other, and which keys a role may not have.
 
-Each is the API's own validation where there is one, and names the statement.
+Each rule yields (key, what is wrong and what would be right). Where the Kubernetes API has the same
+validation, a comment names its statement.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ ValuesError = Iterator[tuple[str, str]]
 
 
 def of_process(process: dict[str, Any], grace: float, policy: int) -> ValuesError:
-    """Every wrong of one process whose keys are right by themselves. grace, policy: of [group]."""
+    """Yield every error of one process whose keys are right by themselves.
+
+    grace, policy: the grace and the restart policy of [group].
+    """
     role = process.get("role")
     if role == INIT:
         for key in (*PROBES, *HOOKS):
@@ -81,7 +85,7 @@ def of_roles(process: dict[str, Any]) -> ValuesError:
 
 
 def of_ports(process: dict[str, Any], key: str) -> ValuesError:
-    """Put numbers for names (S52)."""
+    """Replace the name of a port by its number, or yield an error (S52)."""
     found = process.get(key)
     place = getattr(probes.handler(found["handler"]), "PORT", None) if found else None
     if not found or place is None:

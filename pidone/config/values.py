@@ -1,6 +1,7 @@
-"""What the keys of a Pod's behaviour may hold, but for its probes: restarts, ports, output, who may steer.
+"""Readers of the keys of a Pod's behaviour, but for probes: restarts, ports, output, control.
 
-Like the readers in `readers`: a TOML value -> plain data, or ValueError with what would be right.
+Like the readers in `readers`, these turn a TOML value into plain data, or raise ValueError with
+what would be right.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pidone import readers
 from pidone.control.protocol import LONGEST
 from pidone.group.policy import BACKOFF, RESTART_POLICIES, RULE_RESTART, RULE_RESTART_ALL
 
-#: log = { file = ... }: bytes of the file, and how many older ones are kept.
+#: Defaults of log = { file = ... }: the size of a file in bytes, and how many older files are kept.
 LOG_SIZE, LOG_KEEP = 10 << 20, 3
 
 
@@ -25,7 +26,7 @@ def unknown_key(key: str, known: Any) -> ValueError:
     return ValueError(f"{text}: {OF_OTHER_TABLES[key]}" if key in OF_OTHER_TABLES else text)
 
 
-#: What belongs to another kind of table.
+#: Keys that belong to another kind of table.
 OF_OTHER_TABLES = {
     "stale": "it belongs to a startup or readiness probe with file",
     "stderr": 'it belongs to mode = "prefix" or "json"; a file has both in one order',
@@ -33,9 +34,9 @@ OF_OTHER_TABLES = {
 
 
 def each_key(table: dict[str, Any], known: dict[str, readers.Reader], also: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The keys of an inner table, read. also: what a misspelt key may have meant besides.
+    """Read the keys of an inner table. Raises ValuesError with every error in it.
 
-    Raises Wrongs with everything that is wrong in it.
+    also: other keys that a misspelt key may mean.
     """
     found: dict[str, Any] = {}
     wrong: list[tuple[str, Any, str]] = []
@@ -72,7 +73,7 @@ ACTIONS = {"restart": RULE_RESTART, "restart-all": RULE_RESTART_ALL}
 
 
 def rules(value: Any) -> list[tuple[list[int], bool, int]]:
-    """[(exit codes, all but these?, action)], in order (S56)."""
+    """Return [(exit codes, True for "all but these", action)] in order (S56)."""
     if not isinstance(value, list) or not value:
         raise ValueError("a list, such as [{ in = [42] }]")
     if len(value) > 20:
@@ -121,7 +122,7 @@ LOGS = '"inherit", "prefix", "json", { mode = "prefix", time = true } or { file 
 
 
 def log(value: Any) -> dict[str, Any]:
-    """{"mode", and "time", or "file", "max_size" (bytes), "keep"}"""
+    """Return {"mode", "time", "stderr"} or {"file", "max_size" (bytes), "keep"}: what is given."""
     if isinstance(value, str):
         return {"mode": log_mode(value)}
     if not isinstance(value, dict) or ("mode" in value) == ("file" in value):
@@ -136,7 +137,7 @@ def log(value: Any) -> dict[str, Any]:
 
 
 def pack_log(found: dict[str, Any], scale: float) -> tuple[Any, ...] | None:
-    """As helpers/pump.py takes it; None where pidone does not touch the output."""
+    """Return what helpers/pump.py takes, or None where pidone does not touch the output."""
     if "file" in found:
         return "file", found["file"].encode(), found.get("max_size", LOG_SIZE), found.get("keep", LOG_KEEP)
     if found["mode"] == "inherit":
@@ -186,7 +187,11 @@ def restart_with(value: Any) -> list[str]:
 
 
 def control(value: Any) -> dict[str, Any]:
-    """{"path": of the control socket's socket, empty for none; "look", "steer": users, and groups after an "@"}."""
+    """Return {"path", "look", "steer"}: what is given.
+
+    path: of the control socket; empty for none.
+    look, steer: users, and groups after an "@".
+    """
     if not isinstance(value, dict):
         return {"path": control_path(value)}
     found = each_key(value, {"path": control_path, "look": people, "steer": people})
@@ -215,7 +220,7 @@ def control_path(value: Any) -> str:
 
 
 def listen(value: Any) -> list[Any]:
-    """[host, port]"""
+    """Return [host, port]."""
     match = readers.PLACE.fullmatch(value) if isinstance(value, str) else None
     if match is None or not match[1] or not match[2].isdigit():
         raise ValueError('listen = "127.0.0.1:9900"')

@@ -15,31 +15,38 @@ from typing import Any
 from pidone.control.protocol import LONGEST, places
 from pidone.paths import is_own
 
-#: Seconds that a client stands in the queue of a pidone that is besieged.
+#: Seconds that a client waits in the queue of a pidone that has too many clients.
 PATIENCE = 30.0
 
 
 class NoAnswerError(Exception):
-    """str(): why there is no answer, and what to do. code: for our exit."""
+    """There is no answer. str(): why, and what to do.
+
+    code: the exit code of the client.
+    """
 
     def __init__(self, text: str, code: int = 1) -> None:
         super().__init__(text)
         self.code = code
 
 
-#: Of a write: refused before it was asked; the answer is there, and says why.
+#: Errors of a write that pidone refused before it read the request: its answer is there and says
+#: why.
 REFUSED = (BrokenPipeError, ConnectionResetError)
 
 
 def add_socket(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--socket", metavar="PATH", default=argparse.SUPPRESS,  # or it would take the place of one before the command
+        "--socket", metavar="PATH", default=argparse.SUPPRESS,  # a default here would replace one given before it
         help="of the control socket; default: $PIDONE_CONTROL, or where it is found",
     )  # fmt: skip
 
 
 def connect(path: str | None, patience: float = PATIENCE) -> socket.socket:
-    """patience: seconds that it stands in the queue. Raises Unanswered."""
+    """Connect to the control socket. Raises NoAnswerError.
+
+    patience: seconds to wait in its queue.
+    """
     named = path or os.environ.get("PIDONE_CONTROL")
     tried = [os.fsencode(named)] if named else usual_places()
     wrong, forbidden = [], []
@@ -64,7 +71,10 @@ def connect(path: str | None, patience: float = PATIENCE) -> socket.socket:
 
 
 def usual_places() -> list[bytes]:
-    """Of our own user's pidone, and of the user of PID 1: who comes in as root finds that of an app's user."""
+    """Return the places of our user's pidone and of PID 1's user, where the directory is theirs.
+
+    So a client that runs as root finds the pidone of an app's user.
+    """
     runtime = os.environb.get(b"XDG_RUNTIME_DIR")
     uids = [os.getuid()]
     with contextlib.suppress(OSError):
@@ -74,7 +84,10 @@ def usual_places() -> list[bytes]:
 
 
 def queue_up(line: socket.socket, place: bytes, patience: float) -> None:
-    """connect(2) that waits where the queue is full (EAGAIN), but not for ever. Raises OSError."""
+    """Connect. Where the queue is full (EAGAIN, connect(2)), wait for at most `patience` seconds.
+
+    Raises OSError.
+    """
     end = time.monotonic() + patience
     line.setblocking(False)
     while True:
@@ -89,9 +102,10 @@ def queue_up(line: socket.socket, place: bytes, patience: float) -> None:
 
 
 def ask(socket: str | None, request: dict[str, Any], patience: float | None = None) -> Iterator[dict[str, Any]]:
-    """Each answer; the last one has "ok". Raises Unanswered.
+    """Send a request and yield each answer; the last one has "ok". Raises NoAnswerError.
 
-    socket: its path; None for the usual places. patience: seconds that each answer may take; None for no end.
+    socket: its path; None for the usual places.
+    patience: seconds that each answer may take; None for no limit.
     """
     with connect(socket, PATIENCE if patience is None else patience) as line:
         line.settimeout(patience)
@@ -126,5 +140,5 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
 
 
 def ask_once(socket: str | None, request: dict[str, Any], patience: float | None = None) -> dict[str, Any]:
-    """The last answer. Raises Unanswered."""
+    """Send a request and return the last answer. Raises NoAnswerError."""
     return list(ask(socket, request, patience))[-1]

@@ -1,36 +1,41 @@
-"""What PID 1, its sessions and their clients know of the control socket: commands, sizes, and where the socket is.
+"""What PID 1, its sessions and clients share: commands, sizes, the places of the control socket.
 
-A request is a line of JSON, and so is each answer (helpers/control/session.py). A session sends PID 1
-its commands in a fixed size: verb, process, number, and the commander's pid and uid, of 4 bytes each.
+A request is a line of JSON, and so is each answer (helpers/control/session.py). A session sends PID
+1 its commands in a fixed size: verb, process, number, and the client's pid and uid, of 4 bytes
+each.
 """
 
 COMMAND_SIZE = 20
 
-#: Verbs that the group decides on (group/commands.py), and those that its loop carries out by itself.
+#: Verbs that the group decides on (group/commands.py), and verbs that its loop carries out itself.
 STOP_ONE, START_ONE, RESTART_ONE, SIGNAL_ONE, STOP_ALL = range(5)
 EXEC, RELOAD, FOLLOW = 16, 17, 18
 
-#: Those that are no single process's.
+#: Verbs that do not concern a single process.
 OF_ALL = (STOP_ALL, RELOAD, FOLLOW)
 
-#: As people read them, in the record and its report.
+#: The names of verbs for people, in the record's report.
 VERBS = {
     STOP_ONE: "stop", START_ONE: "start", RESTART_ONE: "restart", SIGNAL_ONE: "signal", STOP_ALL: "stop all",
     EXEC: "exec", RELOAD: "reload",
 }  # fmt: skip
 
-#: So many sessions answer at a time, so many clients follow, and so many commands run beside processes.
+#: At a time at most so many sessions answer, so many clients follow, and so many exec sessions run.
 SESSIONS = 16
 
-#: Why a file could not be read again: to clients as well.
+#: Why a file could not be read, at the start or again; clients get it as well.
 HUNG = "cannot look up a user or a group in it: a service in /etc/nsswitch.conf hangs"
 
-#: sockaddr_un's path, with its end (unix(7)).
+#: Bytes of the longest path in sockaddr_un, without the NUL at its end (unix(7)).
 LONGEST = 107
 
 
 def places(uid: int, runtime: "bytes | None") -> "list[bytes]":
-    """Where the socket is looked for where nobody says: the first that can be made, or where one answers."""
+    """Return the places where the socket may be if no path is named.
+
+    PID 1 uses the first where it can make the socket, and gives up where another pidone answers. A
+    client uses the first that answers.
+    """
     found = [b"/run/pidone/control.sock"]
     if runtime:
         found.append(runtime + b"/pidone/control.sock")

@@ -1,9 +1,11 @@
-"""What people command of one process: stop it, start it, start it again, send it a signal.
+"""Commands of users for one process: stop it, start it, restart it, send it a signal.
 
-Theory. A command is a wish of somebody who looks at the group, so it overrides policy and back-off, and never order: a
-stop has begun for all or has not, and then nothing starts. A sidecar that was stopped is `parked`: it stays down,
-whatever its policy, until it is started again. A primary cannot be stopped alone, its end is the group's; it can be
-started again, and then its end is not. An init step that has done its work has nothing to be commanded.
+Theory. A command is the wish of a user who looks at the group. So it overrides policy and back-off,
+but never the order: once a stop of the group has begun, nothing starts. A command can stop a
+sidecar. The sidecar is then held down: whatever its policy, it stays down until a command or a
+restart of all starts it. A command cannot stop the primary alone, because the primary's end is the
+group's end. It can restart the primary, and then the group goes on. Commands have no effect on an
+init step that has passed.
 """
 
 TYPE_CHECKING = False
@@ -21,7 +23,10 @@ from pidone.init.plan import INIT, SIDECAR
 
 
 def command_received(group: "Group", now: float, verb: int, id: int, number: int) -> None:
-    """What makes no sense in this state has no effect: who commands has looked at a state that may be over."""
+    """Carry out a command.
+
+    A command that makes no sense in this state has no effect: its sender saw an earlier state.
+    """
     if verb == STOP_ALL:
         stop.asked_by_command(group, now)
     elif group.phase in (START, RUN) and id in group.by_id and verb in COMMANDS:
@@ -48,8 +53,8 @@ def stop_one(group: "Group", now: float, process: "Process", number: int) -> Non
 
 
 def start_one(group: "Group", now: float, process: "Process", number: int) -> None:
-    """Start it at once, where it has been started before and does not run; its back-off begins anew."""
-    if process.alive and process.held_down:  # it is still being ended
+    """Start a process that has run before and is down, at once and with its back-off reset."""
+    if process.alive and process.held_down:  # its stop still goes on: start it after that
         process.held_down, process.again_wanted = False, True
     elif process.down and not (process.role == INIT and process.passed):
         process.held_down = False
@@ -67,7 +72,7 @@ def restart_one(group: "Group", now: float, process: "Process", number: int) -> 
 
 
 def decide(group: "Group", now: float, process: "Process") -> None:
-    """It has ended, and a command says what follows."""
+    """Decide what follows when a process ends that a command or a partner's restart has stopped."""
     if process.held_down:
         ending.clear(process, now)
         partners.retry_waiting(group, now, process)
@@ -77,7 +82,7 @@ def decide(group: "Group", now: float, process: "Process") -> None:
         ending.clear(process, now)
 
 
-#: {verb: what it does}
+#: {verb: its function}
 COMMANDS: "dict[int, Callable[[Group, float, Process, int], None]]" = {
     STOP_ONE: stop_one,
     START_ONE: start_one,

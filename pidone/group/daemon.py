@@ -1,8 +1,9 @@
-"""Programs that go into the background, and masters that are replaced: the process that a pid_file names.
+"""Daemons and replaced masters: the process that a pid_file names becomes the main pid.
 
-Theory. A launcher that ends with 0 has done its work, and its daemon is looked for; a process with a pid_file that ends
-once it had started may have replaced itself (E62), and its successor is looked for. Until the helper `follow` has found
-somebody, or not, the process counts as alive. Who is found stands for it from then on.
+Theory. A launcher that exits with 0 has done its work, and pidone looks for its daemon. A process
+with a pid_file that ends after it has started may have replaced itself (E62), and pidone looks for
+its successor. The helper `main_pid` does the search. While it searches, the process counts as
+alive. The pid that it finds is the main pid from then on.
 """
 
 TYPE_CHECKING = False
@@ -12,21 +13,22 @@ if TYPE_CHECKING:
 from pidone.group.states import FOUND, RESTARTING_ALL
 from pidone.init.events import SAY, SUCCESS
 
-#: In units of the minimum grace, 2 s: what a launcher has to end, and then its daemon to show up in its pid file.
+#: In units of the minimum grace, 2 s: the time in which a launcher must end, and then the time in
+#: which its daemon must appear in its pid file.
 LAUNCH, DAEMON = 30, 5
 
-#: In the same: what its successor has to show up in its pid file.
+#: In the same units: the time in which a successor must appear in its pid file.
 SUCCESSOR = 1
 
 
 def launch_over(process: "Process", now: float, what: str) -> None:
-    """It stays in the foreground."""
+    """Stop a launcher that has not ended in time: it stays in the foreground."""
     process.host.do(SAY, "no daemon", process.id, LAUNCH * process.host.minimum_grace)
     process.stop(now, what, process.own_grace)
 
 
 def exited(process: "Process", now: float, code: int, number: int, oom: bool) -> bool:
-    """It has ended. True if somebody is looked for who stands for it."""
+    """Take the end of the process. Return whether the search for its main pid begins."""
     if process.policy.daemonizes and not process.main_pid_found and code == number == 0:
         process.unset_timer("launch")
         process.unset_timer("kill")
@@ -41,13 +43,13 @@ def exited(process: "Process", now: float, code: int, number: int, oom: bool) ->
 
 
 def look_for(process: "Process", now: float, patience: float) -> None:
-    """Whoever its pid_file names. patience: in units of the minimum grace."""
+    """Search for the process that its pid_file names. patience: in units of the minimum grace."""
     process.run_helper("main_pid")
     process.set_timer("main_pid", now + patience * process.host.minimum_grace)
 
 
 def main_pid_found(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
-    """Its daemon, or its successor, has been found and stands for the process from now on; or has not."""
+    """Take the result of the search: the process has a new main pid now, or the search failed."""
     ended_as, process.ended_as = process.ended_as, None
     if verdict != SUCCESS:
         if ended_as is None:

@@ -1,7 +1,8 @@
-"""What the end of one process leads to: its message is read, what it left behind is ended, and it may start again.
+"""The consequences of a process's end: its message, its leftovers, its next start.
 
-Theory. A process that starts again waits for its back-off, which counts from its end (S60), for the end of its
-leftovers, and for its message. Then it reports RESTART_DUE: the host knows whether it waits for others too.
+Theory. A process that starts again waits for three things: its back-off, which counts from its end
+(S60); the end of its leftovers; and its message. Then it reports RESTART_DUE. The host decides
+whether it waits for other processes, too.
 """
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ from pidone.init.events import SAY
 
 
 def restart_later(process: "Process", now: float) -> None:
-    """Start it once more when its back-off is over."""
+    """Start the process once more when its back-off is over."""
     process.backoff_level = restart.level_after(process.policy, process.backoff_level, now - process.started_at)
     wait = restart.delay(process.policy, process.backoff_level)
     process.backoff_level += 1
@@ -26,14 +27,14 @@ def restart_later(process: "Process", now: float) -> None:
 
 
 def restart_now(process: "Process", now: float) -> None:
-    """Its back-off begins anew."""
+    """Start the process once more at once, and reset its back-off."""
     process.backoff_level = 0
     process.again = True
     process.set_timer("restart", now)
 
 
 def clear(process: "Process", now: float) -> None:
-    """End what it left behind, unless the file keeps it (S86)."""
+    """End what the process has left behind, unless the file keeps it (S86)."""
     if not process.policy.leftovers:
         process.run_helper("leftovers")
         process.set_timer("leftovers", now + 2 * process.host.minimum_grace)
@@ -50,7 +51,7 @@ def messaged(process: "Process", now: float, what: str, verdict: int, text: str)
 
 
 def waits_to_restart(process: "Process") -> bool:
-    """Is it to be started again, with nothing due that would do it?"""
+    """Return whether it is to start again but has no timer that starts it."""
     return process.again and not process.alive and "restart" not in process.timers
 
 

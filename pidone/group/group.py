@@ -1,25 +1,32 @@
-"""THE machine of a group: what starts when, what begins a stop, and the exit code.
+"""The state machine of a group: what starts when, what begins a stop, and the exit code.
 
-Theory. A group is a list of processes in start order, the primary last; each lives as `process` has it, and reports.
-One may start when all before it have passed their gate (or just those that its `after` names): an init step by ending
-with 0, any other by having started. Having passed is for good: a later crash takes nothing back (S23). The group is in
-one phase:
+Theory. A group is a list of processes in start order, the primary last. `process` describes how
+each of them lives and what it reports to the group. A process may start when all processes before
+it have passed their gate, or only those that its `after` names. An init step passes when it has
+ended with 0, any other process when it has started. It passes for good: a later crash does not take
+that back (S23). The group is in one phase:
 
-    START      not all have passed
-    RUN        all have
-    RESTART    all are being killed, to begin anew (S67)
-    STOP       the primary and a running init step get their signals first; a sidecar follows its waiters (S78)
-    SWEPT      every process is gone; what they left behind has been sent SIGTERM
-    KILLED     the grace is over; SIGKILL has been sent to everything
-    OVER       the exit code has been given out
+    START      not all processes have passed
+    RUN        all processes have passed
+    RESTART    pidone kills all processes, to start them again (S67)
+    STOP       the primary and a running init step get their stop signals first; a sidecar follows
+               when those that waited for it have ended (S78)
+    SWEPT      all processes have ended; PID 1 has sent SIGTERM to what they left behind
+    KILLED     the grace is over; PID 1 has sent SIGKILL to everything
+    OVER       pidone exits with the exit code
 
-Phases only move downwards (but for a restart of all), so a second stop signal cannot restart a stop (E40) and nothing
-starts after one has begun (E41). What begins a stop: the primary's end, a stop signal, an essential process's end, a
-failed init step, what could not be started, a restart limit, the end of a bound. `blame` is the exit code of a cause
-that is not the primary's own; without one the primary's own counts.
+Phases only move down this list, except for a restart of all and a reload. So a second stop signal
+cannot restart a stop (E40), and nothing starts after a stop has begun (E41). These begin a stop:
+the primary's end, a stop signal or command, an essential process's end, a failed init step, a
+process or a listener that cannot start, a restart limit, the end of `start_timeout` or `deadline`.
+`blame` is the exit code of a failure that counts instead of the primary's own exit code. Without
+one, the primary's own counts.
 
-Three tables at the end of this file are the automaton: HANDLERS, what the loop's events lead to; OUTCOMES, what each
-phase makes of what a process reports; DUE, what the group's own timers lead to.
+Three tables at the end of this file are the state machine:
+
+    ON_EVENT      what the events of the loop lead to
+    ON_OUTCOME    what each phase does with an outcome that a process reports
+    ON_TIMER      what the group's own timers lead to
 """
 
 TYPE_CHECKING = False
@@ -43,14 +50,25 @@ from pidone.init.plan import INIT, PRIMARY, TIMED_OUT
 
 
 class Group(Machine):
-    """members: in start order. by_id: the same. tied: {id: processes that are restarted with it}.
+    """The state machine of one group.
 
-    order: who may start, who may be told. held: (id, signal) that wait until there is somebody to send them to. timers:
-    the group's own, {what: time}. blame: the exit code of what began the stop, where that is not the primary's own end.
-    expired: the grace. asked: stop signals so far. restarts_of_all: so far. coming: another plan, until it takes over.
-
-    Of its own helpers: pumping: there is a pump. heard: the listener of sd_notify is up. holding: nobody is started
-    until another listener is.
+    members: the processes in start order, the primary last.
+    by_id: the same processes, {id: process}.
+    host: what all members share.
+    tied: {id: the processes that restart with it}.
+    order: which members may start, and which may be signalled in a stop.
+    held: (id, signal) pairs that wait until the process can take the signal.
+    timers: the group's own, {name: time}.
+    blame: the exit code of the failure that began the stop, or None where the primary's own counts.
+    expired: whether the grace is over.
+    stop_requests: the number of stop signals so far; a stop command counts only if it begins the
+        stop.
+    restart_all_count: the number of restarts of all so far; a long run clears it (S62).
+    reloading: the new plan until it takes over, or None.
+    pumping: whether a pump runs.
+    listening: whether a listener of sd_notify was up at least once, or none is needed.
+    awaits_listener: whether nothing may start until a new listener is up.
+    ids: the number of ids given out so far.
     """
 
     __slots__ = (
@@ -74,14 +92,14 @@ class Group(Machine):
         self.listening = not plan.notify
 
     def new_process(self, place: int) -> Process:
-        """The plan's place-th, with an id that nobody had before."""
+        """Return a new process for a place in the plan, with an id that none had before."""
         declared = self.plan.processes[place]
-        id = place if place == self.ids else self.ids  # a number above 256 is an object of its own
+        id = place if place == self.ids else self.ids  # one object for both: CPython shares ints only up to 256
         self.ids += 1
         return Process(id, place, declared, policy_of(place, declared), self.host)
 
     def know_members(self) -> None:
-        """What follows from who the members are."""
+        """Derive what depends on the members: primary, by_id, order and tied."""
         self.primary = self.members[-1].id
         self.by_id = {member.id: member for member in self.members}
         self.order = Order(self.members)
@@ -95,11 +113,11 @@ class Group(Machine):
         return self.members[-1]
 
     def is_to_be_removed(self, process: Process) -> bool:
-        """It is to be removed, for another plan."""
+        """Return whether a new plan is about to remove the process."""
         return self.reloading is not None and process.id in self.reloading.to_be_removed
 
     def report(self, process: Process, now: float, outcome: str, *details: "Any") -> None:
-        """A process reports an outcome. The phase decides what follows; OUTCOMES omits what has no effect."""
+        """Take an outcome of a process. If ON_OUTCOME omits it in this phase, it has no effect."""
         reaction = ON_OUTCOME[outcome].get(self.phase)
         if reaction is not None:
             reaction(self, now, process, *details)
@@ -117,7 +135,7 @@ class Group(Machine):
             self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Start whoever may start now (S2, S3, S16)."""
+        """Start every process that may start now (S2, S3, S16)."""
         if self.awaits_listener:
             return
         for place in self.order.ready():
@@ -125,7 +143,10 @@ class Group(Machine):
                 self.start(now, self.members[place])
 
     def start(self, now: float, process: Process) -> None:
-        """Fork it, and send it what was held: until its exec the kernel keeps that for it, and hands it over (E2)."""
+        """Fork the process and send it the held signals.
+
+        Until its exec the kernel keeps them pending, and then delivers them (E2).
+        """
         process.start(now)
         routing.send_held(self, now, process)
 
@@ -148,7 +169,7 @@ class Group(Machine):
         if self.is_to_be_removed(process):
             reload.go_on(self, now)
         elif process.held_down and process.passed:
-            partners.retry_waiting(self, now, process)  # it is to stay down
+            partners.retry_waiting(self, now, process)  # a command holds it down
         elif process.policy.restart != NEVER and (process.passed or process.restarts or process.role == INIT):
             self.retry(now, process, code)
         else:
@@ -157,7 +178,7 @@ class Group(Machine):
     # -- running
 
     def ended(self, now: float, process: Process) -> None:
-        """It has ended while the group runs: a restart, or what its end means."""
+        """Decide what the end of a process leads to in START and RUN: a restart, or `gone`."""
         if self.is_to_be_removed(process):
             ending.clear(process, now)
             reload.go_on(self, now)
@@ -182,11 +203,11 @@ class Group(Machine):
             self.gone(now, process)
 
     def gone(self, now: float, process: Process) -> None:
-        """It has ended for good."""
+        """Decide what a process's final end means for the group."""
         status = self.status_of_end(process)
         end = process.last or ()
         if process.role == PRIMARY:
-            self.troubled = process.ending is not None  # by a probe, or a hook
+            self.troubled = process.ending is not None  # a failed probe, hook or launch stopped it
             self.primary_over(process)
             self.stop(now)
         elif process.role == INIT:
@@ -199,7 +220,7 @@ class Group(Machine):
             self.stop(now, status or None)
         elif not process.passed:
             self.do(SAY, "not started", process.id, *end, status or 1)
-            self.stop(now, status or 1)  # its gate would never open: no half-started group
+            self.stop(now, status or 1)  # it can never pass its gate: no half-started group
         else:
             self.do(SAY, "sidecar ended", process.id, *end)
             ending.clear(process, now)
@@ -241,7 +262,7 @@ class Group(Machine):
         return 128 + number if number else code or (137 if reason == "OOMKilled" else 0)
 
     def primary_over(self, process: Process) -> None:
-        """Its exit code is the group's, unless something else is to blame (S95, E42)."""
+        """Take the primary's exit code for the group, unless `blame` counts instead (S95, E42)."""
         code, number, reason = process.last or (0, 0, "")
         if self.blame is None:
             self.code = self.status_of(code, number)
@@ -252,7 +273,11 @@ class Group(Machine):
             self.do(SAY, "killed", process.id, number, reason == "OOMKilled")
 
     def code_so_far(self, otherwise: int) -> int:
-        """The primary's last (S95), where it waits for a restart; while it runs it may still give its own (E42)."""
+        """Return the exit code of the primary's last end, where it waits for a restart (S95).
+
+        Return `otherwise` while it runs, as it may still exit with a code of its own (E42), and
+        where it has not run.
+        """
         primary = self.the_primary
         if primary.alive or primary.last is None or primary.last[2] == "StartError":
             return otherwise
@@ -261,7 +286,10 @@ class Group(Machine):
     # -- time
 
     def deadline_passed(self, now: float) -> None:
-        """All that is due, the earliest first; one may change what another one would have led to."""
+        """Carry out all timers that are due, the earliest first.
+
+        Each may change what another one would have led to.
+        """
         self.check_others_at = None
         due = [(time, GROUP, what) for what, time in self.timers.items() if time <= now]
         for process in self.host.timed.values():
@@ -301,7 +329,7 @@ class Group(Machine):
 
     def give_up(self) -> None:
         if self.the_primary.alive and not self.code:
-            self.code = stop.LOST[0]  # it was killed, and has not died: no code of its own, and no success
+            self.code = stop.LOST[0]  # SIGKILL has not ended it: it has no exit code, and this is no success
         Machine.give_up(self)
 
 
@@ -309,14 +337,14 @@ class Group(Machine):
 
 
 def hand_on(group: Group, now: float, kind: int, id: int, *details: "Any") -> None:
-    """To whom it concerns; a process that has been removed is nobody."""
+    """Pass an event to its process. A process that a reload has removed takes none."""
     process = group.by_id.get(id)
     if process is not None:
         process.take(now, kind, *details)
 
 
 def to_process(kind: int) -> "Handler":
-    """The handler of an event that is one process's affair."""
+    """Return the handler of an event that concerns only one process."""
 
     def handle(group: Group, now: float, id: int, *details: "Any") -> None:
         hand_on(group, now, kind, id, *details)
@@ -325,7 +353,7 @@ def to_process(kind: int) -> "Handler":
 
 
 def stopped(group: Group, now: float, id: int) -> None:
-    """As by Ctrl-Z: where that is the primary, pidone stops with it (E26)."""
+    """Handle a suspension, as by Ctrl-Z. If the primary is suspended, suspend pidone, too (E26)."""
     hand_on(group, now, events.SUSPENDED, id)
     if id == group.primary and group.phase < STOP:
         group.do(SUSPEND)
@@ -354,7 +382,7 @@ def bound_over(what: str) -> "Handler":
     return handle
 
 
-#: {event of the loop: what it leads to}
+#: {event of the loop: its handler}
 ON_EVENT: "dict[int, Handler]" = {
     events.BEGIN: Group.begin,
     **{kind: to_process(kind) for kind in (events.RESOLVED, events.EXECED, events.FAILED, events.EXITED)},
@@ -369,7 +397,7 @@ ON_EVENT: "dict[int, Handler]" = {
 }
 Group.ON_EVENT = ON_EVENT
 
-#: {what a process reports: {phase: what follows}}
+#: {outcome that a process reports: {phase: its handler}}
 ON_OUTCOME: "dict[str, dict[int, Handler]]" = {
     states.STARTED: {START: Group.started, RUN: Group.started},
     states.FAILED_TO_START: {
@@ -387,7 +415,7 @@ ON_OUTCOME: "dict[str, dict[int, Handler]]" = {
     states.KILLED_IT: {STOP: stop.killed},
 }  # fmt: skip
 
-#: {timer of the group's own: what its time leads to}
+#: {timer of the group's own: its handler}
 ON_TIMER: "dict[str, Handler]" = {
     "start timeout": bound_over("start timeout"),
     "deadline": bound_over("deadline"),  # S14

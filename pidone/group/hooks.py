@@ -1,8 +1,10 @@
-"""A process's hooks: post_start when it runs, pre_stop before its stop signal. Each is a helper, or a `sleep`.
+"""The hooks of a process: post_start once it runs, pre_stop before its stop signal.
 
-Theory. Until post_start has ended the process counts as not running (S69), and its probes have not begun; where it
-fails the process is ended. A pre_stop runs whenever pidone ends the process (S71), has all of the grace (S80), and
-whatever comes of it the stop goes on (S72).
+Theory. A hook is a helper or a `sleep`. Until post_start has ended, the process counts as not
+running (S69) and its probes have not begun. If post_start fails, pidone stops the process. A
+pre_stop runs whenever pidone stops a running process (S71), but not in a restart of all, which
+sends SIGKILL at once. It may take all of the grace (S80). Whatever its result, the stop goes on
+(S72).
 """
 
 TYPE_CHECKING = False
@@ -16,7 +18,7 @@ from pidone.init.plan import INIT
 
 
 def begin(process: "Process", now: float) -> None:
-    """It runs: its post_start, and then its probes."""
+    """Begin the post_start of a process that runs now, or its probes if it has no post_start."""
     if process.ending is not None or process.role == INIT:
         return
     hook = process.policy.post_start
@@ -25,7 +27,7 @@ def begin(process: "Process", now: float) -> None:
     elif hook[0] == "sleep":
         process.set_timer("post_start", now + hook[1])
     else:
-        process.run_helper("post_start")  # without a time of its own (S69)
+        process.run_helper("post_start")  # with no time limit of its own (S69)
 
 
 def post_started(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
@@ -37,7 +39,7 @@ def post_started(process: "Process", now: float, what: str, verdict: int, text: 
 
 
 def prepare(process: "Process", now: float, grace: float) -> None:
-    """Begin its pre_stop, which has all of the grace (S80) and none where there is none (S82)."""
+    """Begin the pre_stop. It may take all of the grace (S80); grace 0 means no pre_stop (S82)."""
     hook = process.policy.pre_stop
     if hook is None or grace <= 0 or process.state != RUNNING or process.kill_at is None:
         return
@@ -55,7 +57,7 @@ def pre_stopped(process: "Process", now: float, what: str, verdict: int, text: s
 
 
 def due(process: "Process", now: float, what: str) -> None:
-    """The end of a `sleep`, or of the grace."""
+    """End a `sleep`, or a hook that still runs when the grace is over."""
     late = what in process.helpers
     process.cancel(what, late)
     answered = post_started if what == "post_start" else pre_stopped

@@ -1,8 +1,10 @@
-"""Who may start, and who may be told to end: the gates of a group, and their reverse.
+"""The order of a group: which members may start, and in reverse which may be signalled in a stop.
 
-By default a member waits for all that stand before it, and a frontier that moves along the list says who may start. A
-member with `after`, and the replicas of one, wait for just those that they name: the checker has made that list whole
-(what they wait for in turn stands in it, too), so that nobody who is needed is told first when one in between is gone.
+Theory. By default a member waits for all members before it. A frontier moves along the list and
+says which members may start. A member with `after`, like each of its replicas, waits only for the
+members that it names. The checker has completed that list: it also holds all that those members
+wait for in turn. So a stop never signals a member that another still needs, even when one between
+the two has ended.
 """
 
 TYPE_CHECKING = False
@@ -14,7 +16,14 @@ from pidone.init.plan import INIT, SIDECAR
 
 
 class Order:
-    """frontier: so many members, from the list's head, have passed. line: who waits for it. apart: who does not."""
+    """The start order of a list of members.
+
+    members: the processes in start order.
+    frontier: how many members from the head of the list have passed, without a gap.
+    line: places of the members that wait for the frontier alone.
+    head: how many places of `line` `ready` has returned so far.
+    apart: places of the other members that `ready` has not returned yet.
+    """
 
     __slots__ = ("members", "frontier", "line", "head", "apart")
 
@@ -34,14 +43,14 @@ class Order:
             self.frontier += 1
 
     def resume(self) -> None:
-        """Of members that have lived before: who has been started is not given out again."""
+        """Adopt members that have run before: `ready` does not return those already started."""
         waiting = [m.state == WAITING and not m.again and not m.passed for m in self.members]
         self.line = [index for index in self.line if waiting[index]]
         self.apart = [index for index in self.apart if waiting[index]]
         self.passed(0)
 
     def ready(self) -> "list[int]":
-        """Members that may start now, in order; each is given out once."""
+        """Return the places of members that may start now, in order; each is returned once."""
         found = []
         if self.apart:
             found = [index for index in self.apart if self._open(index)]
@@ -56,7 +65,11 @@ class Order:
         return policy.gate <= self.frontier and all(self.members[other].passed for other in policy.after)
 
     def free(self, alive: "list[int]") -> "list[int]":
-        """Of those alive, last to first, whom nobody alive has waited for; what is no sidecar is free at once (S12)."""
+        """Return, last to first, those of `alive` that may be signalled in a stop.
+
+        A sidecar may when no member alive has waited for it. All others may at once (S12), and a
+        sidecar does not wait for an init step.
+        """
         waiters = [self.members[index].policy for index in alive if self.members[index].role != INIT]
         top = max([policy.gate for policy in waiters], default=0)
         needed = {other for policy in waiters if policy.after for other in policy.after}

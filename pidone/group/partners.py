@@ -1,4 +1,4 @@
-"""Processes that the file has restarted with another one: they end with it, and start when it has started."""
+"""Processes that restart with another one: they stop with it, and start when it has started."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ from pidone.init.events import SAY
 
 
 def take_along(group: "Group", now: float, process: "Process") -> None:
-    """It has ended and will be started again: so will be whoever is declared to be restarted with it."""
+    """Stop the processes that restart with this one, which has ended and will start again."""
     for other in group.tied.get(process.id, ()):
         if other.alive and other.ending is None:
             group.do(SAY, "restart with", other.id, process.id)
@@ -20,17 +20,17 @@ def take_along(group: "Group", now: float, process: "Process") -> None:
 
 
 def retry_waiting(group: "Group", now: float, process: "Process") -> None:
-    """It has started, or will not: whoever waits for it looks again."""
+    """Let the processes that wait for this one try again: it has started, or will not start."""
     for other in group.tied.get(process.id, ()):
         if ending.waits_to_restart(other):
             ending.restart_due(other, now)
 
 
 def restart_due(group: "Group", now: float, process: "Process") -> None:
-    """It starts again, unless one that it is restarted with is still on its way."""
+    """Start the process again, unless one that it restarts with is still about to start."""
     partners = [group.members[partner] for partner in process.policy.restart_with]
     if any(not partner.started and (partner.alive or partner.again) for partner in partners):
-        process.state, process.reason = WAITING, TIED  # until it has started (`look_again`)
+        process.state, process.reason = WAITING, TIED  # until that one has started (`retry_waiting`)
         return
     process.restarts += 1
     group.start(now, process)

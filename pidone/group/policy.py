@@ -1,4 +1,4 @@
-"""What a group does for one process beyond starting it: plain data, as the file's reader packed it."""
+"""The policy of a process: what its group does for it beyond starting it, as plain data."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -6,13 +6,15 @@ if TYPE_CHECKING:
 
     from pidone.init.slots import Process
 
-    #: (handler, argument, delay, period, timeout, success threshold, failure threshold, grace or None); in seconds.
+    #: (handler, argument, delay, period, timeout, success threshold, failure threshold,
+    #: grace or None); times in seconds.
     ProbeSpec = tuple[str, Any, float, float, float, int, int, "float | None"]
     #: (handler, argument)
     HookSpec = tuple[str, Any]
-    #: (exit codes, True for "all but these", AGAIN or ALL)
+    #: (exit codes, True for "all but these", RULE_RESTART or RULE_RESTART_ALL)
     Rule = tuple[tuple[int, ...], bool, int]
-    #: ("prefix", with the time?, stderr apart?), ("json", stderr apart?) or ("file", path, bytes, how many are kept)
+    #: ("prefix", with the time?, stderr apart?), ("json", stderr apart?) or
+    #: ("file", path, bytes, how many files are kept)
     LogSpec = tuple[Any, ...]
 
 from pidone.group.slots import ProcessPolicy
@@ -24,24 +26,31 @@ RESTART_POLICIES = ("never", "on-failure", "always")
 #: What a restart rule does (S56, S67).
 RULE_RESTART, RULE_RESTART_ALL = range(2)
 
-#: Seconds: initial, most, and after how long a run the count starts anew (S59, S62). The kubelet's are 10, 300, 600.
+#: Seconds: the first wait, the longest wait, and the run after which the count starts from 0 again
+#: (S59, S62). The kubelet's are 10, 300, 600.
 BACKOFF = (1.0, 60.0, 600.0)
 
 PROBES = ("startup", "readiness", "liveness")
 HOOKS = ("post_start", "pre_stop")
 
-#: Handlers that speak up by themselves, where all others are asked.
+#: Handlers where the process notifies pidone. For all others, pidone queries the process.
 NOTIFYING = ("notify", "fd")
 
 
 def policy_of(place: int, process: "Process") -> ProcessPolicy:
-    """As the file's reader packed it; of a process of which nothing is asked, its role's. place: in the plan."""
+    """Return the policy that the reader of the file packed, or the default of the process's role.
+
+    place: the index of the process in the plan.
+    """
     default = (place, (), default_restart(process.role))
     return ProcessPolicy(*(process.policy or default))
 
 
 def default_restart(role: int, of_group: int = NEVER, essential: bool = False) -> int:
-    """The policy of a process that names none. of_group: what [group] says, for all but sidecars (S54)."""
+    """Return the restart policy of a process that names none.
+
+    of_group: the policy that [group] names, for all processes but sidecars (S54).
+    """
     if essential:
-        return NEVER  # its end is to be the group's
+        return NEVER  # its end stops the group
     return ALWAYS if role == SIDECAR else of_group

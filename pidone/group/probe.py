@@ -1,12 +1,16 @@
-"""The probes of one process: consecutive results become a verdict (S34), and a verdict means something.
+"""The probes of one process: consecutive results become a verdict (S34), which has an effect.
 
-Theory. A probe has a place in the process's `timers`: when it is due or, while it is under way, when its time is up.
+Theory. A process has up to three probes:
 
-    startup      first; until it succeeds nothing else is probed (S28). Then the process is `started`
-    readiness    then, for ever; decides `ready` and nothing else (S36)
-    liveness     then; where it fails the process is ended (S35), as where startup fails
+    startup      comes first. Until it succeeds, nothing else is probed (S28). Then the process has
+                 `started`
+    readiness    follows, for ever. It decides `ready` and nothing else (S36)
+    liveness     follows, too. If it or startup fails, pidone stops the process (S35)
 
-Most are asked, by a helper. A process may also speak for itself (TOLD): then what is due is that it has not.
+A probe has a timer in the process's `timers`. The timer is the time of its next query or, during a
+query, the end of its timeout. A helper makes the query. With some handlers (NOTIFYING) the process
+notifies pidone instead. Then the timer is the time at which a missing notification counts as a
+failure; readiness has none.
 """
 
 TYPE_CHECKING = False
@@ -18,12 +22,22 @@ from pidone.group.policy import NOTIFYING
 from pidone.group.states import STARTED
 from pidone.init.events import ALIVE, DEAD, FAILURE, READY, RECORD, SAY, SUCCESS, UNKNOWN, UNREADY
 
-#: An internal error is neither success nor failure: asked again at once, this often, then thrown away (S40).
+#: An internal error is neither success nor failure. The query is made up to so many times in a row,
+#: without a pause, and then dropped (S40).
 TRIES = 3
 
 
 class Probe:
-    """result: the accepted verdict, None before the first. next: when the next one is due."""
+    """One probe of one process.
+
+    spec: what the file says of it.
+    result: the accepted verdict, or None before the first.
+    last: the latest result, or None before the first.
+    run: the number of results in a row that equal `last`.
+    next: the time of the next query.
+    tries: the number of internal errors in a row.
+    warned: whether its warning was printed; it is printed once.
+    """
 
     __slots__ = ("spec", "result", "last", "run", "next", "tries", "warned")
 
@@ -44,7 +58,7 @@ class Probe:
     grace = property(lambda self: self.spec[7])
 
     def count(self, good: bool) -> bool:
-        """One more result. True if it completes its run: `result` is then what it says, whether new or not."""
+        """Count a result. If its run is complete, set `result` to it, new or not; return True."""
         self.run = self.run + 1 if good == self.last else 1
         self.last = good
         self.tries = 0
@@ -54,13 +68,13 @@ class Probe:
         return True
 
     def again(self) -> bool:
-        """After an internal error: is it asked once more at once?"""
+        """Return whether to repeat a query at once after an internal error."""
         self.tries = (self.tries + 1) % TRIES
         return self.tries > 0
 
 
 def begin(process: "Process", now: float) -> None:
-    """It is running: its probes begin."""
+    """Begin the probes of a process that is running now."""
     policy = process.policy
     process.probes = {}
     for what, spec in (("startup", policy.startup), ("readiness", policy.readiness), ("liveness", policy.liveness)):
@@ -73,7 +87,7 @@ def begin(process: "Process", now: float) -> None:
 
 
 def start(process: "Process", now: float) -> None:
-    """It has started: those that wait for it may, and the other probes begin."""
+    """Mark the process as started: those that wait for it may start, and other probes begin."""
     process.started = True
     process.host.do(RECORD, process.id, "started")
     if "readiness" not in process.probes:
@@ -90,13 +104,13 @@ def turn(process: "Process", ready: bool) -> None:
 
 
 def arm(process: "Process", now: float, what: str) -> None:
-    """Set a probe's first time: its delay counts from the process's start (S31)."""
+    """Set a probe's first timer: its delay counts from the start of the process (S31)."""
     probe = process.probes[what]
     if not probe.is_notified:
         probe.next = max(now, process.started_at + probe.delay)
         process.set_timer(what, probe.next)
         return
-    if what == "startup":  # as long as one that is asked would be given
+    if what == "startup":  # as long as a startup probe with queries would have
         whole = probe.delay + probe.period * probe.failure_threshold
         process.set_timer(what, max(now, process.started_at + whole))
     elif what == "liveness":
@@ -106,11 +120,11 @@ def arm(process: "Process", now: float, what: str) -> None:
 
 
 def due(process: "Process", now: float, what: str) -> None:
-    """A probe's time has come: to be asked, to be overdue, or to have been heard."""
+    """A probe's timer is due: make the query, or take its timeout or a missing notification."""
     probe = process.probes[what]
     if probe.is_notified:
         if process.host.no_listener:
-            process.set_timer(what, now + probe.period)  # nobody could have heard it
+            process.set_timer(what, now + probe.period)  # its notification may be lost
             return
         if what == "startup":
             probe.last, probe.run = False, probe.failure_threshold - 1
@@ -143,7 +157,7 @@ def answered(process: "Process", now: float, what: str, verdict: int, text: str)
 
 
 def result(process: "Process", now: float, what: str, verdict: int, text: str) -> None:
-    """One success or failure more; on the last of its run the probe turns (S34)."""
+    """Take one success or failure. If it completes a run, the verdict takes effect (S34)."""
     probe = process.probes[what]
     if not probe.is_notified:
         process.set_timer(what, max(now, probe.next))
@@ -165,7 +179,7 @@ def result(process: "Process", now: float, what: str, verdict: int, text: str) -
 
 
 def notified(process: "Process", now: float, what: int) -> None:
-    """It speaks for itself (sd_notify(3), or s6's newline)."""
+    """Take a notification of the process (sd_notify(3), or the newline of s6)."""
     if what in (READY, UNREADY):
         process.last_notified = what
     told = [name for name, probe in process.probes.items() if probe.is_notified]
@@ -185,7 +199,7 @@ def notified(process: "Process", now: float, what: int) -> None:
 
 
 def listener_is_back(process: "Process", now: float) -> None:
-    """There is a listener again: whoever is listened to has all of its time anew."""
+    """Give each probe by sd_notify a whole period again: a new listener is up."""
     for what, probe in process.probes.items():
         if probe.spec[0] == "notify" and what in process.timers:
             process.set_timer(what, max(process.timers[what], now + probe.period))

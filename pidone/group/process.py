@@ -1,15 +1,22 @@
-"""One process's life, again and again: its start, what is forked beside it, its stop, its end. It knows of no other.
+"""The lifetime of one process: its start, its helpers, its stop, its end.
 
-Theory. An instance is STARTING until its exec is confirmed (or its daemon is found), RUNNING until it ends, and then
-TERMINATED; before its first start, and in back-off, a process is WAITING. Three tables at the end of this file are the
-automaton: EVENTS, what each state makes of what happens; DUE, what a timer leads to; ANSWERS, what a helper's end leads
-to. Every wait has a place in `timers`. A probe, a hook or another helper stands in `helpers` from
-ASIDE until ENDED or DROP.
+Theory. A process knows of no other process. Each start makes a new instance of it. An instance is
+STARTING until its exec is confirmed or its daemon is found, RUNNING until it ends, and then
+TERMINATED. Before its first start and during back-off, a process is WAITING. Three tables at the
+end of this file are the state machine:
 
-Where pidone ends an instance, `ending` says why: its pre_stop runs, it gets its stop signal, and SIGKILL when its grace
-is over. What follows from a start, a failure or an end depends on others, so it is reported to the host, at once, and
-the host decides: `states` has these outcomes. Everything else is decided here, and in the files of one subject each:
-`probe`, `hooks`, `daemon`, `ending`.
+    ON_EVENT         what each state does with an event
+    ON_TIMER         what a timer leads to
+    ON_HELPER_END    what the end of a helper leads to
+
+`timers` holds every time at which something is due. A probe, a hook or another helper is in
+`helpers` from RUN_HELPER until HELPER_ENDED or CANCEL_HELPER.
+
+When pidone stops an instance, `ending` says why. First its pre_stop runs, then it gets its stop
+signal, and when its grace is over it gets SIGKILL. What follows from a start, a failure or an end
+depends on other processes. So the process reports an outcome (`states`) to its host at once, and
+the host decides. Everything else is decided here and in one file for each subject: `probe`,
+`hooks`, `daemon`, `ending`.
 """
 
 TYPE_CHECKING = False
@@ -31,18 +38,23 @@ from pidone.init.events import CANCEL_HELPER, FAILURE, KILL, RUN_HELPER, SAY, SI
 from pidone.init.machine import send
 from pidone.init.plan import CANNOT
 
-#: In units of the minimum grace, 2 s: what the look-up of its user has, before its exec.
+#: In units of the minimum grace, 2 s: the time for the lookup of its user, env_file and files,
+#: before its exec.
 LOOK_UP = 2.5
 
-#: Of a process nothing of which is due: one for all.
+#: The timers of every process that has none: one dict for all.
 NO_TIMERS: "dict[str, float]" = {}
 
 
 class Host:
-    """What the life of a process needs of whoever runs it; all processes of a group share one.
+    """What a process needs from its group; all processes of a group share one.
 
-    grace, minimum_grace: seconds. group_wide: its signals go to its process group. deaf: nobody hears sd_notify now.
-    timed: {id: process} of those that have timers. do(kind, ...): takes an action. report(process, now, outcome, ...).
+    do: do(kind, ...) takes an action.
+    report: report(process, now, outcome, ...) takes an outcome.
+    no_listener: whether the listener of sd_notify is down, or about to be replaced.
+    timed: {id: process} of those that have timers.
+    grace, minimum_grace: seconds.
+    group_wide: whether signals go to process groups.
     """
 
     __slots__ = ("no_listener", "do", "grace", "group_wide", "minimum_grace", "report", "timed")
@@ -58,19 +70,46 @@ class Host:
 
 
 class Process:
-    """id: never given out again. place: in the plan; the host's. declared, policy: what the file says of it.
+    """One declared process and its current instance.
 
-    state, reason: the kubelet's. passed: it has once let the next one start. ending: why pidone ends it, or None.
+    id: a number that no other process of the group ever has.
+    place: its index in the plan; only the host uses it.
+    declared, policy: what the file says of it.
+    host: the host that all processes of the group share.
+    role: INIT, SIDECAR or PRIMARY.
+    state: WAITING, STARTING, RUNNING or TERMINATED.
+    reason: the kubelet's reason for the state, or "".
+    passed: whether it has passed its gate, so that the next one may start.
 
-    Of the instance: started_at and signalled_at are times; grace is what its stop has, and kill_at when that ends;
-    sent: every signal; noted: what it last said of its readiness; helpers: what is under way beside it; timers: {what:
-    time}; probes: {"startup" ...: Probe}; followed: its daemon has been found, or its successor by its pid_file;
-    ended_as: how that one ended whose successor is looked for (code, signal, out of memory?); unknown: the look-up of
-    its user has taken too long.
+    Of the current instance:
 
-    Over all instances: level counts for the back-off, restarts for people, last is the end (code, signal, reason) of
-    the latest. again: it is to be started once more. complained: what is said of why it cannot. parked: stopped by a
-    command, until another one starts it. again_wanted: ended by a command, or with a partner, to be started again.
+    started: whether it has started (S16).
+    ready: whether it is ready.
+    ending: why pidone stops it, or None.
+    started_at: the time of its start.
+    signalled_at: the time of its stop signal, or None.
+    grace: the seconds that its stop has.
+    kill_at: the time when its grace ends, or None.
+    suspended: whether a signal has suspended it.
+    sent: all signals sent to it.
+    last_notified: READY or UNREADY, its latest notification of that kind, or None.
+    helpers: the names of its helpers.
+    timers: {name: time}.
+    probes: {"startup" ...: Probe}.
+    main_pid_found: whether its daemon or its successor was found by its pid_file.
+    ended_as: (code, signal, out of memory?) of the end whose successor pidone looks for, or None.
+    unknown: whether the lookup before its exec took too long.
+
+    Over all instances:
+
+    backoff_level: the count that decides the back-off.
+    restarts: the number of restarts so far, for users and for max_restarts.
+    last: (code, signal, reason) of the latest end, or None.
+    again: whether it is to start once more.
+    complained: the latest message on why it cannot start, so that it is not repeated.
+    held_down: whether a command stopped it; it stays down until a command or a restart of all
+        starts it.
+    again_wanted: whether it is stopped by a command or with a partner, to start again.
     """
 
     __slots__ = (
@@ -95,13 +134,13 @@ class Process:
         self.last: "tuple[int, int, str] | None" = None
         self.complained = ""
         self.held_down = False
-        self.helpers: "tuple[str, ...]" = ()  # of a thousand processes nearly all have nothing: a set is 216 bytes
+        self.helpers: "tuple[str, ...]" = ()  # nearly all of a thousand processes have none: a set is 216 bytes
         self.timers = NO_TIMERS
         self.probes: "dict[str, Probe]" = {}
         self.reset(0.0)
 
     def reset(self, now: float) -> None:
-        """A new instance knows nothing of the one before (S38)."""
+        """Reset what belongs to one instance: a new one knows nothing of the one before (S38)."""
         self.again = self.again_wanted = False
         self.started = False
         self.ready = False
@@ -118,14 +157,14 @@ class Process:
         self.unknown = False
 
     def take(self, now: float, event: int, *details: "Any") -> None:
-        """Take an event: its kind, and its details. EVENTS omits what has no effect in this state."""
+        """Take an event. In this state an event that ON_EVENT omits has no effect."""
         reaction = ON_EVENT[self.state].get(event)
         if reaction is not None:
             reaction(self, now, *details)
 
     @property
     def down(self) -> bool:
-        """It has been started before, and is not waiting for its turn in the order of start."""
+        """Return whether it has ended and does not wait for its turn in the start order."""
         return self.state == TERMINATED or (self.state == WAITING and self.again)
 
     @property
@@ -158,7 +197,7 @@ class Process:
         self.host.do(RUN_HELPER, self.id, what)
 
     def cancel(self, what: str, late: bool = False) -> None:
-        """Its timer and its helper, whichever there are. late: its time is up."""
+        """Remove the timer and cancel the helper of this name, if any. late: its time is up."""
         self.unset_timer(what)
         if what in self.helpers:
             self.helpers = tuple([name for name in self.helpers if name != what])
@@ -171,7 +210,7 @@ class Process:
             ON_HELPER_END[what](self, now, what, verdict, text)
 
     def overdue(self, now: float, what: str) -> None:
-        """A helper's time is up: it is dropped, and that is its answer."""
+        """Cancel a helper whose time is up, and take this as its failure."""
         if what in self.helpers:
             self.cancel(what, True)
             ON_HELPER_END[what](self, now, what, FAILURE, "it took too long")
@@ -189,7 +228,7 @@ class Process:
 
     def execed(self, now: float) -> None:
         self.unset_timer("look up")
-        if not self.unknown and not self.policy.daemonizes:  # an unknown one is being killed
+        if not self.unknown and not self.policy.daemonizes:  # after a lookup that took too long it is being killed
             self.running(now)
 
     def running(self, now: float) -> None:
@@ -198,17 +237,17 @@ class Process:
         hooks.begin(self, now)
 
     def could_not_start(self, now: float, code: int, text: str) -> None:
-        """It could not be forked or executed, or its daemon was not found."""
+        """Handle a fork or an exec that failed, or a daemon that was not found."""
         self.terminate(128, 0, "StartError")  # S91
         if self.complained != text:
-            self.complained = text  # until it has run again: the same is said once (E30)
+            self.complained = text  # the same message is printed once, until it has run again (E30)
             self.host.do(SAY, "cannot start", self.id, code, text)
         self.host.report(self, now, states.FAILED_TO_START, code)
 
     # -- its stop
 
     def stop(self, now: float, why: str, grace: float) -> None:
-        """Have it end, by its pre_stop, its stop signal, and SIGKILL."""
+        """Stop the instance by its pre_stop, its stop signal, and SIGKILL."""
         if self.ending is not None:
             return
         self.ending = why
@@ -222,14 +261,14 @@ class Process:
             self.send_stop_signal(now)
 
     def prepared(self, now: float) -> None:
-        """Its pre_stop is over, or its daemon has been found while it is being ended."""
+        """Go on with a stop: the pre_stop is over, or the main pid is found."""
         if self.ending in (STOPPING, RESTARTING_ALL):
             self.host.report(self, now, PREPARED)
         else:
             self.send_stop_signal(now)
 
     def send_stop_signal(self, now: float) -> None:
-        """SIGKILL follows at the end of the grace, and not before the minimum grace (S80)."""
+        """Send the stop signal. SIGKILL follows when grace and minimum grace are over (S80)."""
         self.signalled_at = now
         due = now if self.kill_at is None else self.kill_at
         self.set_timer("kill", max(due, now + self.host.minimum_grace))
@@ -255,7 +294,7 @@ class Process:
             self.end(now, code, number, oom)
 
     def end(self, now: float, code: int, number: int, oom: bool) -> None:
-        """It has ended, and nobody stands for it."""
+        """Take the end of the instance: no other process stands for it."""
         failed = "OOMKilled" if oom else "Error"  # S90, S93
         self.terminate(code, number, failed if code or number or oom else "Completed")
         if self.policy.termination_message is not None:
@@ -264,7 +303,7 @@ class Process:
         self.host.report(self, now, states.ENDED_ITSELF)
 
     def terminate(self, code: int, number: int, reason: str) -> None:
-        """Nothing goes on beside it any more, and nothing of this instance is due."""
+        """Set the state to TERMINATED, cancel all helpers, and remove all timers."""
         self.state, self.reason = TERMINATED, reason
         self.last = (code, number, reason)
         for what in self.helpers:
@@ -275,12 +314,12 @@ class Process:
 
 
 def resolved(process: Process, now: float) -> None:
-    """Its forked child knows its user."""
+    """Remove the lookup's timer: the forked child has looked up its user and its environment."""
     process.unset_timer("look up")
 
 
 def look_up_over(process: Process, now: float, what: str) -> None:
-    """A resolver that hangs is killed; it fails when its end has come."""
+    """Kill a child whose lookup hangs. Its start fails when it has ended."""
     process.unknown = True
     process.kill()
 
@@ -295,13 +334,14 @@ def grace_over(process: Process, now: float, what: str) -> None:
     process.kill()
 
 
-#: {state: {event: what it makes of it}}. An event that is not there has no effect in that state.
+#: The part of ON_EVENT that STARTING and RUNNING share.
 ALIVE: "dict[int, Reaction]" = {
     events.FAILED: Process.could_not_start,
     events.EXITED: Process.exited,
     events.SUSPENDED: stopped_by_signal,
     events.NOTIFIED: probe.notified,
 }
+#: {state: {event: its handler}}. An event that is not there has no effect in that state.
 ON_EVENT: "dict[int, dict[int, Reaction]]" = {
     WAITING: {},
     STARTING: {**ALIVE, events.RESOLVED: resolved, events.EXECED: Process.execed},
@@ -309,7 +349,8 @@ ON_EVENT: "dict[int, dict[int, Reaction]]" = {
     TERMINATED: {},
 }
 
-#: {timer: what its time leads to}. All of them end with the instance, but for those of what an end leads to.
+#: {timer: its handler}. The end of the instance removes them all. "message", "leftovers" and
+#: "restart" are set after that.
 ON_TIMER: "dict[str, Reaction]" = {
     "look up": look_up_over,
     "launch": daemon.launch_over,
@@ -323,7 +364,7 @@ ON_TIMER: "dict[str, Reaction]" = {
     "restart": ending.restart_due,
 }
 
-#: {helper: what its end leads to}
+#: {helper: the handler of its end}
 ON_HELPER_END: "dict[str, Reaction]" = {
     "post_start": hooks.post_started,
     **dict.fromkeys(PROBES, probe.answered),

@@ -1,9 +1,10 @@
-"""The file has been read again: what has changed is ended and started anew, and nothing else notices.
+"""The reload of a changed file: pidone replaces what has changed, and all other processes run on.
 
-Theory. Processes are matched by name; one that is declared as before, but for its place, is kept, and so is its id. The
-others are to be removed: they are ended as in a stop, a sidecar when all of them that had waited for it are gone, and
-what they have left behind with them. Then the new plan takes over in one moment: whoever is new or changed has a new id
-and starts in its turn, an init step included. A stop that begins meanwhile calls it off.
+Theory. Processes are matched by name. A process whose declaration is the same, except for its
+place, is kept, and so is its id. The others are to be removed. They stop as in a stop of the group:
+a sidecar stops when those of them that had waited for it have ended. Their leftovers end, too. Then
+the new plan takes over in one moment. A new or changed process gets a new id and starts in its
+turn, even an init step. A stop or a restart of all that begins before that calls the reload off.
 """
 
 TYPE_CHECKING = False
@@ -22,7 +23,12 @@ from pidone.init.slots import Process as Declared
 
 
 class Reloading:
-    """plan: that is to take over. kept: {its name: process}. leaving: ids of those that are to be removed."""
+    """A reload in progress.
+
+    plan: the new plan, which will take over.
+    kept: {name: process} of the processes that stay.
+    to_be_removed: the ids of the processes that go.
+    """
 
     __slots__ = ("kept", "to_be_removed", "plan")
 
@@ -47,7 +53,10 @@ def begin(group: "Group", now: float, plan: "Plan") -> None:
 
 
 def those_kept(group: "Group", plan: "Plan") -> "dict[str, Process]":
-    """{name: process}. Who is restarted with one that is not kept is not kept either; partners stand before it."""
+    """Return {name: process} of the processes that stay.
+
+    A process stays only if all that it restarts with stay. They come before it in the plan.
+    """
     before = {member.declared.name: member for member in group.members}
     kept: "dict[str, Process]" = {}
     for place, declared in enumerate(plan.processes):
@@ -65,14 +74,17 @@ def call_off(group: "Group") -> None:
 
 
 def go_on(group: "Group", now: float) -> None:
-    """End those whose turn it is; when all are gone, and what they have left behind, the new plan takes over."""
+    """Stop each process to be removed whose turn it is.
+
+    When all of them and their leftovers have ended, the new plan takes over.
+    """
     leaving = [member for member in group.members if group.is_to_be_removed(member)]
     alive = [member.place for member in leaving if member.alive]
     for place in group.order.free(alive):
         member = group.members[place]
         member.stop(now, COMMANDED, member.own_grace)
     if not alive and not any(member.helpers for member in leaving):
-        group.timers["take over"] = now  # as an event of its own: what goes on now is the old plan's
+        group.timers["take over"] = now  # as an event of its own: the current event still belongs to the old plan
 
 
 def take_over(group: "Group", now: float) -> None:
@@ -98,7 +110,10 @@ def take_over(group: "Group", now: float) -> None:
 
 
 def stay(process: "Process", place: int, declared: "Declared") -> "Process":
-    """It is kept, and so is what its instance was started with; who stands before it may be another one now."""
+    """Keep the process and what its instance was started with, at its place in the new plan.
+
+    Its policy is the new plan's, too, because other processes may come before it now.
+    """
     process.place = place
     process.policy = policy_of(place, declared)
     return process
@@ -112,13 +127,13 @@ def go_on_starting(group: "Group", now: float) -> None:
         group.timers["start timeout"] = now + group.plan.start_timeout
     for member in group.members:
         if ending.waits_to_restart(member):
-            member.set_timer("restart", now)  # whom it waited for may be gone, or be no partner of it any more
+            member.set_timer("restart", now)  # the process that it waited for may be removed, or no partner any more
     group.do(RECORD, GROUP, "reloaded")
     group.advance(now)
 
 
 def same(one: "Declared", other: "Declared") -> bool:
-    """Is it declared as before, whatever stands before it?"""
+    """Return whether both declare the same process, wherever they stand in the file."""
     if any(
         getattr(one, slot) != getattr(other, slot)
         for slot in Declared.__slots__
@@ -126,7 +141,7 @@ def same(one: "Declared", other: "Declared") -> bool:
     ):
         return False
     if other.resolved and one.resolved and (one.env, one.user) != (other.env, other.user):
-        return False  # its user, or what its env_file holds, is another one now
+        return False  # its user or the content of its env_file has changed
     mine, its = policy_of(0, one), policy_of(0, other)
-    places = ("gate", "after", "restart_with")  # places of others, which another plan gives out anew
+    places = ("gate", "after", "restart_with")  # these hold places, which are others in another plan
     return all(getattr(mine, slot) == getattr(its, slot) for slot in ProcessPolicy.__slots__ if slot not in places)

@@ -1,4 +1,4 @@
-"""Is a process started again, and when: policy, rules, back-off (S54-S63)."""
+"""Whether and when a process starts again: policy, rules, back-off (S54-S63)."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,7 +8,7 @@ from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE
 
 
 def rule_for(policy: "ProcessPolicy", code: int, number: int) -> "int | None":
-    """What the first rule that matches the exit code says; None where none does (S56)."""
+    """Return the action of the first rule that matches the exit code, or None (S56)."""
     status = 128 + number if number else code
     for codes, all_but, action in policy.restart_rules:
         if (status in codes) != all_but:
@@ -17,14 +17,14 @@ def rule_for(policy: "ProcessPolicy", code: int, number: int) -> "int | None":
 
 
 def wanted(policy: "ProcessPolicy", failed: bool, killed_by_probe: bool) -> bool:
-    """By policy. After a probe's kill the policy counts, not the exit code (S58)."""
+    """Return whether the policy restarts it. After a probe's kill the code does not count (S58)."""
     if killed_by_probe:
         return policy.restart != NEVER
     return policy.restart == ALWAYS or (policy.restart == ON_FAILURE and failed)
 
 
 def delay(policy: "ProcessPolicy", level: int) -> float:
-    """Seconds from the end to the next start: none, initial, twice that ... most (S59)."""
+    """Return the seconds from the end to the next start: 0, initial, twice that ... most (S59)."""
     initial, most, _ = policy.backoff
     if level == 0:
         return 0.0
@@ -32,5 +32,5 @@ def delay(policy: "ProcessPolicy", level: int) -> float:
 
 
 def level_after(policy: "ProcessPolicy", level: int, ran: float) -> int:
-    """The count that a run of so many seconds leaves: a long one clears it (S62)."""
+    """Return the back-off level after a run of `ran` seconds: a long run clears it (S62)."""
     return 0 if ran > policy.backoff[2] else level

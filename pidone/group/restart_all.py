@@ -1,4 +1,4 @@
-"""A restart of all, by a process's rule (S67): everything is killed, and begins anew at the head of the list."""
+"""A restart of all by a rule of one process (S67): pidone kills all, then starts the list again."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,10 @@ from pidone.init.machine import RESTART, START
 
 
 def begin(group: "Group", now: float, process: "Process") -> None:
-    """Kill all, in no order, without grace or pre_stop; then begin from the list's head. process: whose rule it is."""
+    """Kill all processes at once, without grace or pre_stop, then start from the head of the list.
+
+    process: the one whose rule it is.
+    """
     group.do(SAY, "restart all", process.id, *(process.last or ()))
     if group.reloading is not None:
         reload.call_off(group)
@@ -32,19 +35,22 @@ def kill(process: "Process", now: float) -> None:
     for what in (*PROBES, *HOOKS, "leftovers", "kill", "restart"):
         process.cancel(what)
     if process.alive:
-        process.ending = RESTARTING_ALL  # a daemon that is still looked for is killed when it is found
+        process.ending = RESTARTING_ALL  # if pidone still looks for its daemon, it kills that once found
         process.kill()
     elif process.last is not None:
         ending.clear(process, now)
 
 
 def found_late(group: "Group", now: float, process: "Process") -> None:
-    """A daemon has come up after all."""
+    """Kill a daemon that is found only during the restart of all."""
     group.do(KILL, process.id, SIGKILL, True)
 
 
 def go_on(group: "Group", now: float, process: "Process | None" = None, code: int = 0) -> None:
-    """Once all are gone, and what they left: start anew, after a back-off of the group's own."""
+    """When all processes and their leftovers have ended, wait for the group's own back-off.
+
+    Then `start_all` starts the group again.
+    """
     for member in group.members:
         if member.state == TERMINATED and member.ending == RESTARTING_ALL and "leftovers" not in member.helpers:
             member.ending = None

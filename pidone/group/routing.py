@@ -1,7 +1,8 @@
-"""To whom a signal goes: a stop signal to the group, any other to the primary, or as the file's [signals] has it.
+"""The routes of the signals that PID 1 gets: to the group, the primary, or as [signals] says.
 
-Theory. A signal for a process that does not run yet, or whose daemon is still looked for, is held until there is
-somebody to send it to (E1).
+Theory. A stop signal stops the group. Any other signal goes to the primary, or where the table
+[signals] of the file sends it. If its process does not run yet, or pidone still looks for its main
+pid, the signal is held until there is a process to send it to (E1).
 """
 
 TYPE_CHECKING = False
@@ -13,7 +14,8 @@ from pidone.group import stop
 from pidone.group.states import WAITING
 from pidone.init.machine import STOP
 
-#: Signals from this on are queued; standard ones merge, as pending ones do (signal(7)).
+#: The first real-time signal. Held signals behave as the kernel's pending ones (signal(7)):
+#: real-time signals queue, standard signals merge.
 REALTIME = 34
 
 MAX_HELD = 1024
@@ -30,7 +32,7 @@ def signal(group: "Group", now: float, number: int) -> None:
 
 
 def pass_on(group: "Group", process: "Process", number: int) -> None:
-    """To one that runs; kept for one that will (E1). Standard signals merge, as pending ones do."""
+    """Send the signal to a process that runs, or hold it for one that will run (E1)."""
     looked_for = "main_pid" in process.helpers
     if process.alive and not looked_for:
         process.send(number)

@@ -1,7 +1,8 @@
-"""The group's own helpers: the listener of sd_notify, the pump of the output, the server of metrics.
+"""The group's own helpers: the listener of sd_notify, the pump of the output, the metrics server.
 
-Theory. Each is a child that PID 1 may lose, and is forked again when it has ended. Until the listener is up nobody is
-started, and while it is down nobody is late with a word.
+Theory. PID 1 may lose each of these helpers, and forks another one when it dies. Where the group
+needs a listener, no process starts until it is up; if it ends before that, the group stops. While
+the listener is down, no process is late with a notification.
 """
 
 TYPE_CHECKING = False
@@ -15,10 +16,10 @@ from pidone.init.events import CANCEL_HELPER, FAILURE, GROUP, LISTENING, RUN_HEL
 from pidone.init.machine import KILLED, RUN, START, STOP, SWEPT
 from pidone.init.plan import CANNOT
 
-#: Seconds from the end of the listener, or the pump, until another one is forked.
+#: Seconds from the end of the listener or the pump to the next fork.
 LISTEN_AGAIN = 0.1
 
-#: The same of the server of metrics.
+#: The same for the metrics server.
 MEASURE_AGAIN = 5.0
 
 
@@ -36,7 +37,10 @@ def listen(group: "Group", now: float) -> None:
 
 
 def replace_listener(group: "Group", now: float, listened: bool) -> None:
-    """Another listener, for there are other sockets; until it is there nobody is late with a word, or started."""
+    """Replace the listener, because the sockets have changed.
+
+    Until the new one is up, nothing starts, and no process is late with a notification.
+    """
     if listened:
         group.do(CANCEL_HELPER, GROUP, "notify")
     group.timers.pop("notify", None)
@@ -73,7 +77,7 @@ def listener_ended(group: "Group", now: float, verdict: int, text: str) -> None:
 
 
 def pump(group: "Group", now: float) -> None:
-    """Never two: they would read the same pipes."""
+    """Fork a pump, unless one runs: two would read the same pipes."""
     group.timers.pop("pump", None)
     if not group.pumping:
         group.pumping = True
@@ -81,14 +85,17 @@ def pump(group: "Group", now: float) -> None:
 
 
 def pump_ended(group: "Group", now: float, verdict: int, text: str) -> None:
-    """Well when nobody is left who could write; any other is replaced (nothing is lost)."""
+    """Handle the end of a pump.
+
+    On success no writer is left. After any other end a new pump replaces it, and no output is lost.
+    """
     group.pumping = False
     if verdict == SUCCESS:
         return
-    if verdict == FAILURE:  # it has handed over, for there are others to be carried
+    if verdict == FAILURE:  # it has handed over: the streams to carry have changed
         pump(group, now)
         return
-    if group.phase != KILLED:  # then it was our own SIGKILL
+    if group.phase != KILLED:  # in KILLED, PID 1's own SIGKILL has ended it
         group.do(SAY, "pump", text)
     if group.phase < SWEPT:
         group.timers["pump"] = now + LISTEN_AGAIN
@@ -107,7 +114,7 @@ def metrics_ended(group: "Group", now: float, verdict: int, text: str) -> None:
             group.timers["metrics"] = now + MEASURE_AGAIN
 
 
-#: {helper of the group's own: what its end leads to}
+#: {helper of the group's own: the handler of its end}
 ON_HELPER_END: "dict[str, Callable[[Group, float, int, str], None]]" = {
     "notify": listener_ended,
     "pump": pump_ended,

@@ -1,24 +1,26 @@
-"""The words of one process's life: its states, why it is being ended, what it reports. A leaf."""
+"""The states, reasons and outcomes in the lifetime of a process. This file imports nothing."""
 
-#: WAITING: for its turn, or in back-off. STARTING: forked, its exec not yet confirmed; or its daemon not yet found.
+#: WAITING: for its turn or for a partner, or in back-off. STARTING: forked, but its exec is not yet
+#: confirmed or its daemon is not yet found.
 WAITING, STARTING, RUNNING, TERMINATED = range(4)
 
 STATES = ("waiting", "starting", "running", "terminated")
 
-#: Why pidone ends it, where it is no probe and no hook; None where it ends by itself.
+#: Values of `ending`. Others are the name of a probe, "post_start" and "launch". It is None where
+#: the process ends by itself.
 STOPPING, RESTARTING_ALL, COMMANDED = "stop", "restart of all", "command"
 
-#: Why it waits, where it is started again with another one.
+#: The reason of a process that waits until the process that it restarts with has started.
 TIED = "WaitsForRestart"
 
-#: What a process reports to its host.
-STARTED = "started"  # it has let the next one start
-FAILED_TO_START = "failed to start"  # (exit code it stands for)
+#: The outcomes that a process reports to its host.
+STARTED = "started"  # it has started (S16), so those that wait for it may start
+FAILED_TO_START = "failed to start"  # detail: the exit code for it
 ENDED_ITSELF = "ended"
-PREPARED = "prepared"  # its pre_stop is over, and the host says what follows
-RESTART_DUE = "restart due"  # its back-off is over, and what it left behind is gone
-CLEARED = "cleared"  # what it left behind is gone, or its message has been read
-FOUND = "found"  # a daemon, or a successor, stands for it from now on
-KILLED_IT = "killed"  # its grace was over
+PREPARED = "prepared"  # its pre_stop is over or its main pid is found, in a stop of the group or a restart of all
+RESTART_DUE = "restart due"  # its back-off is over, its leftovers have ended, and its message is read
+CLEARED = "cleared"  # its leftovers have ended, or its message is read
+FOUND = "found"  # it has a new main pid: a daemon or a successor
+KILLED_IT = "killed"  # its grace is over, so it gets SIGKILL
 
 OUTCOMES = (STARTED, FAILED_TO_START, ENDED_ITSELF, PREPARED, RESTART_DUE, CLEARED, FOUND, KILLED_IT)

@@ -1,4 +1,7 @@
-"""The kubelet's words for a group: states, phase, conditions (S94-S100). Pure, and asked for by `--verbose` only."""
+"""A group in the kubelet's terms: states, phase, conditions (S94-S100).
+
+All of it is pure. PID 1 uses it only for `--verbose`; helpers use it for a snapshot of the group.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,12 +16,18 @@ from pidone.group.states import RUNNING, TERMINATED
 from pidone.init.machine import OVER, RESTART, STOP
 from pidone.init.plan import INIT, PRIMARY
 
-#: Before its first start (S98): a group is a Pod with init containers, and without them just creating its own.
+#: Reasons of a process before its first start (S98): in a group of several processes, as in a Pod
+#: with init containers, and in a group of one.
 FIRST, CREATING = "PodInitializing", "ContainerCreating"
 
 
 def state(group: "Group", index: int) -> "State":
-    """("waiting", (reason,)), ("running", (started, ready)) or ("terminated", (reason, exit code, signal))."""
+    """Return the kubelet's state of a process, in one of these forms.
+
+    ("waiting", (reason,))
+    ("running", (started, ready))
+    ("terminated", (reason, exit code, signal))
+    """
     member = group.members[index]
     starting = "post_start" in member.helpers or "post_start" in member.timers  # S69
     if member.state == RUNNING and not starting:
@@ -43,18 +52,21 @@ def show(state: "State") -> str:
 
 
 def phase(group: "Group") -> str:
-    """Pending, Running, Succeeded or Failed: the kubelet's table while it lives, and S95 once it stops."""
+    """Return Pending, Running, Succeeded or Failed.
+
+    While the group lives, the kubelet's table decides; once it stops, S95 decides.
+    """
     primary = group.the_primary
     if group.phase >= STOP and (group.phase == OVER or not any(member.alive for member in group.members)):
         ended = primary.state == TERMINATED and not primary.again
         return "Succeeded" if ended and group.code == 0 else "Failed"
     inits = [state(group, index) for index, member in enumerate(group.members) if member.role == INIT]
-    policy = ALWAYS if group.phase >= STOP else primary.policy.restart  # a terminal phase waits for the last one's end
+    policy = ALWAYS if group.phase >= STOP else primary.policy.restart  # no phase is final before all have ended
     return phase_of(policy, inits, [state(group, len(group.members) - 1)])
 
 
 def phase_of(policy: int, inits: "list[State]", apps: "list[State]") -> str:
-    """The kubelet's own table, for any number of app containers: getPhase (S94)."""
+    """Return the phase by the kubelet's table, getPhase (S94), for any number of app containers."""
     if any(kind == "terminated" and rest[1] != 0 for kind, rest in inits) and policy == NEVER:
         return "Failed"
     if any(kind != "terminated" or rest[1] != 0 for kind, rest in inits) and all(kind == "waiting" for kind, _ in apps):
@@ -69,7 +81,7 @@ def phase_of(policy: int, inits: "list[State]", apps: "list[State]") -> str:
 
 
 def last_state(group: "Group", index: int) -> "State | None":
-    """The latest end that is not the present state (S98)."""
+    """Return the latest end if it is not the present state, or None (S98)."""
     member = group.members[index]
     if member.last is None or member.state == TERMINATED:
         return None
@@ -78,14 +90,19 @@ def last_state(group: "Group", index: int) -> "State | None":
 
 
 def completed(group: "Group", index: int) -> bool:
-    """Has it ended with 0 by itself, for good? Then it has done what it is there for (E51)."""
+    """Return whether it has ended with 0, by itself and for good: its work is done (E51)."""
     member = group.members[index]
     over = member.state == TERMINATED and member.reason == "Completed"
     return over and not member.again and not member.held_down and member.ending is None
 
 
 def ready(group: "Group", index: int) -> bool:
-    """S99: an init step when it has ended with 0, any other when it runs, has started and says so, or is completed."""
+    """Return whether a process is ready (S99).
+
+    An init step is ready when it has ended with 0. Any other process is ready when it runs, has
+    started, and its readiness probe, if any, has succeeded. A sidecar is also ready when it is
+    completed.
+    """
     member = group.members[index]
     if member.role == INIT:
         return member.state == TERMINATED and member.reason == "Completed"
@@ -95,7 +112,10 @@ def ready(group: "Group", index: int) -> bool:
 
 
 def conditions(group: "Group") -> "dict[str, tuple[bool, str]]":
-    """{condition: (status, reason)} (S100). readinessGates have nobody who could write them here."""
+    """Return {condition: (status, reason)} (S100).
+
+    There are no readinessGates, because nothing here could write them.
+    """
     inits = [index for index, member in enumerate(group.members) if member.role != PRIMARY]
     waiting = [
         index

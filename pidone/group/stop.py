@@ -1,9 +1,11 @@
-"""How a group stops: who is told when, what each has of the grace, and the end of it.
+"""The stop of a group: when each process is signalled, its part of the grace, and the end.
 
-Theory. The clock of a stop starts with it. At once every pre_stop begins (S76), and the primary and a running init step
-are told when theirs is over (S77). A sidecar is told when its own is over and all that waited for it at the start are
-gone (S78). At the end of the grace all who still wait are told together (S81); each is killed when both the grace and
-its minimum grace are over (S80), and the stop never takes longer than the grace and one minimum grace.
+Theory. The clock of a stop begins with the stop. At once every pre_stop begins (S76). The primary
+and a running init step get their stop signal when their own pre_stop is over (S77). A sidecar gets
+it when its own pre_stop is over and all that waited for it at the start have ended (S78). At the
+end of the grace, all that still wait are signalled together (S81). Each process is killed when both
+the grace and its minimum grace are over (S80). The stop never takes longer than the grace and one
+minimum grace.
 """
 
 TYPE_CHECKING = False
@@ -17,10 +19,10 @@ from pidone.init.events import GROUP, RECORD, SAY, SIGTERM
 from pidone.init.machine import HINT, STOP, SWEPT
 from pidone.init.plan import PRIMARY
 
-#: How one has ended of whom nobody knows how (S92).
+#: The end of a process whose real end is unknown (S92): (code, signal, reason).
 LOST = (137, 0, "ContainerStatusUnknown")
 
-#: Timers of the group's own that a stop calls off.
+#: The group's own timers that a stop removes.
 CALLED_OFF = ("start timeout", "deadline", "restart all", "notify", "metrics")
 
 
@@ -42,13 +44,13 @@ def asked_by_command(group: "Group", now: float) -> None:
 
 
 def begin(group: "Group", now: float, blame: "int | None" = None) -> None:
-    """blame: the exit code of what began it, where that is not the primary."""
+    """Begin a stop. blame: the exit code of the failure that began it, or None (see `Group`)."""
     if group.reloading is not None:
         reload.call_off(group)
     if blame is not None:
         group.blame = group.code = blame
     group.do(RECORD, GROUP, "stop")
-    group.phase = STOP  # out of RESTART, too: what has been killed for it is not started anew
+    group.phase = STOP  # out of RESTART, too: what was killed for it does not start again
     group.stop_began_at = now
     group.limit = now + group.plan.grace + group.plan.minimum_grace
     group.held = []
@@ -64,7 +66,11 @@ def begin(group: "Group", now: float, blame: "int | None" = None) -> None:
 
 
 def turn_off(group: "Group", now: float, process: "Process") -> None:
-    """At t0: no probe but readiness goes on (S53), every pre_stop begins (S76), nothing is restarted (S66)."""
+    """Turn off, when a stop begins, what must not go on in it.
+
+    Of the probes only readiness goes on (S53), every pre_stop begins (S76), and nothing restarts
+    (S66).
+    """
     for what in ("startup", "liveness", "post_start", "restart", "launch", "look up", "leftovers"):
         process.cancel(what)
     process.again = False
@@ -83,7 +89,10 @@ def turn_off(group: "Group", now: float, process: "Process") -> None:
 
 
 def go_on(group: "Group", now: float, process: "Process | None" = None) -> None:
-    """Tell whoever's turn it is; when all are gone, sweep. process: whose news it is."""
+    """Signal every process whose turn it is; sweep when all have ended.
+
+    process: the one that has reported, or None.
+    """
     if group.phase != STOP:
         return
     alive = [place for place, member in enumerate(group.members) if member.alive]
@@ -100,7 +109,7 @@ def go_on(group: "Group", now: float, process: "Process | None" = None) -> None:
 
 
 def end(group: "Group", now: float) -> None:
-    """All are gone, and their messages are read."""
+    """Sweep: all processes have ended, and their messages are read."""
     pump_is_due = "pump" in group.timers
     no_timers(group)
     group.sweep(now)
@@ -127,12 +136,12 @@ def ended(group: "Group", now: float, process: "Process") -> None:
 
 
 def killed(group: "Group", now: float, process: "Process") -> None:
-    """It did not end within its grace."""
+    """Mark the stop as troubled: the process did not end within its grace."""
     group.troubled = True
 
 
 def hurry(group: "Group", now: float) -> None:
-    """A later request may only shorten the grace (S83): it is over now."""
+    """End the grace now: a later request may only shorten it (S83)."""
     group.stop_began_at = now - group.plan.grace
     group.limit = min(group.limit, now + group.plan.minimum_grace)
     group.timers["limit"] = group.limit
@@ -144,16 +153,16 @@ def hurry(group: "Group", now: float) -> None:
 
 
 def expire(group: "Group", now: float) -> None:
-    """The grace is over: whoever still waits is told (S81), and its pre_stop is cut short."""
+    """Signal all that still wait, because the grace is over (S81), and cut their pre_stop short."""
     group.expired = True
     for member in group.members:
         if "pre_stop" in member.timers:
             hooks.due(member, now, "pre_stop")
         if "main_pid" in member.helpers:
             if member.ended_as is not None:
-                member.overdue(now, "main_pid")  # it is over as it ended
+                member.overdue(now, "main_pid")  # there is no successor: its own end counts
                 continue
-            member.terminate(*LOST)  # whom we have not found, the sweep will
+            member.terminate(*LOST)  # the sweep will signal the daemon that pidone has not found
             if member.role == PRIMARY:
                 group.code = group.code or LOST[0]
     go_on(group, now)
@@ -165,5 +174,5 @@ def limit_over(group: "Group", now: float) -> None:
 
 
 def hint(group: "Group", now: float) -> None:
-    """A primary that has not ended by now may be a shell that sits on the stop signal."""
+    """Print a hint: a primary that still runs may be a shell that holds the stop signal back."""
     group.do(SAY, "swallowed", group.the_primary.id)

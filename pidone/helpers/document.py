@@ -1,4 +1,4 @@
-"""What a forked child of PID 1 knows of it -> the report's document (report/facts.py)."""
+"""Turns the snapshot of a forked child of PID 1 into the report's document (report/facts.py)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pidone.report import facts, replay
 
 
 def make(known: Snapshot, code: int | None) -> dict[str, Any]:
-    """code: pidone's exit code; None while it lives."""
+    """Return the document. code: pidone's exit code, or None while pidone runs."""
     oom = known.oom or memory.kill_counter()
     context = {
         "pidone": __version__,
@@ -45,15 +45,18 @@ def make(known: Snapshot, code: int | None) -> dict[str, Any]:
 
 
 def last_lines(known: Snapshot) -> dict[str, list[str]]:
-    """Of each process whose output pidone carries, and which has said something: the last 80 lines (S97)."""
+    """Return {process name: its last lines, 80 at most} (S97).
+
+    Only processes that have written something, and whose output pidone carries, are in it.
+    """
     streams, tails = known.output
     found: dict[str, list[str]] = {}
     for place, (id, _) in enumerate(streams):
         count, data = tail(tails, place)
         lines = data.decode("utf-8", "replace").splitlines()
         if count > len(data):
-            del lines[:1]  # it has lost its beginning
-        if lines:  # a stderr of its own stands after stdout: it says more often why
+            del lines[:1]  # the tail has lost its beginning
+        if lines:  # a separate stderr comes after stdout, since it more often says why
             name = known.names[id][0]
             found[name] = [*found.get(name, []), *lines][-80:]
     return found

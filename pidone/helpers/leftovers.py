@@ -1,8 +1,9 @@
-"""Ends what a process has left behind: its session, and what descends from that.
+"""Ends what a process has left behind: its session, and the descendants of that.
 
-In a container of its own all of it would be killed with the main process (S86). Here it is told, given a moment, and
-killed. What has left both the session and the family (a daemon that forked twice) can no longer be told from a
-stranger's child: the sweep at the group's end meets it.
+In a container of its own, the kernel would kill all of it with the main process (S86). Here the
+helper sends SIGTERM, waits for the minimum grace, and sends SIGKILL. A process that has left both
+the session and the family (a daemon that forked twice) looks like the child of a foreign process.
+The sweep at the group's end reaches it.
 """
 
 import posix
@@ -13,7 +14,11 @@ from pidone.init.events import FAILURE, SIGCONT, SIGKILL, SIGTERM, SUCCESS
 
 
 def run(leader: int, minimum_grace: float) -> "tuple[int, str]":
-    """leader: the pid that the process had; its session's number. window: seconds between SIGTERM and SIGKILL."""
+    """Return (SUCCESS, "") when nothing is left, or (FAILURE, text) when some do not end.
+
+    leader: the pid that the process had, which is its session's number.
+    minimum_grace: seconds between SIGTERM and SIGKILL.
+    """
     told: "set[int]" = set()
     end = monotonic() + minimum_grace
     while True:
@@ -26,18 +31,21 @@ def run(leader: int, minimum_grace: float) -> "tuple[int, str]":
             elif pid not in told:
                 told.add(pid)
                 send(pid, SIGTERM)
-                send(pid, SIGCONT)  # a stopped one cannot act on it (E19)
+                send(pid, SIGCONT)  # a suspended process cannot act on it (E19)
         if monotonic() >= end + minimum_grace / 2:
             return FAILURE, "%d processes remain" % len(left)
-        sleep(0.01)  # they are not our children: no event tells their end
+        sleep(0.01)  # they are not our children, so no event reports their end
 
 
 def descendants(leader: int) -> "list[int]":
-    """Who is of that session, or descends from one who is. Nobody, once the number is a stranger's."""
+    """Return the pids in the leader's session, and those of their descendants.
+
+    The list is empty once a foreign process has the leader's number.
+    """
     all_of_them = proc.everyone()
     ours = posix.getpid()
     if leader in all_of_them or leader in (0, 1, posix.getsid(posix.getppid())):
-        return []  # 0 is the session of what came into this PID namespace from outside
+        return []  # session 0: processes that entered this PID namespace from outside
     found = {pid for pid, fields in all_of_them.items() if proc.session(fields) == leader and pid != ours}
     more = bool(found)
     while more:
@@ -51,4 +59,4 @@ def send(pid: int, number: int) -> None:
     try:
         posix.kill(pid, number)
     except OSError:
-        pass  # gone, or another user's
+        pass  # it has exited, or is another user's

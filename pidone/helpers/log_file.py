@@ -1,9 +1,11 @@
-"""A log file: one writer for whoever shares it, rotated, opened again where somebody has moved it away.
+"""A log file: one writer for all that share it. It is rotated, and opened again after a move.
 
-Theory. Two writers that rotate one file lose each other's lines (E54), so the pump has one LogFile for a path, whatever
-names lead there. Somebody else may move it (logrotate) or remove it (E52): whether the path still leads to what is open
-is looked at before a line is written, at most each AGAIN seconds, and before it is rotated. It may stand in a directory
-of the app's, who must not lead us elsewhere: the directory is walked to (paths.py), and held by a descriptor.
+Theory. Two writers that rotate one file lose each other's lines (E54). So the pump has one LogFile
+for a file, whatever paths lead to it. Another program may move the file (logrotate) or remove it
+(E52). So before a write, at most once in CHECK_INTERVAL seconds, and before each rotation, the
+LogFile checks whether the path still leads to the open file. The file may be in a directory of the
+app's, and the app must not lead pidone elsewhere. So the LogFile walks to the directory (paths.py),
+and holds it by a descriptor.
 """
 
 from __future__ import annotations
@@ -16,33 +18,36 @@ from pidone import paths
 from pidone.init.messages import say
 from pidone.init.signals import show
 
-#: Seconds between two looks at whether the file is still where it was.
+#: Seconds between two checks whether the path still leads to the open file.
 CHECK_INTERVAL = 0.5
 
 
-#: (bytes of a character, mask and bits of its first one) of those with more than one (RFC 3629).
+#: (bytes, mask of the first byte, its bits under the mask) of each multi-byte character (RFC 3629).
 CHARACTERS = ((2, 0xE0, 0xC0), (3, 0xF0, 0xE0), (4, 0xF8, 0xF0))
 
 
 def whole_characters(data: bytes, end: int) -> int:
-    """Where to cut at or before `end`: not within a character of UTF-8. What is no UTF-8 is cut anywhere."""
+    """Return where to cut, at or before `end`, without splitting a character of UTF-8.
+
+    Bytes that are not UTF-8 may be cut anywhere.
+    """
     for back in range(1, min(4, end) + 1):
         byte = data[end - back]
         if byte & 0xC0 == 0x80:
-            continue  # inside of one
+            continue  # inside a character
         size = next((n for n, mask, lead in CHARACTERS if byte & mask == lead), 1)
         return end - back if size > back else end
     return end
 
 
 class LogFiles:
-    """The files of one pump, by where they are."""
+    """The log files of one pump, by directory and name."""
 
     def __init__(self) -> None:
         self.files: dict[tuple[int, int, bytes], LogFile] = {}
 
     def get(self, path: bytes, size: int, kept: int) -> LogFile:
-        """The one for this path, or for another name of the same file."""
+        """Return the LogFile of this path, or of another name of the same file."""
         file = LogFile(path, size, kept)
         key = file.key()
         same = [one for one in self.files.values() if file.is_same(one)]
@@ -53,11 +58,17 @@ class LogFiles:
 
 
 class LogFile:
-    """At most `size` bytes in it: then it becomes FILE.1, that FILE.2 ... up to `kept`.
+    """A file of at most `size` bytes. A full one becomes FILE.1, that FILE.2 ... up to `kept`.
 
-    fd: of the file; directory: (descriptor, name, magic?) of where it stands, as `walk` gives it. names: of those that
-    write to it; writers: how many still do. looked: when it was last seen to be where it should.
-    whys: why bytes have been lost since it was last written.
+    path: as declared.
+    fd: the open file, or -1.
+    directory: (descriptor, name, magic?) of where it stands, as `walk` returns it, or None.
+    used: bytes in the file.
+    names: the processes that write to it, or did.
+    writers: the streams that still write to it.
+    checked_at: when the path was last compared with the open file (monotonic).
+    lost: bytes lost since the last successful write.
+    whys: why they were lost.
     """
 
     def __init__(self, path: bytes, size: int, kept: int) -> None:
@@ -70,7 +81,10 @@ class LogFile:
         self.names: list[str] = []
 
     def key(self) -> tuple[int, int, bytes]:
-        """What is the same for every way that leads there; where none does, which is said later, the way itself."""
+        """Return (device, inode, name) of the directory and the file, equal for every path to it.
+
+        Where the directory cannot be opened, which a write reports, the key holds the path itself.
+        """
         self.open()
         if self.directory is None:
             return 0, 0, os.path.normpath(self.path)
@@ -78,7 +92,7 @@ class LogFile:
         return status.st_dev, status.st_ino, self.directory[1]
 
     def is_same(self, other: LogFile) -> bool:
-        """Is it the same file by another name, such as a hard link?"""
+        """Return whether both are the same file by different names, such as hard links."""
         return self.fd >= 0 and other.fd >= 0 and os.path.sameopenfile(self.fd, other.fd)
 
     def join(self, name: str) -> None:
@@ -102,7 +116,7 @@ class LogFile:
         self.fd, self.directory = -1, None
 
     def open(self) -> str:
-        """Why it cannot be opened, if it is not open already."""
+        """Open the file unless it is open. Return why it cannot be opened, or ""."""
         if self.fd >= 0:
             return ""
         fd = -1
@@ -122,7 +136,7 @@ class LogFile:
         return ""
 
     def is_there(self) -> bool:
-        """Does its path still lead to what is open?"""
+        """Return whether the path still leads to the open file."""
         self.checked_at = time.monotonic()
         try:
             return os.path.samestat(paths.status_of(self.path), os.fstat(self.fd))
@@ -130,7 +144,10 @@ class LogFile:
             return False
 
     def check(self) -> None:
-        """Somebody may have moved it away, or removed it: what follows belongs where its path leads now."""
+        """Close the file if somebody has moved or removed it.
+
+        The next write then goes to where the path leads now.
+        """
         if self.fd >= 0 and time.monotonic() - self.checked_at >= CHECK_INTERVAL and not self.is_there():
             self.close()
 
@@ -145,7 +162,7 @@ class LogFile:
             if len(data) <= room:
                 self.store(data)
                 return
-            cut = data.rfind(b"\n", 0, max(0, room)) + 1  # at the end of a line, if there is one
+            cut = data.rfind(b"\n", 0, max(0, room)) + 1  # at the end of a line, if one fits
             if cut or not self.used:
                 cut = cut or self.cut_of(data, room)
                 self.store(data[:cut])
@@ -177,7 +194,10 @@ class LogFile:
         return ", ".join(self.names[:8])
 
     def lose(self, number: int, why: str) -> None:
-        """Say each reason once and count the bytes: a file that cannot be written must not stop its process."""
+        """Report each reason once, and count the bytes.
+
+        A file that cannot be written must not stop its process.
+        """
         if why not in self.whys:
             say(
                 f"the output of {self.of()} cannot be written to {show(self.path)}: {why}; dropping it until that works"
@@ -188,7 +208,7 @@ class LogFile:
     def rotate(self) -> None:
         place = self.directory
         if self.fd < 0 or place is None or not self.is_there():
-            self.close()  # somebody has moved it: what is there now is opened, and may have room
+            self.close()  # somebody has moved it: the next write opens the file at the path, which may have room
             return
         os.close(self.fd)
         self.fd = -1

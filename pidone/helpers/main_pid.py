@@ -1,9 +1,12 @@
-"""Finds the daemon of a program that went into the background, or the successor of one that has ended, by its pid file.
+"""Finds a main pid by its pid file.
 
-A file is believed only if it names a process that can be the daemon: a child of pidone's, by adoption, and not older
-than the launch. An empty file, an old one, or one that names PID 1 or a stranger, may still be written; it is looked at
-until the time is up. A successor (a gunicorn's after USR2, an nginx's) was forked by the one that has ended, so where
-no other child of pidone's is left that it could be, nothing is waited for.
+It is the daemon of a program that went into the background, or the successor of one that has ended.
+A file is believed only if it names a process that can be the daemon: a child of pidone, by
+adoption, that is not older than the launch. A file that is empty or old, or names PID 1 or a
+foreign process, may still be rewritten, so the helper reads it again until the time is up.
+
+A process forks its successor before it ends (gunicorn after USR2, nginx). So where pidone has no
+other child that could be the successor, the helper does not wait.
 """
 
 import posix
@@ -17,8 +20,11 @@ from pidone.init.signals import show
 
 
 def run(path: bytes, age: float, patience: float, known: "list[int] | None") -> "tuple[int, str]":
-    """age: seconds since the launcher was forked. patience: seconds. known: for a successor, the children of pidone's
-    that it is not. The words are the pid and its session's number.
+    """Return (SUCCESS, "pid session"), or (FAILURE, why there is none).
+
+    age: seconds since the launcher was forked.
+    patience: seconds until the search is given up.
+    known: for a successor, the children of pidone that it cannot be; None for a daemon.
     """
     began = monotonic()
     while True:
@@ -33,7 +39,7 @@ def run(path: bytes, age: float, patience: float, known: "list[int] | None") -> 
 
 
 def may_come(known: "list[int]") -> bool:
-    """Is there a child of pidone's that is neither declared nor a helper?"""
+    """Return whether pidone has a child that is neither in `known` nor a helper."""
     init = posix.getppid()
     for pid, fields in proc.everyone().items():
         if proc.parent(fields) == init and pid not in known and pid != posix.getpid() and not others.is_helper(pid):
@@ -42,7 +48,7 @@ def may_come(known: "list[int]") -> bool:
 
 
 def read_pid_file(path: bytes, age: float) -> "tuple[int, str]":
-    """(pid, "pid session") of the daemon, or (0, what is wrong with the file)."""
+    """Return (pid, "pid session") of the daemon, or (0, what is wrong with the file)."""
     try:
         fd = paths.open_file(path, posix.O_RDONLY | posix.O_NONBLOCK)
         try:

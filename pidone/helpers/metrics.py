@@ -1,7 +1,8 @@
-"""Prometheus metrics of the group, and /health: a server of its own, forked by PID 1, that asks by the control socket.
+"""Serves Prometheus metrics of the group, and /health, in a helper that asks by the control socket.
 
-Its numbers are those of `pidonectl status`, at each scrape anew, so that PID 1 counts nothing for it but exits and
-probes. The format is the field's own client library's (pip install 'pidone[metrics]').
+At each scrape it asks for what `pidonectl status` shows, and reads the rest from /proc. So for the
+metrics PID 1 counts only exits, probes and the longest wait. The Prometheus client library writes
+the format (pip install 'pidone[metrics]').
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from pidone.init.messages import say
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
-#: Seconds for an answer of PID 1's: the server serves one scrape at a time.
+#: Seconds to wait for PID 1's answer. The server serves one scrape at a time.
 PATIENCE = 10.0
 
 
 def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
-    """path: of the control socket. Never returns well."""
+    """Serve until killed. Return (FAILURE or UNKNOWN, why it cannot serve).
+
+    path: the control socket, or None where there is none.
+    """
     if path is None:
         return FAILURE, "there is no control socket to ask"
     try:
@@ -36,7 +40,7 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
     import prometheus_client as client
 
     class Quiet(WSGIRequestHandler):
-        timeout = 5  # of a client that says nothing
+        timeout = 5  # seconds for a client that sends nothing
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -57,7 +61,7 @@ def run(host: str, port: int, path: bytes | None) -> tuple[int, str]:
 
 
 class App:
-    """/metrics and /health."""
+    """Answers requests for /metrics and /health."""
 
     def __init__(self, client: Any, registry: Any, path: str) -> None:
         self.metrics = client.make_wsgi_app(registry)
@@ -84,14 +88,14 @@ def plain(start_response: Any, status: str, text: str) -> list[bytes]:
 
 
 class Collector:
-    """What Prometheus gets at each scrape."""
+    """Collects what Prometheus gets at each scrape."""
 
     def __init__(self, core: Any, path: str) -> None:
         self.core = core
         self.path = path
 
     def describe(self) -> list[Any]:
-        return []  # the names are known at the first scrape only
+        return []  # the names become known with the first scrape
 
     def gauge(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Any:
         return self.core.GaugeMetricFamily(f"pidone_{name}", text, labels=labels)
@@ -143,9 +147,9 @@ class Collector:
         return [exits, probes, seconds]
 
     def of_kernel(self, found: dict[str, Any]) -> list[Any]:
-        """CPU and memory of each process's session; zombies that wait for PID 1.
+        """Return CPU and memory of each process's session, and the zombies that wait for PID 1.
 
-        CPU with that of children which have been waited for, or the count would fall when a worker ends (proc(5)).
+        CPU includes that of reaped children, or the count would fall when a worker ends (proc(5)).
         """
         cpu = self.counter("process_cpu_seconds", "CPU time of the processes in its session", ("process",))
         memory = self.gauge("process_resident_bytes", "resident memory of the processes in its session", ("process",))
@@ -164,7 +168,14 @@ class Collector:
 
 
 def members(everyone: dict[int, list[bytes]], pid: int, init: int) -> list[list[bytes]]:
-    """stat of all of a process's session, which another has led where it has gone into the background by two forks."""
+    """Return the stat of every process in the session of `pid`.
+
+    Where a program has gone into the background by two forks, another process led that session.
+    In pidone's own session, only the process itself counts.
+
+    everyone: {pid: stat}.
+    init: the pid of pidone.
+    """
     session, ours = (proc.session(everyone[one]) if one in everyone else 0 for one in (pid, init))
     if session in (0, ours):
         return [everyone[pid]] if pid in everyone else []

@@ -1,8 +1,9 @@
-"""Receives what processes say of themselves by sd_notify(3), and passes it on to PID 1 in notes of 16 bytes.
+"""The listener of sd_notify(3): passes notifications to PID 1 as records of 16 bytes.
 
-One socket a process, in the abstract name space: no directory to be written, nothing left behind. Anybody in the
-network name space may send to it, so the kernel tells with each datagram who did (SCM_CREDENTIALS, unix(7)), and PID 1
-is told which child of its own that process descends from, and its session.
+Each process has a socket in the abstract namespace, which needs no writable directory and leaves
+nothing behind. Any process in the network namespace may send to it. So the kernel adds the sender's
+pid to each datagram (SCM_CREDENTIALS, unix(7)), and the record names the child of PID 1 that the
+sender descends from, and the sender's session.
 """
 
 import _signal
@@ -16,25 +17,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     #: ((member, name of its socket), ...)
     Sockets = tuple[tuple[int, bytes], ...]
-    #: (member, the sender's ancestor that is pidone's child, is it about readiness?)
+    #: (place of the socket, the sender's ancestor that is pidone's child, is it about readiness?)
     Key = tuple[int, int, bool]
 
 from pidone.helpers import proc
 from pidone.init.events import ALIVE, DEAD, LISTENING, READY, UNKNOWN, UNREADY
 
-#: A datagram that is longer is not read (systemd: NOTIFY_BUFFER_MAX).
+#: Longer datagrams are ignored (systemd: NOTIFY_BUFFER_MAX).
 MAX_DATAGRAM = 4096
 
-#: Seconds until a socket's name has to be free.
+#: Seconds to wait until a socket's name is free.
 PATIENCE = 1.0
 
-#: Seconds that have to lie between two words of the same process, on the average.
+#: Least average seconds between two notifications of one process that are passed on.
 QUIET = 0.02
 
-#: So many may come at once all the same: a reload that is quickly over.
+#: Notifications that may be passed on at once all the same, as of a reload that is quickly over.
 BURST = 8.0
 
-#: So many processes are told apart.
+#: Keys that are remembered; beyond them, all are forgotten.
 MANY = 1000
 
 WORDS = {
@@ -43,9 +44,12 @@ WORDS = {
 
 
 def run(sockets: "Sockets", all_names: "list[str]", answer: int) -> "tuple[int, str]":
-    """all_names: of the members, to say each STATUS; or none of them. Never returns well.
+    """Listen until killed. Return only where the sockets cannot be bound.
 
-    PID 1 is told of which socket a word is, by its place: members may get other numbers.
+    A record names its socket by the place in `sockets`, because members may get other numbers.
+
+    all_names: the members' names, to print each STATUS; or an empty list to print none.
+    answer: the pipe to PID 1.
     """
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     names = [all_names[member] for member, _ in sockets] if all_names else []
@@ -55,7 +59,7 @@ def run(sockets: "Sockets", all_names: "list[str]", answer: int) -> "tuple[int, 
         from pidone.init import messages
 
         messages.say("cannot listen for sd_notify: %s" % posix.strerror(error.errno or 0).lower())
-        return UNKNOWN, ""  # the pipe is for notes
+        return UNKNOWN, ""  # the pipe carries records only, no text
     note(answer, 0, LISTENING, 0, 0)
     import select
 
@@ -76,10 +80,14 @@ def run(sockets: "Sockets", all_names: "list[str]", answer: int) -> "tuple[int, 
 
 
 class Sieve:
-    """Passes words on at once, but of those that come faster than one in QUIET the latest only: floods cost little.
+    """Passes notifications on at once, so long as they come no faster than one in QUIET seconds.
 
-    passed: by what it is about the latest word that PID 1 has, when it was passed on, and how many more may follow at
-    once. held: (word, session) that wait for their turn.
+    Of those that come faster it passes on only the latest, so that floods cost little.
+
+    answer: the pipe to PID 1.
+    passed: {key: (latest notification that PID 1 has, when it was passed on, how many may follow at
+        once)}.
+    held: {key: (notification, session)} that wait for their turn.
     """
 
     def __init__(self, answer: int) -> None:
@@ -95,7 +103,7 @@ class Sieve:
         now = monotonic()
         before, at, _ = self.passed.get(key, (-1, -1.0, BURST))
         if word == before and now - at < QUIET:
-            return  # PID 1 knows
+            return  # PID 1 knows it
         left = self.allowed(key, now)
         if left >= 1.0:
             self.pass_on(key, word, session, now, left - 1.0)
@@ -103,7 +111,7 @@ class Sieve:
             self.held[key] = word, session
 
     def allowed(self, key: "Key", now: float) -> float:
-        """How many words may be passed on now."""
+        """Return how many notifications may be passed on now."""
         _, at, left = self.passed.get(key, (-1, -1.0, BURST))
         return min(BURST, left + (now - at) / QUIET)
 
@@ -114,7 +122,7 @@ class Sieve:
         note(self.answer, key[0], word, key[1], session)
 
     def timeout(self) -> "float | None":
-        """Milliseconds until what is held is looked at again; None where nothing is."""
+        """Return the milliseconds until the next check of `held`, or None where it is empty."""
         return QUIET * 1000 if self.held else None
 
     def flush(self) -> None:
@@ -139,11 +147,17 @@ def listen(name: bytes) -> "_socket.socket":
         except OSError as error:
             if error.errno != EADDRINUSE or monotonic() > end:
                 raise
-            sleep(0.001)  # the listener before us has been killed, and is about to be gone
+            sleep(0.001)  # PID 1 has killed the previous listener, which is about to exit
 
 
 def receive(socket: "_socket.socket") -> "list[tuple[int, int, int, bytes | None]]":
-    """(what, its ancestor that is pidone's child, its session, STATUS's text or None) of one datagram."""
+    """Read one datagram. Return [(what, top, session, text), ...], one for each known line.
+
+    what: a notification, or 0 for STATUS.
+    top: the sender's ancestor that is pidone's child, or the sender.
+    session: the sender's session.
+    text: the text of STATUS, or None.
+    """
     space = _socket.CMSG_SPACE(12) + _socket.CMSG_SPACE(4 * 64)
     try:
         data, ancillary, flags, _ = socket.recvmsg(MAX_DATAGRAM, space, _socket.MSG_CMSG_CLOEXEC)
@@ -154,7 +168,7 @@ def receive(socket: "_socket.socket") -> "list[tuple[int, int, int, bytes | None
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_CREDENTIALS:
             sender = int.from_bytes(value[:4], sys.byteorder, signed=True)
         elif level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            close_all(value)  # BARRIER=1 waits until they are closed; nobody else has a use for them
+            close_all(value)  # the sender of BARRIER=1 waits until they are closed; they have no other use
     if flags & _socket.MSG_TRUNC or sender <= 0:
         return []  # too long, or from another PID namespace
     top, session = family(sender)
@@ -173,7 +187,10 @@ def close_all(value: bytes) -> None:
 
 
 def family(sender: int) -> "tuple[int, int]":
-    """(the ancestor of `sender`, or itself, whose parent is pidone; the session of `sender`); 0, 0 if it is gone."""
+    """Return (the ancestor of `sender` whose parent is pidone, or itself; the session of `sender`).
+
+    Where the sender has exited, return (sender, 0).
+    """
     init = posix.getppid()
     fields = proc.stat(sender)
     if not fields:

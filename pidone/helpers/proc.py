@@ -1,4 +1,4 @@
-"""What /proc says of a process (proc(5))."""
+"""Reads what /proc says of processes (proc(5))."""
 
 import posix
 
@@ -9,12 +9,15 @@ TICKS = posix.sysconf("SC_CLK_TCK")
 
 
 def stat(pid: int) -> "list[bytes]":
-    """Fields of /proc/PID/stat from the third on: state, ppid, pgrp, session ... Empty if it is gone."""
+    """Return the fields of /proc/PID/stat from the third on: state, ppid, pgrp, session ...
+
+    The list is empty where the process has exited.
+    """
     return proc.proc_stat(pid)[1]
 
 
 def everyone(zombies: bool = False) -> "dict[int, list[bytes]]":
-    """{pid: stat} of all that can be seen, zombies left out unless they are wanted."""
+    """Return {pid: stat} of all visible processes, without zombies unless `zombies` is true."""
     try:
         pids = [int(name) for name in posix.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -32,7 +35,7 @@ def session(fields: "list[bytes]") -> int:
 
 
 def age(fields: "list[bytes]") -> float:
-    """Seconds since it was forked, to a hundredth."""
+    """Return the seconds since the process was forked, to a hundredth."""
     from time import CLOCK_BOOTTIME, clock_gettime
 
     return clock_gettime(CLOCK_BOOTTIME) - int(fields[19]) / TICKS

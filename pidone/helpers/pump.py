@@ -1,10 +1,12 @@
-"""Carries the output of processes: reads their pipes, and writes whole lines with a name before them, JSON, or files.
+"""Carries the output of processes, from their pipes to whole lines with a name, JSON, or files.
 
-Theory. One pump carries all of a group's, so that lines stay whole: a part of a line waits until its end has come, or
-until nothing has come for QUIET seconds (a prompt). Then, and where it is longer than LONG, it is passed on in pieces,
-each marked, as container engines do. Pieces end between characters, and put together again they are the line. Its
-writes wait: a reader that has stopped reading stops the pump, the pipes fill, and so the writers wait, and nobody else.
-It ends when every pipe has come to its end, and no signal but SIGKILL ends it before.
+Theory. One pump carries all the output of a group, so that lines stay whole. A part of a line waits
+for its end, or until nothing has come for QUIET seconds (a prompt). Then, or once it is longer than
+LONG, the pump passes it on in marked pieces, as container engines do. Pieces end between
+characters, and joined again they are the line. The pump's writes block: where a reader stops
+reading, the pump stops, the pipes fill, and the writers wait, but nobody else does. The pump ends
+when every pipe has come to its end. Before that, SIGHUP makes it hand over to another pump, and
+only SIGKILL ends it otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from mmap import mmap
     from typing import Any
 
-    #: (place of its tail, reading end, name, LogSpec of group/policy.py, OUT or ERR)
+    #: (place of the tail, reading end, process's name, LogSpec of group/policy.py, OUT or ERR)
     Declared = tuple[int, int, str, tuple[Any, ...], int]
 
 from pidone.helpers.clock import moment
@@ -30,23 +32,29 @@ from pidone.init.events import FAILURE, SUCCESS
 from pidone.init.messages import say
 from pidone.layout import ERR, TAIL
 
-#: Chunks of one process that are read before others have their turn; bytes of one after which there may be more.
+#: Chunks read from one stream before the others have their turn. A chunk of MUCH bytes suggests
+#: that more are waiting.
 READS_PER_TURN, MUCH = 8, 8192
 
-#: Bytes read at once; more would have malloc(3) map and unmap pages for each. A longer line is passed on in pieces.
+#: Bytes of one read, and of a line that is passed on whole. Larger reads would make malloc(3) map
+#: and unmap pages for each.
 CHUNK = LONG = 1 << 16
 
-#: Bytes that a pipe may hold, where the kernel lets us say so (fcntl(2), F_SETPIPE_SZ).
+#: Bytes that a pipe may hold, where the kernel lets us set that (fcntl(2), F_SETPIPE_SZ).
 PIPE = 1 << 18
 
-#: Seconds after which what has come of a line is shown without its end.
+#: Seconds after which the beginning of a line is shown without its end.
 QUIET = 0.2
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 
 
 def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int, str]:
-    """writing: PID 1's own ends, which we have by its fork. Returns when there is no more to carry."""
+    """Carry the output. Return SUCCESS at the end of all pipes, or FAILURE after handing over.
+
+    tails: the memory shared with PID 1.
+    writing: PID 1's own writing ends, which the fork has copied.
+    """
     for fd in writing:
         os.close(fd)
     outs, files = (Out(1), Out(2)), LogFiles()
@@ -58,7 +66,7 @@ def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int,
         poll.register(fd, select.POLLIN)
         make_ready(fd)
     handing = hand_over_on_hangup(poll)
-    begun: dict[int, Stream] = {}  # those of which the beginning of a line waits to be shown
+    begun: dict[int, Stream] = {}  # streams with the beginning of a line that waits to be shown
     while streams:
         due = [stream.came for stream in begun.values()]
         for fd, _ in poll.poll(max(0.0, min(due) + QUIET - time.monotonic()) * 1000 if due else None):
@@ -84,7 +92,10 @@ def run(declared: list[Declared], tails: mmap, writing: list[int]) -> tuple[int,
 
 
 def hand_over_on_hangup(poll: select.poll) -> int:
-    """A descriptor that is ready when SIGHUP has come: there are other streams, and another pump is to carry them."""
+    """Return a descriptor that becomes ready when SIGHUP arrives.
+
+    PID 1 sends it when the streams have changed and another pump is to carry them.
+    """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     _signal.signal(_signal.SIGHUP, lambda *_: None)
@@ -98,21 +109,24 @@ def make_ready(fd: int) -> None:
     import fcntl
 
     try:
-        os.set_blocking(fd, False)  # ours alone: PID 1 does not read it
-        fcntl.fcntl(fd, 1031, PIPE)  # F_SETPIPE_SZ; its name is there since Python 3.10
+        os.set_blocking(fd, False)  # PID 1 shares this end, but does not read it
+        fcntl.fcntl(fd, 1031, PIPE)  # F_SETPIPE_SZ, which Python names since 3.10
     except OSError:
-        pass  # this user has enough of them already
+        pass  # this user's pipes have reached the kernel's limit
 
 
 class Out:
-    """Writes all of what it is given, and waits as long as that takes. What nobody can read any more is dropped."""
+    """stdout or stderr. A write blocks until all is written.
+
+    Output that nobody can read any more is dropped.
+    """
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.gone = False
 
     def write(self, *pieces: bytes | memoryview) -> None:
-        """All of them, one after the other, without a copy of any."""
+        """Write all pieces in order, without copying them."""
         views = [memoryview(piece) for piece in pieces if len(piece)]
         while views and not self.gone:
             try:
@@ -121,7 +135,7 @@ class Out:
                     done -= len(views.pop(0))
                 if done:
                     views[0] = views[0][done:]
-            except BlockingIOError:  # somebody who shares it has set O_NONBLOCK
+            except BlockingIOError:  # another process that shares it has set O_NONBLOCK
                 poll = select.poll()
                 poll.register(self.fd, select.POLLOUT)
                 poll.poll()
@@ -135,7 +149,11 @@ class Out:
 class Stream:
     """One stream of a process.
 
-    place: of its tail. count: bytes so far. rest: the beginning of a line. came: when that did.
+    place: the place of its tail.
+    name: the process's name.
+    count: bytes so far.
+    rest: the beginning of a line, without its end.
+    came: when `rest` last grew (monotonic).
     """
 
     def __init__(self, place: int, name: str) -> None:
@@ -146,7 +164,10 @@ class Stream:
         self.came = 0.0
 
     def read(self, fd: int) -> tuple[bytes, bool]:
-        """Take what is there, up to some chunks: (the last bytes of it, has the pipe come to its end?)."""
+        """Read what is there, at most READS_PER_TURN chunks.
+
+        Return (the last bytes read, whether the pipe has come to its end).
+        """
         last = b""
         for _ in range(READS_PER_TURN):
             try:
@@ -159,7 +180,7 @@ class Stream:
             last = data if len(data) >= TAIL else last[-TAIL:] + data
             self.take(data)
             if len(data) < MUCH:
-                break  # there will hardly be more
+                break  # more is unlikely
         return last, False
 
     def take(self, data: bytes) -> None:
@@ -173,22 +194,25 @@ class Stream:
             self.pass_part(LONG)
 
     def pass_part(self, size: int) -> None:
-        """A piece of a line, of at most so many bytes: whole characters."""
+        """Pass on a piece of the line: whole characters, of `size` bytes at most."""
         cut = whole_characters(self.rest, size)
         if cut:
             self.part(self.rest[:cut])
         self.rest = self.rest[cut:]
 
     def show(self) -> None:
-        """Nothing more has come for a while: what has come of a line is shown. At most a part of a character stays."""
+        """Show the beginning of a line, because nothing more has come for a while.
+
+        At most a part of a character stays back.
+        """
         self.pass_part(len(self.rest))
 
     def lines(self, begun: bytes, data: bytes, cut: int) -> None:
-        """The whole lines that end in data[:cut]; the first of them has begun earlier."""
+        """Write whole lines: `begun`, the beginning of the first, and then data[:cut]."""
         raise NotImplementedError
 
     def part(self, data: bytes) -> None:
-        """A piece of a line that is too long to wait for."""
+        """Write a piece of a line whose end the pump does not wait for."""
         raise NotImplementedError
 
     def end(self) -> None:
@@ -196,7 +220,10 @@ class Stream:
             self.lines(self.rest, b"\n", 1)
 
     def hand_over(self) -> int:
-        """What has come of a line is passed on as a piece. How many of the last bytes are left to the next pump."""
+        """Pass on the beginning of a line as a piece.
+
+        Return how many of the last bytes are left to the next pump.
+        """
         self.pass_part(len(self.rest))
         return len(self.rest)
 
@@ -220,7 +247,10 @@ class Prefix(Stream):
         return (text + mark).encode()
 
     def lines(self, begun: bytes, data: bytes, cut: int) -> None:
-        """One copy of the data is made, by `replace`: some 60 ns a line, which is most of what it costs."""
+        """Write the lines, each with the prefix.
+
+        `replace` makes the only copy of the data. It takes some 60 ns a line, most of the cost.
+        """
         prefix = self.make(": ") if self.timed else self.prefix
         made = memoryview(data.replace(b"\n", b"\n" + prefix))
         self.out.write(prefix, begun, made[: len(made) - (len(data) - cut) - len(prefix)])
@@ -229,14 +259,15 @@ class Prefix(Stream):
         self.out.write((self.make("+ ") if self.timed else self.more) + data + b"\n")
 
 
-#: Bytes that stand in a JSON string as they are.
+#: Bytes that a JSON string holds unescaped.
 PLAIN = bytes(byte for byte in range(0x20, 0x7F) if byte not in b'"\\')
 
 
 class Json(Stream):
-    """Fields of the Elastic Common Schema, one object a line; a piece of a line has "partial".
+    """Writes one object a line, with fields of the Elastic Common Schema.
 
-    stream: "stdout" or "stderr", where they are told apart; else empty, and there is no such field.
+    A piece of a line has the field "partial". The field "stream" is "stdout" or "stderr"; it is
+    missing where the two share a pipe, and the argument `stream` is empty.
     """
 
     def __init__(self, out: Out, place: int, name: str, stream: str) -> None:
@@ -251,7 +282,7 @@ class Json(Stream):
     def lines(self, begun: bytes, data: bytes, cut: int) -> None:
         head, data = self.head(), begun + data[:cut]
         special = data.translate(None, PLAIN)
-        if special.count(b"\n") == len(special):  # nothing has to be escaped
+        if special.count(b"\n") == len(special):  # no byte needs an escape
             self.out.write(head + data[:-1].replace(b"\n", b'"}\n' + head) + b'"}\n')
         else:
             self.out.write(b"".join(head + escaped(line) + b'"}\n' for line in data[:-1].split(b"\n")))
@@ -261,7 +292,7 @@ class Json(Stream):
 
 
 def escaped(line: bytes) -> bytes:
-    """The inside of a JSON string; bytes that are no UTF-8 as \\xNN."""
+    """Return the inside of a JSON string. Bytes that are not UTF-8 become \\xNN."""
     if not line.translate(None, PLAIN):
         return line
     from json import dumps
@@ -270,7 +301,10 @@ def escaped(line: bytes) -> bytes:
 
 
 class File(Stream):
-    """Every byte as it came, in a file that others may write to as well: then in whole lines."""
+    """Writes every byte as it came to a file.
+
+    Where other processes write to the same file, it writes whole lines.
+    """
 
     def __init__(self, file: LogFile, place: int, name: str) -> None:
         Stream.__init__(self, place, name)
@@ -290,7 +324,7 @@ class File(Stream):
         self.file.write(data)
 
     def show(self) -> None:
-        pass  # it waits for its end: another one's line may come in between
+        pass  # the beginning waits for its end, since another process's line could come in between
 
     def end(self) -> None:
         if self.rest:
@@ -306,7 +340,10 @@ class File(Stream):
 
 
 def make(outs: tuple[Out, Out], files: LogFiles, place: int, name: str, spec: tuple[Any, ...], which: int) -> Stream:
-    """which: OUT or ERR; a stderr of its own goes to pidone's."""
+    """Return the stream that the LogSpec asks for.
+
+    which: OUT or ERR. A separate stderr goes to pidone's stderr.
+    """
     if spec[0] == "file":
         return File(files.get(*spec[1:]), place, name)
     out = outs[1] if which == ERR else outs[0]

@@ -1,4 +1,4 @@
-"""Why a program could not be executed, in words. Only ever loaded in a child whose exec has failed."""
+"""Says why a program could not be executed. Only a child whose exec has failed loads it."""
 
 import errno
 import posix
@@ -9,7 +9,11 @@ from pidone.kernel import read_file
 
 
 def explain(program: bytes, paths: "list[bytes]", refused: "tuple[bytes, OSError] | None") -> "tuple[int, str]":
-    """(exit code, words). paths: what was tried. refused: what was there and why it did not run, if anything was."""
+    """Return (exit code, text).
+
+    paths: the paths that were tried.
+    refused: the file that was there, and why it did not run; or None where there was no file.
+    """
     if refused:
         return explain_file(*refused)
     if not program:
@@ -21,7 +25,10 @@ def explain(program: bytes, paths: "list[bytes]", refused: "tuple[bytes, OSError
 
 
 def explain_file(path: bytes, error: OSError) -> "tuple[int, str]":
-    """Of a file that is there: its own fault, or its interpreter's (E7)."""
+    """Return (exit code, text) for a file that exists.
+
+    The fault is the file's own, or its interpreter's (E7).
+    """
     words = posix.strerror(error.errno or 0).lower()
     if error.errno == errno.ENOENT:
         return NOT_FOUND, "%s: %s" % (show(path), missing_loader(path, words))
@@ -35,12 +42,15 @@ def explain_file(path: bytes, error: OSError) -> "tuple[int, str]":
 def is_directory(path: bytes) -> bool:
     try:
         return posix.stat(path).st_mode & 0o170000 == 0o040000
-    except OSError:  # in a directory that we may not search
+    except OSError:  # the file is in a directory that we may not search
         return False
 
 
 def missing_loader(path: bytes, words: str) -> str:
-    """execve(2), ENOENT: the file, or a script's or ELF's interpreter, does not exist."""
+    """Explain ENOENT of a file that exists: its interpreter is missing.
+
+    execve(2): the file, or a script's or ELF's interpreter, does not exist.
+    """
     try:
         first = read_file(path.decode("utf-8", "surrogateescape"))[:256].split(b"\n")[0]
     except OSError:

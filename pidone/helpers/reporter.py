@@ -1,6 +1,7 @@
-"""Says why it ended: one line on stderr, all of it as JSON to a file, and its beginning to the Pod's message.
+"""Says why it all ended: on stderr, in the report's file, and in the Pod's termination message.
 
-Runs in a child that PID 1 forks as its last work, and gives a moment.
+stderr gets one line, the file gets the whole report as JSON, and the message gets the line and the
+last output. PID 1 forks this helper as its last work, and waits for it a moment.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ from pidone.init.signals import show
 
 def run(loop: Loop, code: int, troubled: bool, answer: int) -> tuple[int, str]:
     if not isinstance(loop.record, SingleRecord):
-        loop.record.flush()  # a session must not: the memory is PID 1's as well
+        loop.record.flush()  # a session must not do this, because PID 1 still writes to the memory
     known = snapshot.of(loop)
     document = make(known, code)
     if troubled:
         cause = document["cause"]
         text = "; ".join(cause["lines"])
         if (
-            cause["started_at"] not in ("failed", "cannot start") or cause["then"]
-        ):  # else the line before has said it all
+            cause["trigger"] not in ("failed", "cannot start") or cause["then"]
+        ):  # otherwise the line before has said it all
             say(f"report: {text}")
         output = document["output"].get(cause["process"], []) if cause["process"] else []
         to_message(text.encode(), "\n".join(output).encode()[-TAIL:])
@@ -44,7 +45,10 @@ def run(loop: Loop, code: int, troubled: bool, answer: int) -> tuple[int, str]:
 
 
 def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
-    """Whole or not at all: a report that is half written, as on a full disk, would only mislead."""
+    """Write the report. A regular file gets the whole of it or nothing.
+
+    A half-written report, as on a full disk, would only mislead.
+    """
     path = os.path.join(cwd or b"/", path)
     directory, temporary = -1, b""
     try:
@@ -53,7 +57,7 @@ def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
         if magic or is_special(directory, name):  # /dev/stdout, a pipe
             fd = paths.open_file(
                 path, os.O_WRONLY | os.O_NONBLOCK, 0, walked
-            )  # one that nobody reads is none to wait for
+            )  # O_NONBLOCK: do not wait for a pipe that nobody reads
             os.set_blocking(fd, True)
             with open(fd, "w") as file:
                 file.write(json.dumps(document) + "\n")
@@ -73,25 +77,26 @@ def to_file(path: bytes, document: dict[str, Any], cwd: bytes | None) -> None:
 
 
 def is_special(directory: int, name: bytes) -> bool:
-    """Is something there that is no plain file?"""
+    """Return whether something exists there that is not a regular file."""
     try:
         return not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return False
 
 
-#: Bytes of the last lines of the culprit's output that go with it (S97).
+#: Bytes of the culprit's last output that go into the message (S97).
 TAIL = 2048
 
 
 def to_message(text: bytes, output: bytes) -> None:
-    """What a Pod shows of a container that has ended (S96), unless the primary has said something itself.
+    """Write the message that a Pod shows of an ended container (S96).
 
-    With the last lines of the culprit's output, where pidone carries it (S97).
+    A message that the primary wrote itself stays. The text is followed by the culprit's last
+    output, where pidone carries it (S97).
     """
     try:
         if paths.status_of(OUTER.encode()).st_size == 0:
             with open(paths.open_file(OUTER.encode(), os.O_WRONLY), "wb") as file:
                 file.write(text[: MAX_MESSAGE - len(output) - 1] + b"\n" + output)
     except OSError:
-        pass  # we are not in a Pod
+        pass  # not in a Pod

@@ -1,6 +1,7 @@
-"""What a child of PID 1 knows of it: plain data, taken once, at its beginning. Sessions and the report get no loop.
+"""What a child of PID 1 knows of PID 1: plain data that the child takes once, when it begins.
 
-The memory of the record and of the output's tails is shared with PID 1 and goes on; all else is as it was at the fork.
+Sessions and the report work with this data, not with the loop. The memory of the record and of the
+output's tails is shared with PID 1 and keeps changing. All else stays as it was at the fork.
 """
 
 from __future__ import annotations
@@ -26,13 +27,29 @@ from pidone.init.signals import name as signal_name
 
 
 class ProcessState:
-    """One process. In the kubelet's words (S98): state; reason, but of one that runs; of one that has terminated
-    exit_code, and signal: its name or None. last: {"reason", "exit_code"} of the end before, or None.
+    """One process.
 
-    id: its number in the record and in commands. role: as of plan. pid: or None. seconds: since its start, or None.
-    alive: forked and not ended. running: executed, too. down: it has been started before, and is not alive. ended: it
-    has ended once. passed: it has let the next one start. completed: it has ended with 0, for good. declared: what it
-    was started with. has_pid_file: another process may take its place.
+    id: its number in the record and in commands.
+    role: INIT, SIDECAR or PRIMARY of plan.
+    declared: what it was started with.
+    pid: its pid, or None.
+    state: "waiting", "running" or "terminated", as the kubelet says (S98).
+    reason: the kubelet's reason of the state, or None while it runs.
+    exit_code: the exit code in the state "terminated", else None.
+    signal: the name of the signal that ended it, in the state "terminated", else None.
+    state_text: the state as text.
+    last: {"reason", "exit_code"} of the end before, or None.
+    started, ready: whether it is, as the kubelet has it (S99).
+    alive: it is forked and has not ended.
+    running: it is alive and its exec has succeeded.
+    down: it was started before, and is not alive.
+    ended: it has ended at least once.
+    passed: it has let the next process start.
+    completed: it has ended with 0, for good.
+    held_down: a command has stopped it, and no other command has started it since.
+    restarts: how often it was started again.
+    uptime: seconds since its start, or None while it is not alive.
+    has_pid_file: another process may take its place.
     """
 
     def __init__(self, loop: GroupLoop, place: int, process: Process, now: float) -> None:
@@ -65,12 +82,19 @@ class ProcessState:
 
 
 class Snapshot:
-    """Of a single command as of a group. lived, grace, minimum_grace: seconds. orphans: reaped so far. stop_signals:
-    names. oom: the file that counts the memory's kills, or None. names: {id: (name, role)}, those of today last.
-    report: the file that is to have it. inherited: what the container handed to PID 1.
+    """What a single command and a group have in common.
 
-    notes: the events of a single command's record, or None. memory: the memory of a group's, or None. output: ([(id, 0
-    or 1), ...], the memory of their tails) of those whose output pidone carries.
+    name: of the group, or of its primary where the group has no name.
+    uptime, grace, minimum_grace: seconds.
+    orphans: how many PID 1 has reaped so far.
+    stop_signals: their names.
+    oom: the file that counts the OOM kills, or None.
+    report: the file to write the report to, or None.
+    inherited: what the container handed to PID 1.
+    names: {id: (name, role)}; the present processes come last.
+    single_events: the events of a single command's record, or None.
+    memory: the memory of a group's record, or None.
+    output: ([(id, OUT or ERR), ...], the memory of their tails) of the streams that pidone carries.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -96,11 +120,19 @@ class Snapshot:
 
 
 class GroupSnapshot:
-    """What a snapshot of a group has besides. common: the rest.
+    """What is known of a group in addition.
 
-    processes: [ProcessState, ...] in start order. phase, conditions: the kubelet's (S94, S100). latest: the number of
-    the record's latest event. commands: the pipe by which PID 1 takes them. access: who may look, and who may steer.
-    file: the group's. sessions, guests: how many there are. exits, probes, longest_wait: for those who measure.
+    common: the Snapshot.
+    processes: [ProcessState, ...] in start order.
+    by_id: {id: ProcessState}.
+    phase, conditions: as the kubelet has them (S94, S100).
+    latest: the number of the record's latest event.
+    commands: the pipe by which PID 1 receives commands, or -1.
+    access: (users and groups that may look, those that may steer).
+    file: the group's file, or None.
+    sessions: how many clients are answered or follow.
+    exec_sessions: how many commands run beside processes.
+    exits, probes, longest_wait: the counters, for the metrics.
     """
 
     def __init__(self, loop: GroupLoop) -> None:
@@ -118,7 +150,7 @@ class GroupSnapshot:
         self.exits, self.probes, self.longest_wait = loop.counters.exits, loop.counters.probes, loop.counters.longest
 
     def as_json(self) -> dict[str, Any]:
-        """The answer of `pidonectl status --json`."""
+        """Return the answer of `pidonectl status --json`."""
         names, common = self.common.names, self.common
         return {
             "group": common.name, "phase": self.phase, "uptime": round(common.uptime, 3), "pid": os.getppid(),
@@ -134,7 +166,7 @@ class GroupSnapshot:
 
 
 def of(loop: Loop) -> Snapshot:
-    """Of a single command, or what a group has in common with one."""
+    """Return the Snapshot of a single command or of a group."""
     found = Snapshot(loop)
     if found.memory is not None:
         add_group(found, loop)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
-"""Who could have sent a process SIGKILL: the kernel tells nobody who did, so those are named that run and may.
+"""The suspects: the running processes that could have sent a process SIGKILL.
 
-kill(2): who has CAP_KILL, or whose real or effective user is the victim's.
+The kernel does not tell who sent the signal, so this names the processes that run and may send it.
+By kill(2), these have CAP_KILL, or their real or effective user is the victim's.
 """
 
 import posix
@@ -12,14 +13,19 @@ from pidone.kernel import read_file
 
 CAP_KILL = 1 << 5  # linux/capability.h
 
-#: So many are named; a slot of the record holds no more.
+#: Suspects that are named. A slot of the record holds no more.
 MAX_NAMED = 3
 
 
 def run(pid_of_it: int, victim: int, helpers: "list[int]") -> "tuple[int, str]":
-    """victim: its uid. helpers: pids of pidone's own.
+    """Return (SUCCESS, the suspects as lines of text), the youngest first.
 
-    The words: its pid and how many; then pid, uid and name of each, by lines.
+    The first line is the victim's pid and the number of suspects. Each further line is the pid,
+    effective uid and name of one suspect, for the first MAX_NAMED.
+
+    pid_of_it: the victim's pid.
+    victim: its uid.
+    helpers: the pids of pidone's own helpers.
     """
     ours = {posix.getpid(), posix.getppid(), *helpers}
     found = [(pid, fields) for pid, fields in proc.everyone().items() if pid not in ours]
@@ -33,7 +39,10 @@ def run(pid_of_it: int, victim: int, helpers: "list[int]") -> "tuple[int, str]":
 
 
 def status(pid: int) -> "tuple[list[int], int, bytes]":
-    """(real, effective, saved uid; effective capabilities; name); no name where it is gone."""
+    """Return ([real, effective, saved uid], effective capabilities, name).
+
+    The name is empty where the process has exited.
+    """
     uids, capabilities, name = [-1, -1, -1], 0, b""
     try:
         for line in read_file("/proc/%d/status" % pid).split(b"\n"):

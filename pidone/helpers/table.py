@@ -1,6 +1,7 @@
-"""How a forked child of PID 1 runs one helper or one handler of a probe: each is a file with a function.
+"""Runs one helper or one probe handler in a forked child of PID 1.
 
-It returns (verdict, words). PID 1 keeps the time: who is late is killed.
+Each is a file with a function that returns (verdict, text). PID 1 keeps the time, and kills a
+helper that is late.
 """
 
 import _signal
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def run(place: str, argument: "tuple[Any, ...]", answer: int) -> "tuple[int, str]":
-    """(YES, NO or UNKNOWN; words). place: "room.file:function"."""
-    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)  # a peer that hangs up is an answer, not our end
+    """Return (SUCCESS, FAILURE or UNKNOWN; text). place: "room.file:function"."""
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)  # a peer that hangs up must not kill us: it is an answer
     module, _, name = place.partition(":")
     file = __import__("pidone." + module, fromlist=[name])
     return getattr(file, name, file.run)(*argument)  # type: ignore[no-any-return]  # most handlers have no `hook`

@@ -1,4 +1,7 @@
-"""The tail of a stream: the last bytes that a process has written, in the memory that PID 1 shares (layout.py)."""
+"""The tail of a stream: the last bytes that a process wrote, kept in memory shared with PID 1.
+
+layout.py says how the memory is laid out.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,7 +11,7 @@ from pidone.layout import COUNT, MARK, MARKS, PLACE, TAIL
 
 
 def tail(tails: "mmap", place: int) -> "tuple[int, bytes]":
-    """(how many bytes have come so far, the last of them) of the place-th stream."""
+    """Return (how many bytes have come so far, the last of them) of the stream at `place`."""
     start = place * PLACE
     count = int.from_bytes(tails[start : start + COUNT], "little")
     data = tails[start + COUNT : start + COUNT + TAIL]
@@ -18,7 +21,11 @@ def tail(tails: "mmap", place: int) -> "tuple[int, bytes]":
 
 
 def keep(tails: "mmap", place: int, count: int, data: bytes, now: int) -> None:
-    """Put the last bytes of a stream that has had `count` into its tail. now: nanoseconds."""
+    """Put the last bytes of a stream into its tail, and mark when they came.
+
+    count: bytes that have come so far, `data` included.
+    now: nanoseconds.
+    """
     start = place * PLACE
     last = data[-TAIL:]
     at = (count - len(last)) % TAIL
@@ -35,13 +42,13 @@ def keep(tails: "mmap", place: int, count: int, data: bytes, now: int) -> None:
 
 
 def hold(tails: "mmap", place: int, number: int) -> None:
-    """So many of the last bytes are left to the next pump."""
+    """Record how many of the last bytes this pump leaves to the next one."""
     end = (place + 1) * PLACE
     tails[end - 8 : end] = number.to_bytes(8, "little")
 
 
 def held(tails: "mmap", place: int) -> bytes:
-    """What the pump before has left to this one, which has it from now on."""
+    """Take the bytes that the previous pump has left to this one."""
     end = (place + 1) * PLACE
     number = int.from_bytes(tails[end - 8 : end], "little")
     hold(tails, place, 0)
@@ -50,7 +57,7 @@ def held(tails: "mmap", place: int) -> bytes:
 
 
 def marks(tails: "mmap", place: int) -> "list[tuple[int, int]]":
-    """(nanoseconds, how many bytes had come then), the oldest first."""
+    """Return [(nanoseconds, how many bytes had come by then), ...], the oldest first."""
     start = place * PLACE + COUNT + TAIL
     number = int.from_bytes(tails[start : start + 8], "little")
     found = []

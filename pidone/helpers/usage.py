@@ -1,4 +1,7 @@
-"""What `pidone --help` says: one screen of 80 x 24. Loaded for that only."""
+"""What `pidone --help` and `--version` print. Loaded only for that.
+
+The help is one screen of 80 x 24.
+"""
 
 import posix
 

@@ -1,32 +1,36 @@
-"""What lives in PID 1.
+"""The code of PID 1.
 
-This room imports the builtin modules of ALLOWED and itself, and nothing else, ever; a test holds the list against
-what a running PID 1 has loaded. Read it in this order:
+PID 1 loads pidone's own modules and the builtin modules of ALLOWED, and nothing else. A test
+compares this list with what a running PID 1 has loaded. Read the modules in this order:
 
     main       arguments -> plan -> machine -> loop
     arguments  the command line, one table
     plan       what is to run, as plain data
-    events     what is said between a machine and the loop
+    slots      the classes of a plan and of a process
+    events     the events and actions between a machine and the loop
     machine    what the machines have in common: how everything ends
-    single     the machine of a single command; a group's is in the room `group`
+    single     the machine of a single command; a group's is in the package `group`
     loop       the one wait; signals and child exits become events, actions become calls
     spawn      everything between fork and exec
     fork       helpers: children that PID 1 may lose
     reap       waiting for children
-    notes      the record of a single command
-    report     its last work, where its end is worth a report
-    proc       what /proc says of a process
-    inherited  what the container handed to PID 1, and must be handed on
-    terminal   who owns the controlling terminal
+    record     the record of a single command
+    report     PID 1's last work, where its end is worth a report
+    proc       what /proc says about a process
+    inherited  what PID 1 got from the container and must pass on
+    terminal   the owner of the controlling terminal
     signals    names and numbers
-    words      what PID 1 says when something is wrong
+    messages   what PID 1 says when something is wrong
     trouble    an exception in PID 1 itself
-    others     processes nobody declared: their names; all of them, when not PID 1
+    others     undeclared processes: their names; all of them, when pidone is not PID 1
 """
 
-#: Builtin modules that PID 1 may load. `fcntl`, `select` and `termios` are small shared objects on some builds;
-#: those two are loaded only on trouble and on a terminal; `mmap` and `_socket` for a group's record and control socket;
-#: `resource` where a process was killed by SIGKILL, for its size.
+#: Builtin modules that PID 1 may load. `fcntl`, `select` and `termios` are small shared objects on
+#: some builds.
+#: - `termios`: only on a terminal.
+#: - `select`: for a line on trouble, and for the output of a group.
+#: - `mmap`, `_socket`: for a group's record and control socket.
+#: - `resource`: after a SIGKILL, for the memory that the process has had.
 ALLOWED = (
     "_signal", "_socket", "errno", "fcntl", "marshal", "mmap", "posix", "resource", "select", "sys", "termios", "time",
 )  # fmt: skip

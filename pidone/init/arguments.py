@@ -1,21 +1,26 @@
-"""The command line of `pidone`, by hand: one table, and what it makes of it."""
+"""The command line of `pidone`, parsed by hand from one table."""
 
 import posix
 import sys
 
-#: The group's file, where nobody names another one.
+#: The group's file, where neither the command line nor PIDONE_CONFIG names one.
 DEFAULT_FILE = b"/etc/pidone.toml"
 
-#: Inits whose place a link of their name takes; the first three are one.
+#: A link to pidone with one of these names takes the place of that init. The first three are one
+#: init.
 INITS = ("tini", "tini-static", "docker-init", "dumb-init", "catatonit")
 
 
 class UsageError(Exception):
-    """The command line makes no sense. str(): what, and what would."""
+    """The command line makes no sense. str(): what is wrong, and what would be right."""
 
 
 class Arguments:
-    """command: list of bytes, empty where the file says it all. config: bytes, or None where there is no group."""
+    """The command line, read.
+
+    command: the program and its arguments; empty where the file has the whole group.
+    config: the path of the file; None for a single command.
+    """
 
     __slots__ = ("command", "config", "group", "rewrites", "grace", "remap", "report", "verbose", "help", "version")
 
@@ -33,7 +38,7 @@ class Arguments:
 
 
 def read(argv: "list[str]") -> Arguments:
-    """What was asked for. Raises Usage."""
+    """Read the command line. Raises UsageError."""
     arguments = Arguments()
     words = list(argv)
     while words and words[0][:1] == "-" and words[0] != "-":
@@ -100,7 +105,7 @@ def _rewrite(arguments: Arguments, option: str, value: str) -> None:
 
 
 def duration(text: str) -> float:
-    """Seconds of "500ms", "8s", "5m", "1h"; a bare number is seconds. Raises ValueError."""
+    """Return the seconds of "500ms", "8s", "5m", "1h" or a bare number. Raises ValueError."""
     for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
         if text.endswith(unit):
             number = text[: len(text) - len(unit)] if unit else text
@@ -123,7 +128,7 @@ def _remap(arguments: Arguments, option: str, value: str) -> None:
     arguments.remap.append(int(value))
 
 
-#: (short, long, field of Arguments, does it take a value?)
+#: (short, long, field of Arguments, whether it takes a value)
 TABLE = (
     ("-c", "--config", "config", True),
     ("-g", "--group", "group", False),

@@ -1,4 +1,4 @@
-"""How PID 1 forks what it may lose: probes and hooks, sessions, the pump, the file's reader, a report."""
+"""Fork what PID 1 may lose: probes, hooks, sessions, the pump, the file's reader, a report."""
 
 import posix
 
@@ -19,12 +19,19 @@ def fork_into(
     kernel: "Any", target: str, arguments: "tuple[Any, ...]", inherited: "Inherited",
     mask: "Mask" = (), awaited: bool = False, answers: bool = True,
 ) -> "tuple[int, int]":  # fmt: skip
-    """Fork a child that PID 1 may lose, and have it run "module:function", with the arguments and its answer's pipe.
+    """Fork a child that PID 1 may lose, and return (pid, descriptor of its answer or -1).
 
-    It leads a session, so that it can be killed with all that it has started. mask: of its signals, which are the
-    app's otherwise; None leaves them as PID 1 has them, blocked. The function returns an exit code, and words for the
-    pipe; what it raises is told there, too. Its imports cost PID 1 nothing. answers: is there a pipe at all? Returns
-    (pid, descriptor of the answer or -1). Raises OSError where there is no pipe or no fork.
+    The child leads a session, so that PID 1 can kill it with all that it has started. It imports
+    the target itself, which costs PID 1 nothing. It calls the function with the arguments and the
+    writing end of its pipe. The function returns an exit code and a text for the pipe. An exception
+    becomes the text, and the exit code is UNKNOWN.
+
+    target: "module:function".
+    mask: the child's signal mask; its dispositions are the app's. None leaves both as PID 1 has
+        them, with all signals blocked.
+    awaited: whether PID 1 gets a SIGIO when there is an answer.
+    answers: whether there is a pipe.
+    Raises OSError where there is no pipe or no fork.
     """
     pid, reading, writing = fork_with_pipe(awaited, kernel) if answers else (kernel.fork(), -1, -1)
     if pid == 0:

@@ -1,8 +1,11 @@
-"""The one wait. Everything that happens to PID 1 arrives in `sigtimedwait`, becomes an event for the group, and the
-group's actions become calls. Nothing is decided here.
+"""The one wait of PID 1.
 
-There are no handlers and no self-pipe: every signal is blocked for ever, a deadline is the wait's own timeout, and a
-descriptor that is ready says so with SIGIO. Without a deadline there is no timeout, and so no wake-up while idle.
+Theory. Everything that happens to PID 1 arrives in `sigwaitinfo` or `sigtimedwait`. The loop makes
+an event for the machine from it, and makes calls from the machine's actions. It decides nothing.
+
+There are no handlers and no self-pipe. All signals stay blocked. A deadline is the timeout of the
+wait. The kernel sends SIGIO when a descriptor is ready. Without a deadline there is no timeout, and
+so no wake-up while idle.
 """
 
 import _signal
@@ -29,19 +32,28 @@ from pidone.init.spawn import Answers
 
 SIGCHLD, SIGIO, SIGCONT = _signal.SIGCHLD, _signal.SIGIO, _signal.SIGCONT
 
-#: Zombies reaped between two looks at the signals (E29): one that is looked at first takes some ten microseconds, one
-#: of a storm four.
+#: Zombies that the loop reaps between two checks for signals (E29). BATCH: those it peeks at first,
+#: some ten microseconds each. STORM: those of a storm, four microseconds each.
 BATCH, STORM = 64, 256
 
 
 class Loop:
-    """PID 1 at work. pids: of members from fork to reaping. answers: of those between fork and exec.
+    """PID 1 at work.
 
-    record: what has happened. looked: when no child was waiting to be reaped. orphans: reaped so far. report: the file
-    that is to have it, beside stderr. unread: a descriptor has more than was read at once. troubles: times of the
-    latest exceptions in PID 1 itself. buried: a member's pid that is reaped already while its end is decided on; it is
-    not signalled (E18). dropped: pids whose end is nobody's any more: their exec has not worked, or we have killed
-    them.
+    pids, members: the pid of each member from fork to reaping, and the member of each pid.
+    answers: the pipes of the children between fork and exec.
+    queue: events that wait for their turn.
+    feeding: whether `feed` is at work on the queue.
+    record: what has happened.
+    looked: when there was last no child to reap.
+    orphans: how many orphans PID 1 has reaped.
+    report: the file that gets the report, besides stderr; None for none.
+    unread: whether a descriptor has more than was read at once.
+    troubles: the times of the latest exceptions in PID 1 itself.
+    reaped: the pid of a member that is already reaped while the machine takes its end, else 0; it
+        gets no signal (E18).
+    dropped: the pids of children whose end no longer matters: their exec has failed, or pidone has
+        killed them.
     """
 
     __slots__ = (
@@ -51,7 +63,7 @@ class Loop:
 
     CALLS: "dict[int, Callable[..., None]]"
 
-    #: Does anything wait for an exec to have worked? For that of a single command nothing does.
+    #: Whether something waits for the success of an exec. For a single command nothing does.
     AWAITS = False
 
     def __init__(
@@ -78,13 +90,17 @@ class Loop:
         return self.plan.processes[member]
 
     def run(self, early: "list[int]") -> "NoReturn":
-        """Never returns. early: signals that came while the plan was made; a stop among them, and nothing starts."""
+        """Run the machine. Never returns.
+
+        early: signals that came while the plan was made. With a stop signal among them nothing
+            starts.
+        """
         for number in early:
             self.feed((SIGNAL, number))
         self.feed((BEGIN,))
         while True:
             try:
-                more = self.reap()  # after each event: that nobody is left may be what a stop waits for
+                more = self.reap()  # after each event: a stop may wait for the end of the last child
                 self.wait(0.0 if more or self.unread else None)
             except Exception as error:
                 trouble.seen(self, error)
@@ -95,7 +111,7 @@ class Loop:
         """Sleep until something happens, or for at most `timeout` seconds."""
         deadline = self.machine.deadline
         if deadline is not None and timeout is None:
-            # a longer one overflows in time, and early is harmless
+            # a longer timeout overflows in `time`; to wake early is harmless
             timeout = max(0.0, min(deadline - self.kernel.monotonic(), 3600.0))
         if timeout is None:
             info: "_signal.struct_siginfo | None" = self.kernel.sigwaitinfo(signals.ALL)
@@ -109,12 +125,13 @@ class Loop:
             return
         number, by_kernel = info.si_signo, info.si_code > 0  # sigaction(2): SI_USER is 0, SI_QUEUE -1, SI_TKILL -6
         self.read_descriptors()
-        # The kernel sends some in our own name: SIGPIPE for a line nobody reads, SIGXFSZ, and SIGHUP and SIGCONT for a
-        # terminal that was handed over (E25). We send ourselves none.
+        # The kernel sends some signals in our own name: SIGPIPE for a line that nobody reads,
+        # SIGXFSZ, and SIGHUP and SIGCONT for a terminal that was handed over (E25). We send
+        # ourselves none.
         ours = info.si_pid == self.kernel.getpid() or (by_kernel and number in (SIGCHLD, SIGIO))
         ours = ours or (number == SIGCONT and self.terminal is not None and self.terminal.resume())
         if number in ASKING or number in self.plan.stop_signals:
-            self.reap()  # the lower number comes first, though an end or a stop of a child may be older (E19, E42)
+            self.reap()  # a lower number comes first, though a child's end or suspension may be older (E19, E42)
         if not ours:
             if self.record.may_record(SIGNALS):
                 name = proc.proc_stat(info.si_pid, self.kernel)[0] if info.si_pid else ""
@@ -123,10 +140,10 @@ class Loop:
             self.feed((SIGNAL, number))
 
     def reap(self) -> bool:
-        """Look at ended children. True if there may be more.
+        """Handle ended children, and return whether there may be more.
 
-        Each is looked at before it is reaped, but for a storm of orphans: those that are too many to be noted are
-        reaped in the order in which the kernel has them, and whoever else is among them.
+        The loop peeks at each child before it reaps it. A storm of orphans is the exception: where
+        there are too many to record, the loop reaps all children in the kernel's order.
         """
         for _ in range(BATCH):
             try:
@@ -151,13 +168,16 @@ class Loop:
         return True
 
     def reap_storm(self) -> bool:
-        """Reap orphans that are too many to be noted, and whoever else is among them. True: now look at the signals."""
+        """Reap a batch of orphans without recording each, up to the first member or helper.
+
+        Return True: the loop then checks for signals.
+        """
         done, killed, pid, status = reap.storm(self.kernel, {0, *self.members, *self.helpers()}, STORM)
         self.orphans += done
         self.record.missed[ORPHANS] += done
         if killed:
             self.orphans_killed(killed)
-        if pid:  # one of the group, or a helper: its number is free already
+        if pid:  # a member or a helper: its pid is already free
             code, number, core = status >> 8, status & 0x7F, bool(status & 0x80)
             member = self.members.get(pid)
             if member is None:
@@ -167,17 +187,20 @@ class Loop:
         return True
 
     def orphans_killed(self, number: int) -> None:
-        """So many orphans have ended by SIGKILL."""
+        """Handle the end of so many orphans by SIGKILL. A single command needs nothing for that."""
 
     def already_reaped(self, member: int, pid: int, code: int, number: int, core: bool, *more: "Any") -> None:
-        """The end of a member that has been reaped: nobody else has it any more, so it must not be lost."""
+        """Handle the end of a member that is already reaped.
+
+        The kernel does not report this end again, so an exception must not lose it.
+        """
         event: "Event" = (EXITED, member, code, number, False)
         self.reaped = pid
         try:
             try:
                 self.read_answers()
                 if pid in self.dropped:
-                    return self.dropped.discard(pid)  # its exec has not worked, and that was its end
+                    return self.dropped.discard(pid)  # its exec has failed, and this was its end
                 event = self.ending(member, pid, code, number, core, *more)
             except Exception as error:
                 trouble.seen(self, error)
@@ -187,10 +210,13 @@ class Loop:
         if self.members.get(pid) == member:
             self.forget(pid)
         elif self.pids.get(member) == pid:
-            del self.pids[member]  # the number is another's by now
+            del self.pids[member]  # the pid now belongs to another member
 
     def one_ended(self, pid: int, recorded: bool, what: int, code: int, number: int) -> None:
-        """noted: if it is an orphan, it goes into the record."""
+        """Handle what `peek` has found, and reap an ended child.
+
+        recorded: whether to record it if it is an orphan.
+        """
         member = self.members.get(pid)
         if what == reap.SUSPENDED:
             if member is not None:
@@ -198,7 +224,7 @@ class Loop:
                     self.add_event("suspended", member, pid)
                 self.feed((SUSPENDED, member))
             return
-        self.read_answers()  # that of an exec comes before the ends it explains, or has led to
+        self.read_answers()  # the answer of an exec comes before the ends that it explains or caused
         if member is not None and pid in self.members:
             self.member_ended(member, pid, code, number, what == reap.CORE)
         else:
@@ -206,11 +232,11 @@ class Loop:
             reap.reap(self.kernel, pid)
 
     def helpers(self) -> "set[int]":
-        """Children that are neither of the group nor orphans."""
+        """Return the pids of children that are neither members nor orphans."""
         return self.dropped
 
     def member_ended(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
-        """One of the group has ended. It is still a zombie: its process group can be signalled."""
+        """Handle the end of a member, still a zombie, so that its process group can get signals."""
         self.feed(self.ending(member, pid, code, number, core))
         if pid in self.members:
             self.forget(pid)
@@ -223,7 +249,7 @@ class Loop:
         return EXITED, member, code, number, False
 
     def undeclared(self, pid: int, code: int, number: int, core: bool, recorded: bool) -> None:
-        """An orphan has ended, or one that has been dropped."""
+        """Handle the end of an orphan or of a dropped child."""
         if pid in self.dropped:
             return self.dropped.discard(pid)
         self.orphans += 1
@@ -236,11 +262,11 @@ class Loop:
             self.talk("trace", ("reaped", pid, code, number))
 
     def read_descriptors(self) -> None:
-        """Look at the descriptors that may have something for us."""
+        """Read the descriptors that may be ready."""
         self.read_answers()
 
     def read_answers(self) -> None:
-        """What the children between fork and exec have to say."""
+        """Handle the answers of the children between fork and exec."""
         for pid, looked_up, answer in self.answers.read():
             if looked_up:
                 self.looked_up(pid, answer)
@@ -248,13 +274,17 @@ class Loop:
                 self.answered(pid, answer)
 
     def looked_up(self, pid: int, found: bytes) -> None:
-        """What a process of a group tells before its exec (lookup.tell_pid_1)."""
+        """Handle what a group's process sends before its exec (lookup.send_to_pid_1)."""
 
     def answered(self, pid: int, answer: bytes) -> None:
-        """The pipe has ended. Without the mark the child has not come as far as its exec, or has said why."""
+        """Handle the end of an answer pipe.
+
+        Without the mark EXEC_IS_NEXT the child did not come as far as its exec. A text says why
+        something failed.
+        """
         member = self.members.get(pid)
         if member is None:
-            return  # the instance has ended, and may have been followed by another (E45)
+            return  # the instance has ended, and another may have followed (E45)
         marked = answer[:1] == spawns.EXEC_IS_NEXT
         if marked:
             answer = answer[1:]
@@ -267,19 +297,22 @@ class Loop:
         elif marked:
             self.add_event("execed", member, pid)
             self.feed((EXECED, member))
-        # else it was killed before, which its end will tell
+        # else it was killed before its exec; its end will follow
 
     def forget(self, pid: int) -> None:
-        """It has ended: nothing that comes late of it is anybody's any more (E45)."""
+        """Forget an ended process, so that nothing late of it counts for its successor (E45)."""
         del self.pids[self.members.pop(pid)]
         self.answers.forget(pid)
         if self.terminal is not None and pid == self.terminal.app:
-            self.terminal.suspended = False  # its number may be a stranger's soon (E18)
+            self.terminal.suspended = False  # a foreign process may get its pid soon (E18)
 
     # -- actions
 
     def feed(self, event: "Event") -> None:
-        """Give the group an event and carry out what it wants; events that come of that wait for their turn."""
+        """Pass an event to the machine and carry out its actions.
+
+        Events that arise from these actions wait in the queue.
+        """
         self.queue.append(event)
         if self.feeding:
             return
@@ -299,7 +332,7 @@ class Loop:
             extras = self.extras(member)
             awaited = self.AWAITS or self.verbose
             pid, answer = spawns.spawn(process, self.inherited, self.terminal, awaited, extras, self.kernel)
-        except (OSError, ImportError) as error:  # fcntl may be a file, and descriptors may have run out
+        except (OSError, ImportError) as error:  # fcntl may be a file, and there may be no descriptor left
             text = "cannot fork: %s" % posix.strerror(getattr(error, "errno", EMFILE)).lower()
             self.add_event("failed", member, CANNOT, text)
             self.queue.append((FAILED, member, CANNOT, text))
@@ -315,7 +348,7 @@ class Loop:
             self.terminal.app = pid
 
     def extras(self, member: int) -> "Any":
-        """What a process of a group gets that a single command does not."""
+        """Return what a process of a group gets beyond a single command; None for nothing."""
         return None
 
     def kill(self, member: int, number: int, whole: bool) -> None:
@@ -328,14 +361,17 @@ class Loop:
     # -- the record
 
     def add_event(self, kind: str, *fields: "Any", vital: bool = False) -> None:
-        """Into the record. What cannot be noted is not worth more than the rest of what PID 1 does."""
+        """Record an event. A failure to record must not keep PID 1 from the rest of its work."""
         try:
             self.record.add_event(kind, *fields, vital=vital)
         except Exception as error:
             trouble.seen(self, error)
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
-        """A line is never worth a stop, not even when the file that knows its words is gone or memory is."""
+        """Print a line with a function of `messages`, and ignore every exception.
+
+        A line is never worth a stop, not even where that module's file is gone or memory is out.
+        """
         try:
             getattr(self.kernel.load("pidone.init.messages"), kind)(self, self.pids, details)
         except Exception:
@@ -359,7 +395,7 @@ def take(loop: Loop, event: "Event") -> None:
         loop.talk("trace", ("event", *event))
     try:
         actions = loop.machine.take(event, loop.kernel.monotonic())
-    except Exception as error:  # what decides cannot be trusted any more
+    except Exception as error:  # the machine cannot be trusted any more
         trouble.emergency(loop, trouble.place(error))
     for action in actions:
         try:
@@ -371,19 +407,19 @@ def take(loop: Loop, event: "Event") -> None:
 
 
 def others(loop: Loop) -> int:
-    """How many run in this PID namespace that are no children of ours, where a stop asks for them."""
+    """Return how many other processes run in this PID namespace; 0 where no stop waits for them."""
     if not loop.machine.asks_for_others():
         return 0
     return len(loop.kernel.load("pidone.init.others").survivors())
 
 
 def signal(kernel: "Any", pid: int, number: int, whole: bool) -> None:
-    """To a child that has not been reaped, or to its process group."""
+    """Send a signal to a child that is not yet reaped, or to its whole process group."""
     try:
         try:
             (kernel.killpg if whole else kernel.kill)(pid, number)
         except ProcessLookupError:
-            kernel.kill(pid, number)  # forked, but not yet the leader of its group
+            kernel.kill(pid, number)  # forked, but not yet the leader of its process group
     except OSError:
         pass  # a process of another user, and pidone is not root
 
@@ -403,7 +439,7 @@ def say(loop: Loop, *details: object) -> None:
     loop.talk("print_line", details)
 
 
-#: {kind of action: what carries it out}
+#: {kind of action: the function that carries it out}
 Loop.CALLS = {
     events.SPAWN: Loop.spawn, events.KILL: Loop.kill, events.SWEEP: sweep, events.SUSPEND: suspend,
     events.SAY: say, events.EXIT: Loop.exit,

@@ -1,10 +1,12 @@
-"""What the machine of a single command and that of a group have in common: taking events, and how everything ends.
+"""What the machines of a single command and of a group share: they take events, and end everything.
 
-When all that was declared is gone, what it has left behind is told to end (SWEPT), is killed when its time is over
-(KILLED), and LAST_RESORT later pidone exits although a process stays (OVER; E38).
+Theory. When all declared processes have ended, the leftovers get SIGTERM (SWEPT). When their time
+is over, they get SIGKILL (KILLED). LAST_RESORT seconds later pidone exits, even if a process still
+runs (OVER; E38).
 
-A machine refuses to know pids, descriptors, the clock (each event comes with its time), and words. `take` maps an event
-to a list of actions; after each call `deadline` holds when DEADLINE wants to be sent, or None.
+A machine knows no pids, no descriptors, no clock (each event comes with its time) and no texts.
+`take` maps an event to a list of actions. After each call `deadline` is the time at which the loop
+must send DEADLINE, or None.
 """
 
 TYPE_CHECKING = False
@@ -21,14 +23,18 @@ from pidone.init.plan import LAST_RESORT
 
 START, RUN, RESTART, STOP, SWEPT, KILLED, OVER = range(7)
 
-#: Seconds between two looks at who else still runs in the namespace, where a stop waits for them.
+#: Seconds between two checks for other processes in the namespace, where a stop waits for them.
 POLL_INTERVAL = 0.02
 
-HINT = 3.0  # after this long a shell that sits on a stop signal is worth a line
+HINT = 3.0  # seconds after which a shell that ignores a stop signal is worth a line
 
 
 class Machine:
-    """`take` never raises on any event in any state; what makes no sense there has no effect."""
+    """What the machines share.
+
+    `take` never raises, on any event in any state. An event that makes no sense in a state has no
+    effect.
+    """
 
     __slots__ = (
         "plan", "terminal", "primary", "phase", "code", "actions", "stop_began_at", "swept", "limit", "deadline",
@@ -37,20 +43,20 @@ class Machine:
 
     def __init__(self, plan: "Plan", terminal: bool) -> None:
         self.plan = plan
-        self.terminal = terminal  # then Ctrl-C, Ctrl-\\ and a hang-up reach the app without us
+        self.terminal = terminal  # then Ctrl-C, Ctrl-\\ and a hang-up reach the app without pidone
         self.primary = len(plan.processes) - 1
         self.phase = START
         self.code = 0
         self.actions: "list[Action]" = []
         self.stop_began_at: "float | None" = None  # when the grace began to count
-        self.swept = 0.0  # when the leftovers were told
-        self.limit = 0.0  # of the stop; once SIGKILL was sent, of ours
+        self.swept = 0.0  # when the leftovers got SIGTERM
+        self.limit = 0.0  # the latest time for SIGKILL; after SIGKILL: when pidone exits
         self.deadline: "float | None" = None
         self.troubled = False  # its end is worth a report
-        self.check_others_at: "float | None" = None  # when those who are no children of ours are looked for again
+        self.check_others_at: "float | None" = None  # when to check again for processes that are no children of pidone
 
     def take(self, event: "Event", now: float) -> "list[Action]":
-        """One event at one time -> what is to be done, in order."""
+        """Take an event and its time, and return the actions in order."""
         self.actions = []
         handler = self.ON_EVENT.get(event[0])
         if self.phase != OVER and handler is not None:
@@ -67,11 +73,11 @@ class Machine:
         self.actions.append(action)
 
     def rewritten(self, number: int) -> int:
-        """What the command line makes of a signal; 0 drops it."""
+        """Return the number that the command line puts in place of a signal; 0 drops it."""
         return self.plan.rewrites.get(number, number)
 
     def status_of(self, code: int, number: int) -> int:
-        """The exit code that the primary's end stands for (S89, E39)."""
+        """Return pidone's exit code for this end of the primary (S89, E39)."""
         status = 128 + number if number else code
         return 0 if status in self.plan.remapped else status
 
@@ -81,14 +87,17 @@ class Machine:
         return (self.stop_began_at or 0.0) + self.plan.grace
 
     def sweep(self, now: float) -> None:
-        """Every member is gone: what they have left behind is told."""
+        """Send SIGTERM to the leftovers, after every member has ended."""
         self.phase = SWEPT
         self.swept = now
         self.do(SWEEP, SIGTERM)
-        self.do(SWEEP, SIGCONT)  # a stopped one cannot act on it (E19)
+        self.do(SWEEP, SIGCONT)  # a suspended process cannot act on SIGTERM (E19)
 
     def kill_at(self) -> float:
-        """When all that is left gets SIGKILL: the end of the grace, or of the leftovers' window, never after limit."""
+        """Return when the leftovers get SIGKILL.
+
+        That is when both the grace and their own minimum grace are over, but never after `limit`.
+        """
         return min(self.limit, max(self.grace_end(), self.swept + self.plan.minimum_grace))
 
     def kill_rest(self, now: float) -> None:
@@ -103,7 +112,11 @@ class Machine:
         self.exit()
 
     def alone(self, now: float, others: int = 0) -> None:
-        """No child is left. In a stop that was asked for, a `docker exec` has what leftovers have; else none."""
+        """Exit, now that no child is left.
+
+        In a stop on request the processes of a `docker exec` first get the minimum grace. In any
+        other stop they get no time.
+        """
         if self.phase not in (SWEPT, KILLED):
             return
         if others and self.asks_for_others():
@@ -114,14 +127,14 @@ class Machine:
         self.exit()
 
     def asks_for_others(self) -> bool:
-        """Does it matter who else runs in the namespace?"""
+        """Return whether a stop waits for other processes in the namespace."""
         return self.phase == SWEPT and self.was_asked()
 
     def others_until(self) -> float:
         return min(self.swept + self.plan.minimum_grace, self.limit)
 
     def was_asked(self) -> bool:
-        """Has somebody asked for this stop, or has it come by itself?"""
+        """Return whether this stop was requested, and did not come by itself."""
         raise NotImplementedError
 
     def exit(self) -> None:
@@ -132,17 +145,20 @@ class Machine:
 def send(
     do: "Callable[..., None]", to: "Any", index: int, number: int, whole: bool, stop_signal: int = SIGTERM
 ) -> None:
-    """A signal to a process, remembered as `sent`; one that is `stopped` is continued to act on it (E19)."""
+    """Send a signal to a process and remember it in `sent`.
+
+    A suspended process is continued, so that it acts on a signal to end (E19).
+    """
     if number not in to.sent:
         to.sent = (*to.sent, number)
     do(KILL, index, number, whole)
     if to.suspended and number in (SIGTERM, stop_signal):
-        do(KILL, index, SIGCONT, True)  # what stopped it, as Ctrl-Z does, has stopped all of its group
+        do(KILL, index, SIGCONT, True)  # the whole process group is suspended, as by Ctrl-Z
         to.suspended = False
 
 
 def begin_one(machine: Machine, now: float) -> None:
-    """Of a machine with one process: start it."""
+    """Start the process of a machine that has only one."""
     if machine.phase == START:
         machine.phase = RUN
         machine.do(SPAWN, 0)

@@ -1,4 +1,4 @@
-"""`pidone`: arguments -> plan -> group -> loop."""
+"""`pidone`: arguments -> plan -> machine -> loop."""
 
 import posix
 import sys
@@ -20,7 +20,7 @@ from pidone.init.single import Single
 
 
 def main() -> "NoReturn":
-    """What the launchers call. Ends the process; never returns and never raises."""
+    """Run pidone, and end the process. Never returns, never raises. The launchers call it."""
     try:
         begin(Inherited())
     except Exception as error:
@@ -49,7 +49,7 @@ def begin(inherited: "Inherited") -> "NoReturn":
 
 
 def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Loop":
-    """The machine that fits, and the loop that carries out what it wants."""
+    """Make the machine for a plan, and the loop that carries out its actions."""
     terminal = find_terminal()
     if wanted.config is None:
         return Loop(Single(group, terminal is not None), inherited, terminal, wanted, kernel)
@@ -60,7 +60,10 @@ def make_loop(group: "Plan", inherited: "Inherited", wanted: "Arguments") -> "Lo
 
 
 def make_plan(wanted: "Arguments", inherited: "Inherited") -> "tuple[Plan, list[int]]":
-    """The group to run, and the signals that arrived while its file was read. Exits where there is none."""
+    """Return the plan, and the signals that came while the file was read.
+
+    Where there is no plan, pidone exits.
+    """
     early: "list[int]" = []
     if wanted.config is None:
         group = plan.single(wanted.command)
@@ -88,7 +91,10 @@ def find_terminal() -> "Terminal | None":
 
 
 def adopt() -> None:
-    """Not PID 1: said once, and then the same as PID 1 as far as the kernel lets us."""
+    """Become a subreaper where pidone is not PID 1, and print one line about it.
+
+    From there on pidone works as PID 1 does, as far as the kernel lets it.
+    """
     from pidone.init import messages, others
 
     refused = others.become_subreaper()

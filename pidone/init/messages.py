@@ -1,7 +1,8 @@
-"""What PID 1 says, and when it says nothing. Loaded on trouble only.
+"""The lines that PID 1 prints on stderr. PID 1 loads this module when it has one to print.
 
-One line each, on stderr: what happened, to whom, why, what to do. A line is never worth a stop: where stderr is full,
-closed or slow the line is dropped and counted, and the next one that gets through says how many were lost (E32).
+Each problem gets one line: what happened, to which process, why, and what to do. A line is never
+worth a stop. Where stderr is full, closed or slow, PID 1 drops the line and counts it. The next
+line that gets through says how many were lost (E32).
 """
 
 import posix
@@ -23,7 +24,7 @@ _lost = [0]
 
 
 def say(text: str) -> None:
-    """One line to stderr, without ever blocking."""
+    """Print one line on stderr. Never blocks."""
     lost = " (%d lines before this one were lost)" % _lost[0] if _lost[0] else ""
     text = text if text.isprintable() else ascii(text)[1:-1]
     line = ("pidone: %s%s" % (text, lost)).encode("utf-8", "backslashreplace")[:4095] + b"\n"  # PIPE_BUF: in one piece
@@ -35,11 +36,13 @@ def say(text: str) -> None:
 
 
 def _write(fd: int, line: bytes) -> None:
-    """write(2) that does not wait. O_NONBLOCK would be set for everyone who shares the open file: it is opened anew.
+    """Write a line without waiting: write(2). Raises OSError where it cannot be written now.
 
-    What cannot be opened anew (a socket; a pipe or terminal of another user; no /proc) is written with RWF_NOWAIT,
-    which pipes know since Linux 6.4 and sockets longer, or where poll(2) has room for it: a byte at a time on a
-    terminal, of which poll says no more than that there is room for one.
+    O_NONBLOCK on the open file would affect all processes that share it, so this function opens the
+    file anew. Some files cannot be opened anew: a socket; a pipe or terminal of another user; any
+    without /proc. For these it uses RWF_NOWAIT, which pipes support since Linux 6.4 and sockets for
+    longer. Where that is not supported, it writes while poll(2) says that there is room. On a
+    terminal poll promises room for one byte only, so it writes byte by byte.
     """
     kind = posix.fstat(fd).st_mode & 0o170000
     if kind == 0o100000:  # a plain file
@@ -66,7 +69,10 @@ def _write(fd: int, line: bytes) -> None:
 
 
 def _write_all(fd: int, line: bytes) -> None:
-    """A terminal may take a part of it. What it does not take is dropped, and the line counts as lost."""
+    """Write a line of which a terminal may take only a part.
+
+    Where it does not take the rest, the rest is dropped and the line counts as lost.
+    """
     while line:
         line = line[posix.write(fd, line) :]
 
@@ -83,7 +89,7 @@ def _write_polled(fd: int, line: bytes, size: int) -> None:
 
 
 def print_line(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
-    """The group's SAY action as a line, or as nothing where it would not be true."""
+    """Print the line of a SAY action, or nothing where it would not be true."""
     text = TEXTS[details[0]](loop, pids, *details[1:])
     if text:
         say(text)
@@ -114,7 +120,10 @@ def _killed(loop: "Loop", pids: "dict[int, int]", member: int, number: int, oom:
 
 
 def _swallowed(loop: "Loop", pids: "dict[int, int]", member: int) -> str:
-    """True of a shell that sits on a signal, and of one that has died of it and left its children; else nothing."""
+    """Return the line about a shell that ignores a stop signal, or "" where it is not true.
+
+    It is true of a running shell, and of one that died of the signal and left its children.
+    """
     pid = pids.get(member, 0)
     try:
         program = posix.readlink("/proc/%d/exe" % pid).rsplit("/", 1)[-1]
@@ -125,7 +134,7 @@ def _swallowed(loop: "Loop", pids: "dict[int, int]", member: int) -> str:
         return ""
     if alive:
         return "%s is still running %g s after its stop signal: %s" % (who(loop, pids, member), machine.HINT, ADVICE)
-    left = _names([other for other in others.adopted() if other not in pids.values()])  # not a living one's children
+    left = _names([other for other in others.adopted() if other not in pids.values()])  # no children of live members
     return "%s exited and left %s behind: %s" % (who(loop, pids, member), left, ADVICE) if left else ""
 
 
@@ -133,7 +142,7 @@ def _grace_over(loop: "Loop", pids: "dict[int, int]", member: int = -1, grace: "
     left = [] if member >= 0 else others.survivors()
     theirs = [pid for pid in left if not others.is_helper(pid)]
     killed = who(loop, pids, member) if member >= 0 else _names(theirs, loop, pids)
-    if left and not theirs:  # but a pump that is waiting
+    if left and not theirs:  # only pidone's own helpers, such as a pump that waits for its reader
         return "the grace of %g s is over: dropping output that nobody reads" % loop.plan.grace
     return "the grace of %g s is over: SIGKILL to %s" % (
         loop.plan.grace if grace is None else grace,
@@ -147,7 +156,7 @@ def _immortal(loop: "Loop", pids: "dict[int, int]") -> str:
 
 
 def _names(found: "list[int]", loop: "Loop | None" = None, pids: "dict[int, int] | None" = None) -> str:
-    """At most eight processes by name and pid."""
+    """Return the names and pids of at most eight processes, and the number of the rest."""
     declared = {pid: loop.declared(member).name for member, pid in (pids or {}).items()} if loop else {}
     texts = ["%s (pid %d)" % (declared.get(pid) or show(others.name_of(pid).encode()), pid) for pid in found[:8]]
     if len(found) > 8:
@@ -187,7 +196,7 @@ _MOVES = {events.EXECED: "started", events.SUSPENDED: "suspended"}
 
 
 def trace(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
-    """A line for `--verbose`: what the group is told, and each orphan reaped."""
+    """Print a line for `--verbose`: an event of the machine, or an orphan that PID 1 has reaped."""
     kind, *rest = details
     if kind == "reaped":
         pid, code, number = rest
@@ -203,4 +212,4 @@ def trace(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> N
 
 
 def states(loop: "Loop", pids: "dict[int, int]", details: "tuple[Any, ...]") -> None:
-    """A single command has none worth a line."""
+    """Print nothing: a single command has no states worth a line."""

@@ -1,6 +1,6 @@
-"""The processes below us that nobody declared: what they are called, and how a subreaper reaches them.
+"""Undeclared processes below pidone: their names, and how a subreaper sends signals to them.
 
-PID 1 comes here only to name somebody in a line for people; where it is not PID 1, to sweep.
+PID 1 uses this module to name or count processes. A pidone that is not PID 1 also uses it to sweep.
 """
 
 import _signal
@@ -13,12 +13,15 @@ PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h, since 3.4
 
 
 def name_of(pid: int) -> str:
-    """The kernel's name of a process (at most 15 bytes), or "?" where there is none or no /proc."""
+    """Return the kernel's name of a process (at most 15 bytes), or "?" where it has none."""
     return proc_stat(pid)[0] or "?"
 
 
 def survivors() -> "list[int]":
-    """Pids of all that run below us, zombies left out: of the whole namespace for PID 1. Empty where /proc is not."""
+    """Return the pids of all processes below pidone except zombies; none without /proc.
+
+    For PID 1 these are all other processes of the namespace.
+    """
     try:
         numbers = [int(name) for name in posix.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -29,12 +32,12 @@ def survivors() -> "list[int]":
 
 
 def adopted() -> "list[int]":
-    """Of them those whose parent we are, our own helpers left out."""
+    """Return the pids of those `survivors` that are children of pidone, but not its helpers."""
     return [pid for pid in survivors() if proc_stat(pid)[1][1:2] == [b"%d" % posix.getpid()] and not is_helper(pid)]
 
 
 def _descends(pid: int, ancestor: int) -> bool:
-    for _ in range(1 << 10):  # numbers are reused while we look, so a circle is not impossible
+    for _ in range(1 << 10):  # pids are reused while this reads, so a circle is possible
         fields = proc_stat(pid)[1]
         if not fields or pid == ancestor:
             break
@@ -43,7 +46,7 @@ def _descends(pid: int, ancestor: int) -> bool:
 
 
 def is_helper(pid: int) -> bool:
-    """Is it one that pidone has forked for its own work? It has our command line; nobody else has."""
+    """Return whether a process has pidone's own command line, as each helper has."""
     try:
         return read_file("/proc/%d/cmdline" % pid) == read_file("/proc/self/cmdline")
     except OSError:
@@ -51,12 +54,15 @@ def is_helper(pid: int) -> bool:
 
 
 def become_subreaper() -> "str | None":
-    """Have orphans given to us. None if it worked, else why not. PID 1 does not need this."""
+    """Have the kernel make orphans children of pidone, which PID 1 does not need.
+
+    Return None, or the reason why it failed.
+    """
     return prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def prctl(option: int, value: int) -> "str | None":
-    """prctl(2). None if it worked, else why not: without ctypes it cannot be had."""
+    """Call prctl(2), which needs ctypes. Return None, or the reason why it failed."""
     try:
         import ctypes
 
@@ -69,10 +75,11 @@ def prctl(option: int, value: int) -> "str | None":
 
 
 def sweep(number: int) -> None:
-    """Send a signal to all descendants, for want of PID 1's kill(-1).
+    """Send a signal to all descendants, where pidone is not PID 1 and has no kill(-1).
 
-    What forks while we look is met in the next round. What ends while we look may leave its number to a stranger, so
-    each is held by a pidfd and looked at once more.
+    The next round meets processes that were forked during this one. A foreign process may get the
+    pid of a process that ends meanwhile. So pidone holds each process by a pidfd and checks its
+    ancestors once more.
     """
     seen: "set[int]" = set()
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""What /proc says of a process (proc(5)), as far as PID 1 itself asks."""
+"""What PID 1 itself reads about a process from /proc (proc(5))."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,9 +8,10 @@ from pidone import kernel as posix_kernel
 
 
 def proc_stat(pid: int, kernel: "Any" = posix_kernel) -> "tuple[str, list[bytes]]":
-    """Of a process or zombie the kernel's name, and the fields from the third on: state, parent, group, session ...
+    """Return a process's or zombie's name in the kernel, and the fields of its stat from the third.
 
-    (proc(5), stat.) Empty where it is gone, or no /proc is there.
+    The fields are state, parent, process group, session ... (proc(5), stat). Both are empty where
+    the process does not exist, or there is no /proc.
     """
     try:
         before, _, after = kernel.read_file("/proc/%d/stat" % pid).rpartition(b")")

@@ -1,27 +1,32 @@
-"""The record of a single command: a list, of which the first and the last events are kept.
+"""The record of a single command: a list that keeps the first and the last events.
 
-What can come in thousands is noted one by one until the first are full, and then once in PAUSE seconds; the rest is
-counted (E47). The record of a group is shared memory with the same two functions (supervisor/record.py).
+Some kinds of events can come in thousands (E47). The record keeps each of them until it has
+MAX_FIRST events. After that it keeps one in PAUSE seconds and counts the rest. The record of a
+group is shared memory with the same two functions (supervisor/record.py).
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Events that keep their place, and all that are kept; seconds.
+#: MAX_FIRST: events that are never removed. MAX_KEPT: the most events. PAUSE: seconds.
 MAX_FIRST, MAX_KEPT, PAUSE = 200, 400, 0.05
 
-#: So many orphans are noted at first; each costs a look at /proc.
+#: The first so many orphans are recorded one by one; each costs a query of /proc.
 MAX_ORPHANS = 16
 
-#: What can come in thousands, as `missed` counts it.
+#: The kinds that can come in thousands: indices of `missed`.
 SIGNALS, ORPHANS, SENT, SUSPENSIONS = range(4)
 
 
 class SingleRecord:
-    """began: monotonic, in seconds. number: of the next event. missed: events of each kind that were not noted.
+    """The record of a single command.
 
-    spared: when the latest was that could have been. orphans: noted, or asked for.
+    started_at: when the record began, in seconds of the monotonic clock.
+    missed: how many events of each kind were only counted.
+    number: the number of the next event.
+    orphans: how often `may_record` was asked about an orphan.
+    spared: when `may_record` last allowed an event.
     """
 
     __slots__ = ("started_at", "missed", "monotonic", "events", "number", "orphans", "spared")
@@ -34,14 +39,14 @@ class SingleRecord:
         self.missed = [0, 0, 0, 0]
 
     def add_event(self, kind: str, *fields: "Any", vital: bool = False) -> None:
-        """vital: as of supervisor/record.py; here all are."""
+        """Record an event. vital: as in supervisor/record.py; without effect here."""
         self.events.append((self.number, int((self.monotonic() - self.started_at) * 1e6), kind, *fields))
         self.number += 1
         if len(self.events) > MAX_KEPT:
             del self.events[MAX_FIRST]
 
     def may_record(self, what: int) -> bool:
-        """Is one more of what may come in thousands to be noted? If not, it is counted."""
+        """Return whether to record one more event of this kind; count it where not."""
         self.orphans += what == ORPHANS
         now = self.monotonic()
         many = len(self.events) >= MAX_FIRST or (what == ORPHANS and self.orphans > MAX_ORPHANS)

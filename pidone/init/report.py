@@ -1,4 +1,4 @@
-"""PID 1's last work, where its end is worth a report: a child makes it, and has a moment for that."""
+"""PID 1's last work, where its end is worth a report: a child makes it within a moment."""
 
 import _signal
 import posix
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 from pidone.init.fork import fork_into
 from pidone.init.plan import REPORT, stop_bound
 
-#: Seconds that a report may take; in a stop that has used up its time it has REPORT.
+#: Seconds that a report may take. In a stop that has used up its time, a report has REPORT seconds.
 PATIENCE = 2.0
 
 
 def make_report(loop: "Loop", code: int, troubled: bool) -> None:
     try:
-        # without a pipe: there may be no descriptor left
+        # no pipe: there may be no descriptor left
         pid, _ = fork_into(
             loop.kernel, "pidone.helpers.reporter:run", (loop, code, troubled), loop.inherited, None, answers=False
         )

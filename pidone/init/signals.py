@@ -1,16 +1,19 @@
-"""Signal names and numbers, without the `signal` module (which costs PID 1 an `enum`, DESIGN.md section 2)."""
+"""Signal names and numbers, without the `signal` module, which would cost PID 1 an `enum`."""
 
 import _signal
 
-#: Every signal that can be blocked and forwarded. The C library keeps 32 and 33 for itself (E14); KILL and STOP
-#: cannot be caught.
+#: All signals that pidone can block and forward. The C library keeps 32 and 33 for itself (E14).
+#: KILL and STOP cannot be caught.
 ALL = _signal.valid_signals() - {_signal.SIGKILL, _signal.SIGSTOP}
 SIGRTMIN = int(_signal.SIGRTMIN)
 SIGRTMAX = int(_signal.SIGRTMAX)
 
 
 def names() -> "dict[str, int]":
-    """All standard names with their numbers: {"SIGTERM": 15, ...}. Aliases (SIGPOLL, SIGCLD, SIGIOT) included."""
+    """Return all standard names with their numbers: {"SIGTERM": 15, ...}.
+
+    They include the aliases SIGPOLL, SIGCLD and SIGIOT.
+    """
     return {
         name: int(getattr(_signal, name))
         for name in dir(_signal)
@@ -19,7 +22,7 @@ def names() -> "dict[str, int]":
 
 
 def name(number: int) -> str:
-    """The usual name of a signal: "SIGTERM", "SIGRTMIN+3"; the bare number for one that has none."""
+    """Return the usual name of a signal: "SIGTERM", "SIGRTMIN+3"; "signal 32" where it has none."""
     preferred = {"SIGCLD", "SIGPOLL", "SIGIOT"}
     for text, value in names().items():
         if value == number and text not in preferred:
@@ -30,7 +33,10 @@ def name(number: int) -> str:
 
 
 def number(text: str) -> int:
-    """The number of "TERM", "SIGTERM", "15", "SIGRTMIN+3" or "RTMAX-1". Raises ValueError for anything else."""
+    """Return the number of "TERM", "SIGTERM", "15", "SIGRTMIN+3" or "RTMAX-1".
+
+    Raises ValueError for anything else.
+    """
     word = text.strip().upper()
     if word.isdigit() and word.isascii():
         value = int(word)
@@ -52,6 +58,6 @@ def number(text: str) -> int:
 
 
 def show(path: bytes) -> str:
-    """A path in a one-line message: as it is, or escaped where it would break the line."""
+    """Return a path for a one-line message, escaped where it is empty or would break the line."""
     text = path.decode("utf-8", "backslashreplace")
     return text if text.isprintable() and text else repr(text)

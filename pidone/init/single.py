@@ -1,9 +1,10 @@
 """The machine of `pidone -- COMMAND`: one primary, transparently.
 
-Theory. It has no stop signals: all are the command's own, and pidone waits as long as that takes, as tini does. When
-the command has ended, what it leaves behind gets SIGTERM, time, and SIGKILL; the grace for that counts from when the
-command was last asked to end, as `docker stop` counts. A signal is sent as soon as the command is forked: until its
-exec the kernel keeps it (E2), and before the fork PID 1's own mask does (E1).
+Theory. This machine has no stop signals: every signal is for the command, and pidone waits for the
+command as long as it takes, as tini does. When the command has ended, its leftovers get SIGTERM,
+time, and SIGKILL. Their grace counts from the last signal that asked the command to end, as `docker
+stop` counts. The machine sends a signal as soon as the command is forked: until the exec the kernel
+keeps it (E2). Before the fork PID 1's own mask keeps it (E1).
 """
 
 TYPE_CHECKING = False
@@ -16,7 +17,12 @@ from pidone.init.machine import HINT, KILLED, OVER, RUN, SWEPT, Machine, begin_o
 
 
 class Single(Machine):
-    """sent: every signal we sent. stopped: by Ctrl-Z, say. hint: when to wonder about a shell."""
+    """The machine of a single command.
+
+    sent: all signals that the command got from pidone.
+    suspended: whether a signal has suspended the command, such as Ctrl-Z.
+    hint: when to print a line about a shell that has not ended, or None.
+    """
 
     __slots__ = ("sent", "suspended", "hint")
 

@@ -1,8 +1,10 @@
-"""fork ... exec, and everything between the two, in the order in which it must happen.
+"""fork, exec, and everything between the two, in the order in which it must happen.
 
-The child answers through a close-on-exec pipe: end-of-file says that exec has worked; bytes say what has not, as the
-exit code it stands for and words (E5). PID 1 never waits for the answer: where something else does, `O_ASYNC` on the
-pipe makes it a SIGIO; a single command, for which nothing waits, says by its end that there is something to be read.
+Theory. The child answers through a close-on-exec pipe. Right before its exec it writes
+EXEC_IS_NEXT. The end of the pipe after this mark says that the exec has worked. Other bytes say
+what has failed: an exit code and a text (E5). PID 1 never waits for the answer. Where something
+else waits for it, `O_ASYNC` on the pipe makes it a SIGIO. For a single command nothing waits: PID 1
+reads the pipe when the child has ended.
 """
 
 import errno
@@ -23,14 +25,18 @@ from pidone.init.signals import show
 
 MISSING = (errno.ENOENT, errno.ENOTDIR)
 
-#: What the child says when nothing but its exec is left to do: an end of the pipe without it is no exec, but a death.
+#: The child writes this mark when only its extras and its exec are left. Where the pipe ends
+#: without the mark, the child has died before its exec.
 EXEC_IS_NEXT = b"\xff"
 
 
 def answer_pipe(awaited: bool, kernel: "Any" = posix_kernel) -> "tuple[int, int]":
-    """A close-on-exec pipe; an awaited one sends PID 1 a SIGIO when there is something, or the end, to be read."""
+    """Make a close-on-exec pipe. An awaited one sends PID 1 a SIGIO when there is data, or its end.
+
+    Raises OSError, ImportError.
+    """
     if awaited:
-        kernel.load("fcntl")  # first: where a descriptor for it cannot be had, there must be no pipe
+        kernel.load("fcntl")  # first: where there is no descriptor for its file, there must be no pipe
     reading, writing = kernel.pipe2(posix.O_CLOEXEC)
     kernel.set_blocking(reading, False)
     if awaited:
@@ -39,7 +45,10 @@ def answer_pipe(awaited: bool, kernel: "Any" = posix_kernel) -> "tuple[int, int]
 
 
 def fork_with_pipe(awaited: bool, kernel: "Any" = posix_kernel) -> "tuple[int, int, int]":
-    """(pid, reading end, writing end) of an answer pipe; pid 0 in the child. Raises OSError, and leaves no pipe."""
+    """Fork, and return (pid, reading end, writing end) of an answer pipe; pid 0 in the child.
+
+    Raises OSError, and then leaves no pipe.
+    """
     reading, writing = answer_pipe(awaited, kernel)
     try:
         return kernel.fork(), reading, writing
@@ -50,7 +59,10 @@ def fork_with_pipe(awaited: bool, kernel: "Any" = posix_kernel) -> "tuple[int, i
 
 
 class Answers:
-    """The pipes of children between fork and exec. pipes: {descriptor: (pid, what it has said so far)}."""
+    """The pipes of children between fork and exec.
+
+    pipes: {descriptor: (pid, what the child has written so far)}.
+    """
 
     __slots__ = ("kernel", "pipes")
 
@@ -59,9 +71,13 @@ class Answers:
         self.pipes: "dict[int, tuple[int, bytes]]" = {}
 
     def read(self) -> "Iterator[tuple[int, bool, bytes]]":
-        """(pid, True, what it has looked up), or (pid, False, its answer): nothing at its exec, else why that failed.
+        """Read the pipes that are ready.
 
-        What is done with one may close others, and give their numbers to new ones.
+        Yield (pid, True, what the child has looked up), or (pid, False, its answer) at the end of a
+        pipe. The answer is EXEC_IS_NEXT where the exec has worked, and empty where the child died
+        before. Otherwise it says what has failed.
+
+        The caller may close other pipes meanwhile, and give their descriptors to new ones.
         """
         for fd, (pid, answer) in list(self.pipes.items()):
             if self.pipes.get(fd, (0,))[0] != pid:
@@ -95,7 +111,10 @@ class Answers:
 def spawn(
     process: "Process", inherited: "Inherited", terminal: "Terminal | None", awaited: bool, extras: "Any", kernel: "Any"
 ) -> "tuple[int, int]":
-    """Fork and exec. Returns (pid, descriptor of the answer). Raises OSError where there is no pipe or no fork."""
+    """Fork and exec, and return (pid, descriptor of the answer).
+
+    Raises OSError where there is no pipe or no fork.
+    """
     pid, reading, writing = fork_with_pipe(awaited, kernel)
     if pid == 0:
         become(process, inherited, terminal if process.role == PRIMARY else None, writing, extras)
@@ -106,7 +125,10 @@ def spawn(
 def become(
     process: "Process", inherited: "Inherited", terminal: "Terminal | None", answer: int, extras: "Any"
 ) -> "NoReturn":
-    """The child's whole life until exec. Never returns, whatever happens: a second PID 1 loop would be worse."""
+    """Do all of the child's work until its exec.
+
+    Never returns, whatever happens: a second PID 1 loop would be worse.
+    """
     code = CANNOT
     try:
         try:
@@ -127,7 +149,7 @@ def become(
 
 
 class SetupError(Exception):
-    """A step before exec did not work. text: what, and why."""
+    """A step before exec has failed. text, refusal: which step, and why."""
 
     __slots__ = ("refusal", "text")
 
@@ -138,7 +160,11 @@ class SetupError(Exception):
 
 
 def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | None") -> None:
-    """Everything but exec. What needs privileges comes before they are dropped, `cwd` after (it must be the user's)."""
+    """Do everything but extras and exec.
+
+    Steps that need privileges come before the child drops them. `cwd` comes after: the user must be
+    able to enter it.
+    """
     what = "session"
     try:
         if terminal is not None:
@@ -179,7 +205,10 @@ def prepare(process: "Process", inherited: "Inherited", terminal: "Terminal | No
 
 
 def stdin_from_null() -> None:
-    """stdin belongs to the primary: two readers of one terminal or pipe would each get half (decisions.md)."""
+    """Make /dev/null the stdin of a process other than the primary.
+
+    Two readers of one terminal or pipe would each get half (docs/explanation/decisions.md).
+    """
     fd = posix.open("/dev/null", posix.O_RDONLY)
     if fd == 0:
         posix.set_inheritable(0, True)
@@ -188,30 +217,33 @@ def stdin_from_null() -> None:
 
 
 def set_limits(limits: "tuple[tuple[int, int, int], ...]") -> None:
-    """setrlimit(2) for each (number, soft, hard). `resource` is loaded here, in the child, and never in PID 1."""
+    """Call setrlimit(2) for each (number, soft, hard). The child loads `resource`, not PID 1."""
     import resource
 
     for number, soft, hard in limits:
         try:
             resource.setrlimit(number, (soft, hard))
-        except ValueError as error:  # what the module makes of EINVAL and EPERM
+        except ValueError as error:  # the module raises this for EINVAL and EPERM
             raise OSError(errno.EPERM, str(error)) from None
 
 
 def set_user(uid: int, gid: int, groups: "tuple[int, ...]") -> None:
-    """Groups, gid, uid: in any other order the later calls are no longer allowed (E12)."""
+    """Set groups, gid, uid: in any other order the kernel refuses the later calls (E12)."""
     if (uid, gid) == (posix.getuid(), posix.getgid()) and uid != 0:
-        return  # already so, as under `USER`; setgroups would be refused
+        return  # already so, as under `USER`; the kernel would refuse setgroups
     posix.setgroups(groups)
     posix.setresgid(gid, gid, gid)
     posix.setresuid(uid, uid, uid)
 
 
 def execute(process: "Process", inherited: "Inherited") -> "tuple[int, str]":
-    """exec as execvp does it, in the declared environment (E6). Returns only when it fails: (exit code, words)."""
+    """Exec as execvp(3) does, in the declared environment (E6).
+
+    Returns only on failure: (exit code, text).
+    """
     program = process.argv[0]
     paths = candidates(process)
-    refused = None  # the first that is there and cannot be run
+    refused = None  # the first file that exists and cannot be executed
     inherited.restore_signals()
     for path in paths:
         try:
@@ -224,14 +256,17 @@ def execute(process: "Process", inherited: "Inherited") -> "tuple[int, str]":
                 break
     try:
         from pidone.helpers import refusal
-    except (OSError, ImportError):  # its own limits may forbid to open one file more
+    except (OSError, ImportError):  # the process's own limits may forbid one more open file
         number = (refused[1].errno if refused else 0) or errno.ENOENT
         return CANNOT if refused else NOT_FOUND, "%s: %s" % (show(program), posix.strerror(number).lower())
     return refusal.explain(program, paths, refused)
 
 
 def candidates(process: "Process") -> "list[bytes]":
-    """Where its program may be: by PATH, unless it has a slash; nowhere, where it has no name."""
+    """Return the paths at which a process's program may be.
+
+    They come from PATH, unless the program has a slash. An empty program has none.
+    """
     program = process.argv[0]
     if b"/" in program or not program:
         return [program] if program else []

@@ -1,12 +1,14 @@
-"""Who owns the controlling terminal. Loaded only where there is one.
+"""The owner of the controlling terminal. pidone loads this module only where there is a terminal.
 
-PID 1 as the terminal's session leader (`docker run -t`) hands the whole session over: the app becomes the leader with
-the terminal as its own, which is what it would have been without an init: job control, hang-up and window size come to
-it from the kernel, not from us.
+Theory. As the terminal's session leader (`docker run -t`) PID 1 gives the terminal to the app. The
+app leads a session of its own, and the terminal is its controlling terminal, as it would be without
+an init. So job control, hang-up and window size come to the app from the kernel, not from pidone.
 
-Anywhere else (a laptop's shell, a sandbox) the session is the shell's. The app gets a process group of its own in
-the foreground (E24); when Ctrl-Z stops it, our own group stops too, so that the shell's prompt comes back (E26).
-As PID 1 of a sandbox we cannot be stopped ourselves, but the members of our group outside can, and they are the job.
+Anywhere else (a laptop's shell, a sandbox) the session belongs to the shell. The app gets a process
+group of its own in the foreground (E24). When Ctrl-Z suspends the app, pidone suspends its own
+process group too, so that the shell's prompt comes back (E26). As PID 1 of a sandbox pidone itself
+cannot be suspended. But the members of its process group outside the sandbox can, and they are the
+shell's job.
 """
 
 import _signal
@@ -16,7 +18,15 @@ import termios
 
 
 class Terminal:
-    """fd: of the terminal. leads: we are its session leader. foreground: it was ours when we started."""
+    """The controlling terminal.
+
+    fd: its descriptor.
+    leads: whether pidone is its session leader.
+    foreground: whether pidone's process group was in the foreground at the start; after a
+        `suspend`, whether it or the app was.
+    app: the pid of the app, or 0.
+    suspended: whether pidone has suspended its process group with the app, and waits for SIGCONT.
+    """
 
     __slots__ = ("fd", "leads", "foreground", "app", "suspended")
 
@@ -28,12 +38,18 @@ class Terminal:
         self.suspended = False
 
     def before_fork(self) -> None:
-        """Give the session's terminal up. The kernel's SIGHUP and SIGCONT for that are dropped in `loop` (E25)."""
+        """Give up the session's terminal.
+
+        The kernel sends SIGHUP and SIGCONT for this, which the loop drops (E25).
+        """
         if self.leads:
             fcntl.ioctl(self.fd, termios.TIOCNOTTY)
 
     def in_child(self) -> None:
-        """In the app, before exec. SIGTTOU is blocked here, so the terminal does not stop us for this (E23)."""
+        """Give the terminal to the app, in the child before exec.
+
+        SIGTTOU is blocked here, so the terminal does not suspend the child for this (E23).
+        """
         if self.leads:
             posix.setsid()
             fcntl.ioctl(self.fd, termios.TIOCSCTTY, 0)
@@ -43,7 +59,10 @@ class Terminal:
             posix.tcsetpgrp(self.fd, posix.getpid())
 
     def suspend(self) -> None:
-        """The app has been stopped by the terminal: stop our own process group, and wake with it on SIGCONT."""
+        """Suspend pidone's own process group, after the terminal has suspended the app.
+
+        SIGCONT wakes pidone and its process group.
+        """
         if self.leads:
             return
         self.foreground = self._give(posix.getpgrp())
@@ -51,7 +70,7 @@ class Terminal:
         posix.kill(0, _signal.SIGSTOP)
 
     def resume(self) -> bool:
-        """SIGCONT has come. True if it was for us, and we have continued the app."""
+        """Continue the app after SIGCONT. Return whether the SIGCONT was for pidone."""
         if not self.suspended:
             return False
         self.suspended = False
@@ -59,17 +78,20 @@ class Terminal:
             if posix.tcgetpgrp(self.fd) == posix.getpgrp():  # `fg`; after `bg` the terminal stays the shell's
                 self._give(self.app)
         except OSError:
-            pass  # the terminal is gone
+            pass  # the terminal no longer exists
         posix.killpg(self.app, _signal.SIGCONT)
         return True
 
     def give_back(self) -> None:
-        """At the end: the foreground is our group's again, or the shell above us would be stopped by its next read."""
+        """Put pidone's process group back into the foreground, at the end.
+
+        Otherwise the next read would suspend the shell above pidone.
+        """
         if not self.leads:
             self._give(posix.getpgrp())
 
     def _give(self, group: int) -> bool:
-        """Make a group the foreground one if the terminal is in our hands. True if it was."""
+        """Put a process group into the foreground if the app or pidone is there; return whether."""
         try:
             if posix.tcgetpgrp(self.fd) not in (self.app, posix.getpgrp()):
                 return False
@@ -80,10 +102,10 @@ class Terminal:
 
 
 def find() -> "Terminal | None":
-    """The controlling terminal on one of the descriptors 0-2, or None."""
+    """Return the controlling terminal on one of the descriptors 0-2, or None."""
     for fd in (0, 2, 1):
         try:
-            posix.tcgetpgrp(fd)  # ENOTTY unless it is our session's own
+            posix.tcgetpgrp(fd)  # ENOTTY unless it is the terminal of our session
         except OSError:
             continue
         return Terminal(fd)

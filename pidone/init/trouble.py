@@ -1,9 +1,10 @@
 """What should never happen: an exception in PID 1 itself (E46).
 
-Theory. PID 1 must not end because of a mistake of its own: reaping and forwarding are worth more than the step that
-failed. So every exception is caught at one place, said in one line with its place, and noted; the step that raised is
-taken as if it had not been. What decides can no longer be trusted once it has raised, and what raises three times
-within a second will go on raising: then everything is stopped in order, by pids only, and pidone exits with BROKEN.
+Theory. PID 1 must not end because of an error of its own: reaping and forwarding are worth more
+than the step that failed. So PID 1 catches every exception, prints one line with its place, and
+records it. It goes on as if the failed step had not been. But a machine that has raised can no
+longer be trusted, and code that raises three times within a second goes on raising. In both cases
+PID 1 stops all processes in order, by their pids only, and exits with BROKEN.
 """
 
 import _signal
@@ -19,12 +20,12 @@ from pidone.init import events, reap
 from pidone.init.events import SIGCONT, SIGKILL, SIGTERM, UNKNOWN
 from pidone.init.plan import BROKEN, CANNOT, LAST_RESORT
 
-#: So many within SPAN seconds, and the group is stopped.
+#: With MAX_ERRORS exceptions within SPAN seconds PID 1 stops everything.
 MAX_ERRORS, SPAN = 3, 1.0
 
 
 def place(error: BaseException) -> str:
-    """Where it was raised, and what: "supervisor/loop.py:12: KeyError: 5"."""
+    """Return where an exception was raised, and which: "supervisor/loop.py:12: KeyError: 5"."""
     where, trace = "?", error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename.rpartition("/pidone/")[2]
@@ -35,7 +36,7 @@ def place(error: BaseException) -> str:
 
 
 def seen(loop: "Loop", error: Exception) -> None:
-    """Say and note it, and go on; or stop everything, where it is one too many."""
+    """Print and record an exception, and go on; stop everything where it is one too many."""
     now = loop.kernel.monotonic()
     loop.troubles = [at for at in loop.troubles if now - at < SPAN] + [now]
     text = place(error)
@@ -43,13 +44,17 @@ def seen(loop: "Loop", error: Exception) -> None:
     try:
         loop.record.add_event("internal_error", text[:100])
     except Exception:
-        pass  # it may be the record that is broken
+        pass  # the record itself may be broken
     if len(loop.troubles) >= MAX_ERRORS:
         emergency(loop, text)
 
 
 def repair(loop: "Loop", action: "tuple[Any, ...]", error: Exception) -> None:
-    """An action has raised: what would wait for it hears that it has failed, and what must be done is done plainly."""
+    """Repair what an action that raised has left undone.
+
+    The machine gets the failure of an action whose result it waits for. Signals, the sweep and the
+    exit are done in the plainest way.
+    """
     seen(loop, error)
     kind = action[0]
     if kind == events.SPAWN and action[1] not in loop.pids:
@@ -61,20 +66,24 @@ def repair(loop: "Loop", action: "tuple[Any, ...]", error: Exception) -> None:
     elif kind == events.SWEEP:
         reap.sweep(loop.kernel, action[1])
     elif kind == events.TAKE_OVER:
-        emergency(loop, place(error))  # half of what is kept is another plan's
+        emergency(loop, place(error))  # half of the state may belong to another plan
     elif kind == events.EXIT:
         loop.kernel._exit(action[1])
 
 
 def emergency(loop: "Loop", text: str) -> "NoReturn":
-    """SIGTERM in reverse start order within the grace, then SIGKILL; exit BROKEN. Trusts pids, and nothing else."""
+    """Stop everything, and exit with BROKEN. Trusts pids and nothing else.
+
+    The members get SIGTERM in reverse start order, within the grace. All that is left gets SIGTERM,
+    and at last SIGKILL.
+    """
     try:
         loop.add_event("said", "emergency", text)
         loop.talk("print_line", ("emergency", text))
         loop.add_event("turned", -1, "stop")
     except Exception:
         pass
-    gone = {loop.reaped}  # pids that are reaped, and may be others' by now
+    gone = {loop.reaped}  # reaped pids, which foreign processes may have by now
     kernel = loop.kernel
     leave: "Callable[[int], NoReturn]" = kernel._exit
     end = kernel.monotonic() + loop.plan.grace
@@ -104,11 +113,16 @@ def send(kernel: "Any", pid: int, number: int) -> None:
     try:
         kernel.kill(pid, number)
     except OSError:
-        pass  # it is gone, or another user's
+        pass  # it has ended, or belongs to another user
 
 
 def await_end(kernel: "Any", gone: "set[int]", end: float, pid: int = 0) -> None:
-    """Reap until this child has ended, or all have, or the time is over. gone: pids that have been reaped."""
+    """Reap children until this one has ended, or all have, or the time is over.
+
+    gone: the reaped pids so far.
+    end: the time at which to give up, of the monotonic clock.
+    pid: the child to wait for; 0 for all.
+    """
     while not pid or pid not in gone:
         try:
             ended = kernel.waitpid(-1, posix.WNOHANG)[0]

@@ -1,47 +1,50 @@
-"""What a probe or a hook asks: one file for each handler, and a word in HANDLERS or HOOKS.
+"""The handlers of probes and hooks: one file for each handler, and its name in HANDLERS or HOOKS.
 
 A handler's file has
 
-    read(value)         a TOML value -> the argument: a list of plain data, or one value where nobody is asked.
-                        Raises ValueError with what would be right
-    describe(argument)  the argument in a few words, for `pidonectl check`
+    read(value)         turns a TOML value into the argument: a list of plain data, or one value
+                        where the handler has no `run`. Raises ValueError with what would be right
+    describe(argument)  returns the argument in a few words, for `pidonectl check`
     EXAMPLE, DOC        its row in docs/reference/file.md
-    run(*argument)      asks, in a forked child: (YES, NO or UNKNOWN; words). Not where nobody is asked:
-                        notify, fd, sleep
+    run(*argument)      asks, in a forked child: (SUCCESS, FAILURE or UNKNOWN; message).
+                        notify, fd and sleep have none: PID 1 asks nothing there
 
 and, where it needs them,
 
-    OPTIONS             {key: (reader, its place in the list)}: keys that only its probes have. None has to be
-                        given: `read` puts the default in its place
-    PORT                the place in the argument of a port, which may be a name (S52)
-    pack(argument)      the argument as `run` takes it; without it a list as a tuple
-    hook(*argument)     asks for a hook, where `run` would not do; HOOK_DOC is its row then
-    missing()           why nothing can be asked on this machine, or ""
+    OPTIONS             {key: (reader, its place in the list)}: keys that only its probes have.
+                        All are optional: `read` puts the default in the place
+    PORT                the place of a port in the argument; the port may be a name (S52)
+    pack(argument)      returns the argument as `run` takes it; the default makes a list a tuple
+    hook(*argument)     asks for a hook, where `run` does not fit
+    HOOK_DOC            its row in the table of hooks, where DOC does not fit
+    missing()           returns why nothing can be asked on this machine, or ""
 
-A child is forked for each question, so at its top a file imports only what `run` needs; `read` imports its own. PID 1
-itself loads none of them. It knows five by name: `exec`, which runs as the process does; `file`, whose state at the
-process's start it keeps; `sleep`, for which it sets a timer; `notify` and `fd`, where the process speaks.
+PID 1 forks a child for each question. So a file imports at its top only what `run` needs; `read`
+imports what it needs itself. PID 1 itself loads none of these files. It knows five handlers by
+name: `exec`, which runs as the process does; `file`, whose state at the process's start PID 1
+keeps; `sleep`, for which PID 1 sets a timer; `notify` and `fd`, where the process notifies PID 1.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: In the order in which messages list them.
+#: The handlers of probes, and those of hooks, in the order in which messages list them.
 HANDLERS = ("exec", "http", "tcp", "grpc", "file", "notify", "fd")
 HOOKS = ("exec", "http", "sleep")
 
-#: An empty host is the Pod's own address there (S49); here all share one loopback.
+#: The default host. In Kubernetes it is the Pod's own address (S49); here all processes share one
+#: loopback.
 HERE = "127.0.0.1"
 
 
 def handler(name: str) -> "Any":
-    """The file of a handler."""
+    """Return the module of a handler."""
     return __import__("pidone.probes." + name, fromlist=["read"])
 
 
 def pack(name: str, argument: "Any") -> "Any":
-    """The argument as PID 1 keeps it, and `run` takes it."""
+    """Return the argument as PID 1 keeps it and as `run` takes it."""
     found = handler(name)
     if hasattr(found, "pack"):
         return found.pack(argument)

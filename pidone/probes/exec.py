@@ -1,8 +1,12 @@
-"""A probe's or a hook's command: run as its process is, and where it fails, the last line of what it has written.
+"""Runs the command of a probe or a hook as its process runs.
 
-Theory. The child that PID 1 forked leads a session, forks the command into it, and reads its output, which would fill a
-pipe and stop it otherwise; of a success nothing is passed on (S42, S74). It keeps every signal blocked and waits as PID
-1 does, for SIGCHLD and SIGIO. Where PID 1 drops it, both are killed, for they are one process group.
+If the command fails, the answer holds the last line of its output.
+
+Theory. PID 1 forks a child, the helper, which leads a session. The helper forks the command into
+this session and reads its output; without a reader the command would fill the pipe and block. The
+output of a successful command is dropped (S42, S74). The helper keeps every signal blocked and
+waits as PID 1 does, for SIGCHLD and SIGIO. When PID 1 drops the helper, it kills both, because they
+are one process group.
 """
 
 import _signal
@@ -20,18 +24,21 @@ from pidone.init.signals import name as signal_name
 from pidone.init.slots import Process
 from pidone.init.spawn import SetupError, answer_pipe, execute, prepare
 
-#: Bytes of the output that are looked at; characters of its last line that are told.
+#: Bytes of the output that the helper keeps; characters of the last line that it returns.
 TAIL, MAX_TEXT = 4096, 200
 
-#: Reads between two looks at whether it has ended.
+#: Reads between two checks whether the command has ended.
 READS_PER_TURN = 64
 
 
 #: A row of docs/reference/file.md.
 EXAMPLE = 'exec = ["redis-cli", "ping"]'
-DOC = "it ends with 0. It runs as the process does: user, environment, directory. `$(NAME)` is the declared `env`'s"
+DOC = (
+    "the command ends with 0. It runs as the process does: user, environment, directory. `$(NAME)` stands for a "
+    "variable of the declared environment (`env`, `env_file`)"
+)
 
-HOOK_DOC = "it ends with 0. It runs as the process does"
+HOOK_DOC = "the command ends with 0. It runs as the process does"
 
 
 def read(value: "Any") -> "list[str]":
@@ -49,9 +56,11 @@ def pack(argument: "list[str]") -> "tuple[bytes, ...]":
 
 
 def expand(word: bytes, env: "dict[bytes, bytes]") -> bytes:
-    """$(NAME) from the declared environment; $$(NAME) is $(NAME) itself; an unknown one stays (S43).
+    """Replace each $(NAME) by its value in the declared environment (S43).
 
-    Of a probe's command, when it is asked: what an env_file holds is known when the process has started.
+    $$(NAME) becomes $(NAME) itself, and an unknown name stays as it is. This happens each time a
+    probe's command runs, because the content of an env_file is known only when the process has
+    started.
     """
     found, rest = b"", word
     while True:
@@ -71,7 +80,7 @@ def expand(word: bytes, env: "dict[bytes, bytes]") -> bytes:
 
 
 class SameSession:
-    """Stands for a terminal in `prepare`: the session is the helper's, and stays so."""
+    """Stands for a terminal in `prepare`, so that the command stays in the helper's session."""
 
     def in_child(self) -> None:
         pass
@@ -80,7 +89,10 @@ class SameSession:
 def run(
     process: "Process", inherited: "Inherited", argv: "list[bytes]", expanded: bool, answer: int
 ) -> "tuple[int, str]":
-    """Run it as its process would be. expanded: $(NAME) is replaced, as the environment is at that moment (S43)."""
+    """Run the command as its process runs.
+
+    expanded: whether to replace $(NAME) from the environment as it is at that moment (S43).
+    """
     words = list(argv)
     if expanded:
         words = [expand(word, dict(process.env)) for word in words]
@@ -90,7 +102,10 @@ def run(
 
 
 def run_command(command: "Process", inherited: "Inherited") -> "tuple[int, str]":
-    """(YES, NO, or UNKNOWN where it could not be run; why). Raises OSError where there is no pipe or no fork."""
+    """Return (SUCCESS, FAILURE, or UNKNOWN where the command could not run; why).
+
+    Raises OSError where there is no pipe or no fork.
+    """
     output, writing = answer_pipe(awaited=True)
     refusal, refusing = answer_pipe(awaited=False)
     pid = posix.fork()
@@ -136,21 +151,24 @@ def become(command: "Process", inherited: "Inherited", output: int, refusing: in
 
 
 def read_output(fd: int, tail: bytes) -> "tuple[bytes, bool]":
-    """(the last bytes so far, has nobody the other end any more?)"""
+    """Return (the last bytes so far, whether the other end is closed)."""
     try:
         for _ in range(READS_PER_TURN):
             part = posix.read(fd, 65536)
             if not part:
                 return tail, True
             tail = (tail + part)[-TAIL:]
-        _signal.raise_signal(_signal.SIGIO)  # there is more
+        _signal.raise_signal(_signal.SIGIO)  # there is more to read, so do not wait
     except BlockingIOError:
         pass
     return tail, False
 
 
 def go_on_reading(fd: int) -> None:
-    """What it has left running may still write, and must not be killed by SIGPIPE for it."""
+    """Fork a child that reads on: what the command left running may still write.
+
+    Without a reader SIGPIPE would kill it.
+    """
     if posix.fork():
         return
     try:
@@ -163,7 +181,7 @@ def go_on_reading(fd: int) -> None:
 
 
 def last_line(data: bytes) -> str:
-    """The last one with something in it, cut, and with nothing in it that a terminal would take for a command."""
+    """Return the last line that is not blank, cut, without characters that control a terminal."""
     for line in reversed(data.decode("utf-8", "replace").splitlines()):
         text = "".join(character if character.isprintable() else " " for character in line).strip()
         if text:

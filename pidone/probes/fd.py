@@ -1,4 +1,4 @@
-"""The process writes a newline to a descriptor, as s6 has it; PID 1 reads it, so nobody is asked."""
+"""The process writes a newline to a descriptor, as in s6. PID 1 reads it and asks nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pidone import readers
 #: A row of docs/reference/file.md.
 EXAMPLE = "fd = 3"
 DOC = (
-    "it writes a newline to this descriptor, as s6 has it. Not for liveness; one descriptor a process, and not "
-    "beside `notify`"
+    "the process writes a newline to this descriptor, as in s6. Not for liveness; one descriptor for each process, "
+    "and not together with `notify`"
 )
 
 read = readers.between(3, 1023)

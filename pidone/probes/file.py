@@ -1,4 +1,7 @@
-"""Is a file there, and has it come or changed since the process's start? In a child: a file system can hang."""
+"""Checks that a file is there and has come or changed since the process's start.
+
+It runs in a child, because a file system can hang.
+"""
 
 from pidone import paths
 from pidone.init.events import FAILURE, SUCCESS
@@ -14,13 +17,13 @@ if TYPE_CHECKING:
 #: A row of docs/reference/file.md.
 EXAMPLE = 'file = "/run/ready"'
 DOC = (
-    "it is there, and has come or changed since the process was started; `stale = true` takes one that was there "
-    "before as well. For liveness any file will do"
+    "the file is there, and has come or changed since the process started; `stale = true` also accepts a file that "
+    "was there before. For liveness any file is accepted"
 )
 
 
 def read(value: "Any") -> "list[Any]":
-    """[path, does one count that was there before the process?]"""
+    """Return [path, whether a file counts that was there before the process]."""
     from pidone import readers
 
     return [readers.absolute(value), False]
@@ -44,8 +47,11 @@ def pack(argument: "list[Any]") -> "tuple[bytes, bool]":
 
 
 def run(path: bytes, stale: bool, before: "Stamp | None") -> "tuple[int, str]":
-    """before: (device, inode, mtime, ctime) at the process's start; a file that is still the same is of an earlier life
-    (E60), which is what `stale` takes as well.
+    """Check the file.
+
+    stale: whether a file from before the process's start counts.
+    before: (device, inode, mtime, ctime) at the process's start, or None for no file. A file that
+        is still the same comes from an earlier lifetime (E60).
     """
     try:
         status = paths.status_of(path)

@@ -1,8 +1,9 @@
-"""A gRPC health check as the kubelet makes it (S51): Check of grpc.health.v1.Health must answer SERVING, without TLS.
+"""A gRPC health check as the kubelet makes it (S51), without TLS.
 
-HTTP/2 is the package h2's (pip install 'pidone[grpc]'). The two messages are so small that protobuf's own package would
-do no more than the few lines here: HealthCheckRequest has the service's name as field 1, HealthCheckResponse the status
-as field 1 (health.proto of grpc-proto).
+Check of grpc.health.v1.Health must answer SERVING. The package h2 (pip install 'pidone[grpc]')
+speaks HTTP/2. The two messages are so small that the package protobuf would do no more than the few
+lines here: field 1 of HealthCheckRequest is the service's name, and field 1 of HealthCheckResponse
+is the status (health.proto of grpc-proto).
 """
 
 from __future__ import annotations
@@ -15,21 +16,21 @@ from pidone import __version__, library
 from pidone.init.events import FAILURE, SUCCESS, UNKNOWN
 from pidone.probes import HERE, tcp
 
-#: Bytes of an answer, of which two are its message and five come before that; and of a frame, where nothing else has
-#: been agreed on (RFC 9113, 4.2).
+#: Maximum bytes of an answer, which needs two for its message and five before that; maximum bytes
+#: of a frame, unless both sides agree on another number (RFC 9113, 4.2).
 MAX_ANSWER, LARGEST = 10240, 16384
 
-# Types of frames (RFC 9113, 6)
+#: Types of frames (RFC 9113, 6).
 SETTINGS, GOAWAY = 4, 7
 
-#: ServingStatus of health.proto; of what it cannot be, protobuf passes the number on.
+#: ServingStatus of health.proto. protobuf passes an unknown status on as its number.
 STATES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 SERVING = 1
 
-#: Status codes of gRPC that have a meaning here (its statuscodes.md).
+#: The status codes of gRPC that have a meaning here (gRPC's statuscodes.md).
 OK, NOT_FOUND, UNIMPLEMENTED = "0", "5", "12"
 
-#: The one stream of a call.
+#: The number of the only stream of a call.
 STREAM = 1
 
 
@@ -37,13 +38,13 @@ STREAM = 1
 EXAMPLE = "grpc = 50051"
 DOC = (
     "the health service (`grpc.health.v1.Health`) on this port of 127.0.0.1 answers SERVING; `service = "
-    "\"my.Service\"` asks for one service. Without TLS; by the library `h2` (`pip install 'pidone[grpc]'`), "
-    "without which the start is refused"
+    "\"my.Service\"` asks for one service. Without TLS. It needs the library `h2` (`pip install 'pidone[grpc]'`); "
+    "without it pidone refuses to start"
 )
 
 
 def read(value: Any) -> list[Any]:
-    """[host, port, service]; in a Pod, too, the port is a number, and the host is the Pod (S51)."""
+    """Return [host, port, service]. As in a Pod, port is a number; the host is fixed (S51)."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
         raise ValueError('grpc = 50051, a port\'s number; a service = "..." stands beside it')  # S51
     return [HERE, value, ""]
@@ -63,7 +64,7 @@ def describe(argument: list[Any]) -> str:
 
 
 def missing() -> str:
-    """Why h2 cannot be used; empty where it can."""
+    """Return why h2 cannot be used, or ""."""
     try:
         library.load(*library.HTTP_2)
     except library.MissingPackageError as error:
@@ -72,11 +73,14 @@ def missing() -> str:
 
 
 class ProbeError(Exception):
-    """str(): why the answer is none, or not a good one."""
+    """There is no answer, or not a valid one. str() says why."""
 
 
 def run(host: str, port: int, service: str) -> tuple[int, str]:
-    """A probe. service: empty for the server as a whole."""
+    """Make one health check.
+
+    service: the name of the service; empty for the whole server.
+    """
     if text := missing():
         return UNKNOWN, text
     from h2.exceptions import ProtocolError
@@ -90,7 +94,7 @@ def run(host: str, port: int, service: str) -> tuple[int, str]:
             if not data:
                 raise ProbeError("it closed the connection before it answered")
             reply = call.receive(data)
-            if reply and not call.ended:  # who has answered may have gone
+            if reply and not call.ended:  # after its answer the server may close the connection
                 socket.sendall(reply)
         state = serving(call, service)
     except OSError as error:
@@ -103,7 +107,14 @@ def run(host: str, port: int, service: str) -> tuple[int, str]:
 
 
 class Call:
-    """One call on a connection of its own: bytes in, bytes out. headers: of the answer, its trailers among them."""
+    """One call on a connection of its own: bytes in, bytes out.
+
+    headers: the headers of the answer, including its trailers.
+    body: the answer's message so far, with gRPC's five bytes before it.
+    unread: bytes that are not a whole frame yet.
+    begun: whether the first frame has come.
+    ended: whether the answer is complete.
+    """
 
     def __init__(self) -> None:
         from h2.config import H2Configuration
@@ -127,7 +138,10 @@ class Call:
         return bytes(self.connection.data_to_send())
 
     def receive(self, data: bytes) -> bytes:
-        """What is to be sent now. Raises Failed, and h2's ProtocolError."""
+        """Take bytes of the server and return what to send now.
+
+        Raises ProbeError, and h2's ProtocolError.
+        """
         self.unread += data
         for frame in self.frames():
             for event in self.connection.receive_data(frame):
@@ -136,11 +150,15 @@ class Call:
         return bytes(self.connection.data_to_send())
 
     def frames(self) -> Iterator[bytes]:
-        """Those that have come whole, but for a server's leave: it still answers (RFC 9113, 6.8); h2 would be deaf."""
+        """Yield the frames that are complete, except a GOAWAY after which the server still answers.
+
+        With a GOAWAY the server announces that it will close (RFC 9113, 6.8). h2 would ignore
+        everything after it. Raises ProbeError.
+        """
         while len(self.unread) >= 9:
             length, kind = int.from_bytes(self.unread[:3], "big"), self.unread[3]
             if length > LARGEST or (not self.begun and kind != SETTINGS):
-                raise ProbeError("its answer is not HTTP/2")  # letters would be a length of megabytes
+                raise ProbeError("its answer is not HTTP/2")  # text would be a length of megabytes
             if len(self.unread) < 9 + length:
                 return
             frame, self.unread = self.unread[: 9 + length], self.unread[9 + length :]
@@ -165,7 +183,7 @@ class Call:
 
 
 def serving(call: Call, service: str) -> int:
-    """ServingStatus of a whole answer. Raises Failed."""
+    """Return the ServingStatus of a complete answer. Raises ProbeError."""
     code = call.headers.get("grpc-status", "")
     if not code:
         raise ProbeError(f"it answers with HTTP status {tcp.shown(call.headers.get(':status', ''))}, not with gRPC")
@@ -184,7 +202,7 @@ def serving(call: Call, service: str) -> int:
 
 
 def message(service: bytes) -> bytes:
-    """A HealthCheckRequest, with gRPC's five bytes before it: not compressed, and so long."""
+    """Return a HealthCheckRequest after gRPC's five bytes: "not compressed", and the length."""
     body = b"\x0a" + varint(len(service)) + service if service else b""
     return b"\0" + len(body).to_bytes(4, "big") + body
 
@@ -198,7 +216,7 @@ def varint(number: int) -> bytes:
 
 
 def field(body: bytes) -> int:
-    """Field 1 of a HealthCheckResponse; fields that are not known are passed over. Raises Failed."""
+    """Return field 1 of a HealthCheckResponse, and skip unknown fields. Raises ProbeError."""
     found, at = 0, 0
     while at < len(body):
         key, at = unvarint(body, at)
@@ -219,7 +237,7 @@ def field(body: bytes) -> int:
 
 
 def unvarint(body: bytes, at: int) -> tuple[int, int]:
-    """(number, where it ended). Raises Failed."""
+    """Return (number, the position after it). Raises ProbeError."""
     number = shift = 0
     for place in range(at, min(len(body), at + 10)):
         number |= (body[place] & 0x7F) << shift

@@ -1,8 +1,8 @@
-"""An HTTP GET as the kubelet's probes make it (S44-S49): the final status decides, and nothing of the body.
+"""An HTTP GET as the kubelet's probes make it (S44-S49): the final status decides, not the body.
 
-Of our own, though the standard library has a client: `http.client` takes 21 ms of CPU to import, a probe's child is new
-each time, and the bar for a probe is 1 ms. What is needed of the protocol is small: one request, the head of one
-answer, `Location`.
+pidone has a client of its own, although the standard library has one: `http.client` takes 21 ms of
+CPU to import, each probe has a new child, and the bar for a probe is 1 ms. The client needs little
+of the protocol: one request, the head of one answer, `Location`.
 """
 
 TYPE_CHECKING = False
@@ -15,10 +15,10 @@ from pidone import __version__
 from pidone.init.events import FAILURE, SUCCESS
 from pidone.probes import HERE, tcp
 
-#: Bytes that are read of an answer at most (S48).
+#: Maximum bytes that are read of an answer (S48).
 MAX_ANSWER = 10240
 
-#: Redirects that are followed (net/http's own limit; S45).
+#: Maximum redirects that are followed (the limit of net/http; S45).
 HOPS = 10
 
 DEFAULTS = {"https": 443, "http": 80}
@@ -26,14 +26,14 @@ DEFAULTS = {"https": 443, "http": 80}
 
 #: A row of docs/reference/file.md.
 EXAMPLE = 'http = "http://127.0.0.1:8080/health"'
-DOC = 'it answers with 200 to 399; `headers = { Host = "example.org" }` besides. `https` is not verified'
-HOOK_DOC = "any answer will do"
+DOC = 'the server answers with 200 to 399; `headers = { Host = "example.org" }` adds headers. `https` is not verified'
+HOOK_DOC = "the server gives any answer"
 
 PORT = 2
 
 
 def read(value: "Any") -> "list[Any]":
-    """[scheme, host, port, path, headers]"""
+    """Return [scheme, host, port, path, headers]."""
     import re
 
     from pidone import readers
@@ -69,11 +69,14 @@ def pack(argument: "list[Any]") -> "tuple[Any, ...]":
 
 
 class ProbeError(Exception):
-    """str(): why there was no answer."""
+    """There is no answer that counts. str() says why."""
 
 
 def run(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tuple[int, str]":
-    """A probe: success is a final status of 200 to 399; the words are a warning then, or say what is wrong."""
+    """Run a probe: success is a final status of 200 to 399.
+
+    The message is then a warning or empty; otherwise it says what is wrong.
+    """
     try:
         first = host
         for _ in range(HOPS):
@@ -93,7 +96,7 @@ def run(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tu
 
 
 def hook(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tuple[int, str]":
-    """A hook: any answer will do; HTTPS that is none falls back to HTTP (S73)."""
+    """Run a hook: success is any answer. Where HTTPS fails, it tries HTTP (S73)."""
     for attempt in (scheme, "http") if scheme == "https" else (scheme,):
         try:
             get(attempt, host, port, path, headers)
@@ -104,13 +107,16 @@ def hook(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "t
 
 
 def get(scheme: str, host: str, port: int, path: str, headers: "Headers") -> "tuple[int, str]":
-    """(status, Location or nothing). Raises Failed, and LookupError for a name without an address."""
+    """Return (status, Location or "").
+
+    Raises ProbeError, or LookupError for a name without an address.
+    """
     try:
         socket: "Any" = tcp.connect(host, port)
         if scheme == "https":
             import ssl
 
-            context = ssl._create_unverified_context()  # S47: what is asked is whether it serves, not who it is
+            context = ssl._create_unverified_context()  # S47: a probe asks whether it serves, not who it is
             socket = context.wrap_socket(_wrapped(socket), server_hostname=host)
         socket.sendall(request(scheme, host, port, path, headers))
         return answer(socket)
@@ -125,7 +131,10 @@ def _wrapped(socket: "Any") -> "Any":
 
 
 def request(scheme: str, host: str, port: int, path: str, headers: "Headers") -> bytes:
-    """Headers of the file come over ours, whatever their case; an empty value takes one away (S47)."""
+    """Return the request.
+
+    Headers of the file replace ours, whatever their case; an empty value removes one (S47).
+    """
     place = "[%s]" % host if ":" in host else host
     if port != DEFAULTS[scheme]:
         place = "%s:%d" % (place, port)
@@ -143,7 +152,10 @@ def request(scheme: str, host: str, port: int, path: str, headers: "Headers") ->
 
 
 def answer(socket: "Any") -> "tuple[int, str]":
-    """Read the head, and of the body what belongs to the first MOST bytes: a longer one does no harm (S48)."""
+    """Read the head, and the body up to MAX_ANSWER bytes in all; return (status, Location or "").
+
+    A longer body does no harm (S48). Raises ProbeError and OSError.
+    """
     data = b""
     while len(data) < MAX_ANSWER and not whole(data):
         part = socket.recv(MAX_ANSWER - len(data))
@@ -158,7 +170,10 @@ def answer(socket: "Any") -> "tuple[int, str]":
 
 
 def final(data: bytes) -> "tuple[list[bytes], bool, bytes]":
-    """(lines of the head, is it whole?, body so far), of the answer that comes after a 100 Continue and the like."""
+    """Return (lines of the head, whether the head is complete, body so far) of the final answer.
+
+    A 100 Continue and the like may come before it.
+    """
     while True:
         text, end, rest = data.partition(b"\r\n\r\n")
         words = text.split(b" ")
@@ -168,10 +183,10 @@ def final(data: bytes) -> "tuple[list[bytes], bool, bytes]":
 
 
 def whole(data: bytes) -> bool:
-    """Has all of the answer come, although the connection stays open (RFC 9112, 6.3)?"""
+    """Return whether the answer is complete, even if the connection stays open (RFC 9112, 6.3)."""
     head, ended, body = final(data)
     if not b"HTTP/".startswith(head[0][:5]):
-        return True  # and no HTTP
+        return True  # it is not HTTP, so nothing more is needed
     if not ended:
         return False
     words = head[0].split(b" ")
@@ -184,7 +199,7 @@ def whole(data: bytes) -> bool:
 
 
 def field(head: "list[bytes]", name: bytes) -> bytes:
-    """The last value of a header; empty where there is none."""
+    """Return the last value of a header, or b"" where there is none."""
     found = b""
     for line in head[1:]:
         key, _, value = line.partition(b":")
@@ -194,7 +209,10 @@ def field(head: "list[bytes]", name: bytes) -> bytes:
 
 
 def follow(scheme: str, host: str, port: int, path: str, location: str) -> "tuple[str, str, int, str]":
-    """Where a Location leads, seen from where it was given (RFC 9110, 10.2.2)."""
+    """Resolve a Location against the URL that answered with it (RFC 9110, 10.2.2).
+
+    Returns (scheme, host, port, path). Raises ProbeError.
+    """
     location = location.partition("#")[0]
     if location[:2] == "//":
         location = "%s:%s" % (scheme, location)

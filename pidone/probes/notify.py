@@ -1,4 +1,4 @@
-"""The process speaks by sd_notify(3); helpers/notify.py listens, so nobody is asked."""
+"""The process notifies by sd_notify(3). helpers/notify.py receives this, so nothing is asked."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 #: A row of docs/reference/file.md.
 EXAMPLE = "notify = true"
 DOC = (
-    "sd_notify(3): `READY=1` and `STOPPING=1` for startup and readiness; for liveness `WATCHDOG=1` within each "
-    "`period`, which it finds in `$WATCHDOG_USEC`"
+    "the process sends by sd_notify(3): `READY=1` and `STOPPING=1` for startup and readiness; for liveness "
+    "`WATCHDOG=1` within each `period`, which it finds in `$WATCHDOG_USEC`"
 )
 
 

@@ -1,4 +1,4 @@
-"""A hook that only waits; PID 1 has the time, and nothing is forked for it."""
+"""A hook that only waits. PID 1 sets a timer for it and forks nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pidone import readers
 
 #: A row of docs/reference/file.md.
 EXAMPLE = 'sleep = "5s"'
-DOC = "nothing is asked: it waits"
+DOC = "the hook asks nothing and only waits"
 
 read = readers.duration
 

@@ -1,4 +1,4 @@
-"""Can one connect? A completed connection is success, even if the peer closes at once (S50)."""
+"""Connects. A completed connection is success, even if the peer closes it at once (S50)."""
 
 import _socket
 import posix
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 #: A row of docs/reference/file.md.
 EXAMPLE = 'tcp = "127.0.0.1:514"'
-DOC = "it accepts a connection"
+DOC = "the port accepts a connection"
 
 PORT = 1
 
 
 def read(value: "Any") -> "list[Any]":
-    """[host, port]"""
+    """Return [host, port]."""
     from pidone import readers
 
     good = isinstance(value, (str, int)) and not isinstance(value, bool)
@@ -33,11 +33,14 @@ def describe(argument: "list[Any]") -> str:
 
 
 def connect(host: str, port: int) -> "_socket.socket":
-    """To the first address that answers. Raises OSError, and LookupError where the name has no address."""
+    """Connect to the first address that accepts.
+
+    Raises OSError, or LookupError where the name has no address.
+    """
     try:
-        # as bytes: for a string Python would load its IDNA codec, 8 ms of CPU at each probe
+        # as bytes: for a string Python loads its IDNA codec, 8 ms of CPU at each probe
         found = _socket.getaddrinfo(host.encode(), port, 0, _socket.SOCK_STREAM)
-    except OSError as error:  # gaierror is no errno
+    except OSError as error:  # a gaierror's number is not an errno
         raise LookupError("%s: %s" % (host, str(error.args[-1]).lower())) from None
     refused: "OSError | None" = None
     for family, kind, protocol, _, address in found:
@@ -52,13 +55,13 @@ def connect(host: str, port: int) -> "_socket.socket":
 
 
 def why(host: str, port: int, error: OSError) -> str:
-    reason = getattr(error, "reason", None)  # an SSLError's; its errno is none
+    reason = getattr(error, "reason", None)  # of an SSLError, whose errno is not one of errno(3)
     text = posix.strerror(error.errno).lower() if error.errno and not reason else str(reason or error).lower()
     return "%s:%d: %s" % (host, port, text)
 
 
 def shown(text: str) -> str:
-    """What a peer has sent, so that it does no harm in a line."""
+    """Return what a peer has sent, cut and escaped, so that it is harmless in a line."""
     return ascii(text[:80])[1:-1]
 
 

@@ -1,4 +1,4 @@
-"""A report's file -> the document, or what is wrong with it."""
+"""Read a report's file: return the document, or say what is wrong with the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 #: A record has under two thousand events; a file of this size is something else.
 MAX_REPORT = 64 << 20
 
-#: What has to be there for all that is made of a document.
+#: The keys that every document needs, and their types.
 NEEDED = {
     "pidone": str, "group": str, "single": bool, "started_at": str, "uptime": (int, float), "grace": (int, float),
     "stop_signals": list, "memory": dict, "orphans": int, "processes": list, "events": list, "cause": dict,
@@ -17,11 +17,11 @@ NEEDED = {
 
 
 class ReportError(Exception):
-    """str(): what is wrong with the file, and what to do."""
+    """The file is not a report. str() says what is wrong with it, and what to do."""
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Raises Broken."""
+    """Return the document in a file. Raises ReportError."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_REPORT + 1)
@@ -43,7 +43,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def faults(document: Any) -> str:
-    """What is missing; nothing where all is there."""
+    """Return what is missing or wrong in a document, or "" where nothing is."""
     if not isinstance(document, dict):
         return "it is not a table"
     if document.get("schema") != 1:

@@ -1,9 +1,11 @@
-"""The document -> who died first, of what, who sent it, what followed, and pidone's exit code.
+"""Explain an end: who died first, of what, who sent the signal, what followed, and the exit code.
 
-Theory. What began the stop stands in the record right before it: a process's end, a signal, or a line that says what
-cannot go on. The culprit is the process of that event; in a stop that was asked for, whoever had to be killed. Who sent
-a signal is known where pidone sent it or passed it on, and where the cgroup counts a memory kill; a fault raises its
-own; of any other the kernel tells the sender to nobody, so those are named who could have.
+Theory. The cause of a stop stands in the record right before the stop. It is a process's end, a
+signal, a command, or a message that says what cannot go on. The culprit is the process of that
+event. In a stop that somebody asked for, the culprit is the first process that had to be killed.
+pidone knows the sender of a signal where it sent or passed on the signal itself. The cgroup counts
+OOM kills. A fault raises its own signal. The kernel does not disclose the sender of any other
+signal. For such a SIGKILL, the report names the processes that could have sent it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pidone.oom import is_large
 Document = dict[str, Any]
 Event = dict[str, Any]
 
-#: Signals that a process gets for what it does itself, and what that is.
+#: Signals that the kernel sends a process for what the process itself does, and what that is.
 FAULTS = {
     "SIGSEGV": "accesses memory that is not its own",
     "SIGBUS": "accesses memory that is not there, such as a truncated file",
@@ -30,18 +32,26 @@ FAULTS = {
     "SIGXFSZ": "exceeds its limit of file size",
 }
 
-#: Lines that begin a stop.
+#: Messages that begin a stop.
 CAUSES = {
     "init failed", "essential ended", "not started", "restart limit", "cannot start", "start timeout", "deadline",
     "listener", "emergency",
 }  # fmt: skip
 
-#: Lines after which pidone ends a process.
+#: Messages after which pidone ends a process.
 ENDED_FOR = ("probe failed", "hook failed", "no daemon", "grace over")
 
 
 def explain(document: Document) -> dict[str, Any]:
-    """{"began": what began the end, "process": the culprit or null, "why": of what, "then": what followed, "lines"}."""
+    """Return the cause of the end.
+
+    started_at: the kind of the event that began the end, or its message if the kind is "said"; or
+        None.
+    process: the culprit's name, or None.
+    why: the sentence on how the culprit ended, or on who asked for the stop; or None.
+    then: the sentence on what followed, or None.
+    lines: all sentences, in order.
+    """
     events: list[Event] = document["events"]
     at = stop_at(document)
     before = events[: at + 1] if at is not None else events
@@ -49,7 +59,7 @@ def explain(document: Document) -> dict[str, Any]:
     stop_was_asked = trigger is not None and trigger["what"] in ("signal", "command")
     culprit = victim_of_grace(events, at) if stop_was_asked else trigger
     found: dict[str, Any] = {
-        "started_at": None if trigger is None else trigger["what"] if trigger["what"] != "said" else trigger["line"],
+        "trigger": None if trigger is None else trigger["what"] if trigger["what"] != "said" else trigger["line"],
         "process": culprit.get("process") if culprit else None,
     }
     lines = []
@@ -78,7 +88,7 @@ def explain(document: Document) -> dict[str, Any]:
 
 
 def stop_at(document: Document) -> int | None:
-    """The place of the stop's beginning among the events."""
+    """Return the index of the event that begins the stop, or None."""
     for place, event in enumerate(document["events"]):
         if event["what"] == "turned" and event["to"] == "stop":
             return place
@@ -86,7 +96,7 @@ def stop_at(document: Document) -> int | None:
 
 
 def begun_by(document: Document, before: list[Event]) -> Event | None:
-    """The event that began the end; None where there is none yet."""
+    """Return the event that began the end, or None where no end has begun."""
     primary = document["processes"][-1]["name"]
     stops = set(document["stop_signals"])
     stopping = any(event["what"] == "turned" and event["to"] == "stop" for event in before[-1:])
@@ -106,7 +116,7 @@ def begun_by(document: Document, before: list[Event]) -> Event | None:
 
 
 def victim_of_grace(events: list[Event], at: int | None) -> Event | None:
-    """In a stop that was asked for: the end of the first one that had to be killed."""
+    """Return the end of the first process that pidone killed in the stop, or None."""
     killed: set[int] = set()
     for event in events[at or 0 :]:
         if event["what"] == "sent" and event["signal"] == "SIGKILL":
@@ -117,7 +127,7 @@ def victim_of_grace(events: list[Event], at: int | None) -> Event | None:
 
 
 def end_of(document: Document, name: str, until: float) -> dict[str, Any] | None:
-    """The latest instance of a process that has ended by then."""
+    """Return the latest instance of a process that ended by this time (seconds), or None."""
     for process in document["processes"]:
         if process["name"] == name:
             ended = [one for one in process["instances"] if one["ended"] is not None and one["ended"] <= until]
@@ -149,7 +159,7 @@ def how(end: dict[str, Any]) -> str:
 
 
 def who_did_it(document: Document, name: str, end: dict[str, Any], events: list[Event]) -> str:
-    """Why it ended, and by whose doing, where it was not by its own."""
+    """Return why a process ended and who ended it, or "" where it ended by itself."""
     mine = [e for e in events if e["at"] <= end["ended"] and e["at"] >= (end["forked"] or 0.0)]
     if end["oom"]:
         return out_of_memory(document, name, end)
@@ -230,7 +240,7 @@ def suspects(document: Document, name: str, end: dict[str, Any], events: list[Ev
 
 
 def what_followed(document: Document, at: int | None, culprit: str | None) -> str:
-    """How the others ended once the stop had begun."""
+    """Return how the other processes ended after the stop began, or ""."""
     if at is None:
         return ""
     events = document["events"]
@@ -255,7 +265,7 @@ def short(event: Event) -> str:
 
 
 def sender(signal: Event) -> str:
-    """Who sent a signal to pidone."""
+    """Return who sent a signal to pidone."""
     if not signal["pid"]:
         return "outside of this container"
     name = signal["name"] or "a process that exited"
@@ -272,7 +282,7 @@ def listed(names: list[str]) -> str:
 
 
 def span(seconds: float) -> str:
-    """0.0042 -> "4 ms"; 75 -> "1 min 15 s"; 93784 -> "1 d 2 h"."""
+    """Format a span of time: 0.0042 -> "4 ms"; 75 -> "1 min 15 s"; 93784 -> "1 d 2 h"."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:

@@ -1,11 +1,12 @@
-"""Every event of the record, each one entry: its fields, and its sentence.
+"""Every kind of event in the record. Each is one entry: its fields and its sentence.
 
-    "followed": Event("process pid", "pid {pid} of its pid_file stands for {process} from now on"),
+    "main_pid": Event("process pid", "pid {pid} from its pid_file is the main pid of {process} now"),
 
-PID 1 notes it by `note("followed", member, pid)`: the fields in this order. The JSON has them under these names, and a
-name says how its value is shown (SHOWN). The sentence is text with the names in braces, or a function of the event. To
-add an event, add its entry, and a `note` where it happens. What anybody can make happen by the thousand is named in
-CROWD of supervisor/record.py as well.
+PID 1 records it by `add_event("main_pid", member, pid)`, with the fields in this order. The JSON
+has the fields under these names. SHOWN says how the value of a name is shown. The sentence is a
+text with the names in braces, or a function of the event. To add an event, add its entry here, and
+call `add_event` where it happens. If anybody can cause the event by the thousand, add its name to
+CROWD in supervisor/record.py as well.
 """
 
 from __future__ import annotations
@@ -19,15 +20,21 @@ from pidone.report import starts
 from pidone.report.cause import how, sender
 from pidone.report.replay import Event as Raw
 
-#: {number: (name, role)} of every process that there was: those of today last, in their order.
+#: {number: (name, role)} of every process so far. The processes of the current plan are last, in
+#: their order.
 Names = dict[int, tuple[str, int]]
 
 Found = dict[str, Any]
 
 
 class Event:
-    """fields: a "_" before a name keeps it out of the JSON. apart: is it told one by one in the report? The others are
-    in the processes' lines. more: (all values) -> fields that come besides, for what has no fixed number.
+    """One kind of event.
+
+    fields: the names of its values, in order. A "_" before a name keeps it out of the JSON.
+    sentence: the text of one event, or a function that makes it.
+    apart: whether the text report lists each such event. The others show in the lines of the
+        processes only.
+    more: a function from all values to further fields, for values without a fixed number; or None.
     """
 
     def __init__(
@@ -40,14 +47,14 @@ class Event:
         self.fields, self.sentence, self.apart, self.more = fields.split(), sentence, apart, more
 
 
-#: Lines ("said") of which the next word is a process.
+#: Messages (events "said") whose next value is a process.
 ABOUT = {
     "cannot start", "killed", "swallowed", "init failed", "sidecar ended", "essential ended", "not started", "restart",
     "restart limit", "restart all", "probe failed", "readiness", "probe warns", "no daemon", "hook failed", "message",
     "foreign sender", "successor", "restart with",
 }  # fmt: skip
 
-#: What a value becomes, by its field's name. A process is a number in the record.
+#: How a value is shown, by the name of its field. In the record a process is a number.
 SHOWN: dict[str, Callable[[Any, Names], Any]] = {
     "process": lambda value, names: names.get(value, (None, 0))[0],
     "signal": lambda value, names: signal_name(value) if value else None,
@@ -118,61 +125,63 @@ def reaped(event: Found) -> str:
 EVENTS = {
     "forked": Event("process pid", forked),
     "execed": Event("process pid", "the exec of {process} (pid {pid}) succeeded", apart=False),
-    # code: the exit code that it stands for
+    # code: the exit code that the failure stands for
     "failed": Event("process code text", "{process} could not be started: {text}"),
-    # of a program that goes into the background the launcher has ended well
+    # the launcher of a program that goes into the background ended with success
     "launched": Event("process pid", "the launcher of {process} (pid {pid}) exited with 0", apart=False),
-    # its daemon, or its successor
+    # pid: of its daemon, or of the successor of that
     "main_pid": Event("process pid", "pid {pid} from its pid_file is the main pid of {process} now"),
-    # core: has it dumped one? oom: says its cgroup that memory ran out?
+    # core: whether it dumped its core. oom: whether its cgroup counted an OOM kill
     "exited": Event(
         "process pid code signal core oom", lambda e: f"{with_pid(e)} {how(e)}{', out of memory' if e['oom'] else ''}"
     ),
-    # kB: the most memory that one which was killed by SIGKILL has had
+    # size: in kB, the most memory that a process killed by SIGKILL had
     "sized": Event("process pid size", "{process} used up to {size} kB of memory", apart=False),
-    # to: "started", "ready", "not ready"; of the group (-1) "stop", "reloaded", "not reloaded", and who is refused
+    # to: "started", "ready" or "not ready"; for the group (-1) "stop", "reloaded", "not reloaded",
+    # "exec refused" or "follow refused"
     "turned": Event("process to _client", turned),
-    # whole: to its process group
+    # whole: whether it went to the whole process group
     "sent": Event(
         "process pid signal whole",
         lambda e: f"{e['signal']} sent to {with_pid(e)}{' and its process group' if e['whole'] else ''}",
     ),
     "swept": Event("signal", "{signal} sent to everything left"),
-    # a line for people, as `words` gets it
+    # a message for people, with the values that `print_line` gets
     "said": Event("line", said, more=what_is_said),
-    # behind it (pid, uid, name) of the first of those who could have sent this instance SIGKILL
+    # then (pid, uid, name) of the first few processes that could have sent this instance SIGKILL
     "suspects": Event(
         "process pid many",
         suspects,
         more=lambda values: {"who": [{"pid": pid, "uid": uid, "name": name} for pid, uid, name in values[3:]]},
     ),
-    # of the control socket
+    # a command from the control socket; pid and uid are the client's
     "command": Event("verb process number pid uid", commanded),
-    # of its sender; pid 0 is the kernel, or somebody outside of this PID name space
+    # pid, uid and name are of the sender; pid 0 is the kernel, or a process of another namespace
     "signal": Event("signal pid uid name", lambda e: f"{e['signal']} came from {sender(e)}"),
-    # so many has the kernel killed in our cgroup
+    # kills: how many processes the kernel killed in PID 1's cgroup
     "oom": Event("kills", "the kernel killed {kills} processes here because memory ran out", apart=False),
-    # an exception in PID 1 itself, and where
+    # an exception in PID 1 itself, and its place in the code
     "internal_error": Event("text", "an internal error of pidone: {text}"),
     "exit": Event("code", "pidone exits with {code}", apart=False),
-    # process: whose session it was of, or -1. waited: us since the last look, at most
+    # process: the one whose session the orphan belonged to, or -1. waited: at most so many us as a
+    # zombie
     "reaped": Event("pid name process code signal core waited", reaped, apart=False),
-    # as by Ctrl-Z
+    # suspended by a signal, as by Ctrl-Z
     "suspended": Event("process pid", "{process} (pid {pid}) is suspended, as by Ctrl-Z", apart=False),
     "helper_started": Event("process helper", "{helper} of {process} started", apart=False),
-    # a hook, or another helper
+    # helper: a hook, or another one
     "helper_ended": Event(
         "process helper verdict text",
         lambda e: f"{e['helper']} of {e['process']} ended: {e['verdict']}{behind(e.get('text'))}",
     ),
     "notified": Event("process notification", "{process} notifies: {notification}"),
-    # a command of somebody's
+    # an exec session's command
     "exec_started": Event("process pid", "an exec session in {process} started (pid {pid})"),
     "exec_ended": Event(
         "process pid code signal name",
         lambda e: f"the exec session {e.get('name') or ''} in {with_pid(e)} ended: {end(e)}",
     ),
-    # so many were not noted one by one
+    # how many events were counted but not recorded one by one
     "missed": Event(
         "signals orphans sent suspensions",
         lambda e: (
@@ -184,10 +193,10 @@ EVENTS = {
 
 
 def named(raw: Raw, names: Names) -> Found:
-    """One event of the record with named fields."""
+    """Return one event of the record with named fields."""
     number, at, kind, *values = raw
     entry = EVENTS[kind] if kind in EVENTS else Event("", "")
-    values += [None] * (len(entry.fields) - len(values))  # it was too long for its slot, and has lost its end
+    values += [None] * (len(entry.fields) - len(values))  # an event too long for its slot lost its last values
     found = {name: value for name, value in zip(entry.fields, values) if name[0] != "_"}
     if entry.more is not None:
         found.update(entry.more(tuple(values)))
@@ -196,8 +205,8 @@ def named(raw: Raw, names: Names) -> Found:
 
 
 def sentence(event: Found) -> str:
-    """One event in a line."""
+    """Return one event as a line of text."""
     entry = EVENTS.get(event["what"])
-    if entry is None:  # of a newer pidone
+    if entry is None:  # a newer pidone wrote it
         return " ".join(f"{key} {value}" for key, value in event.items() if key not in ("n", "at"))
     return entry.sentence.format_map(event) if isinstance(entry.sentence, str) else entry.sentence(event)

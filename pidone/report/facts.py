@@ -1,14 +1,15 @@
 """Events -> the document: plain JSON, times in seconds since pidone began, processes by name.
 
-{"format": 1, "pidone", "group", "single", "began": ISO 8601, "lived": s, "exit_code": int or null while it lives,
- "grace": s, "stop_signals": [...],
- "memory": {"limit", "peak", "kills"}: bytes and a count, null where nobody knows
+{"schema": 1, "pidone", "group", "single", "started_at": ISO 8601, "uptime": s,
+ "exit_code": int, or null while it runs, "grace": s, "stop_signals": [...],
+ "memory": {"limit", "peak", "kills"}: bytes and a count, null where unknown,
  "orphans": reaped so far,
- "processes": [{"name", "role", "instances": [{"pid", "forked", "execed", "started", "ready": [[from, to], ...],
-                "ended", "code", "signal", "core", "oom", "size", "failed", "successor": has it taken another one's
-                place?}], "restarts"}],
- "events": [{"at", "what", ...}]: as in events.py; of a start with "why" and "waited" (starts.py),
- "cause": {...} as `cause` makes it, "output": {name: [last lines]}}
+ "processes": [{"name", "role", "instances": [{"pid", "forked", "execed", "started",
+                "ready": [[from, to], ...], "ended", "code", "signal", "core", "oom",
+                "size": bytes, "failed", "successor": whether it took the place of an instance
+                that had ended}], "restarts"}],
+ "events": [{"n", "at", "what", ...}] as in events.py; a start also has what starts.py adds,
+ "cause": {...} as cause.py makes it, "output": {name: [last lines]}}
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Document = dict[str, Any]
 
 
 def make(context: dict[str, Any], raw: list[Event]) -> Document:
-    """context: what the document says of the group as a whole, and "names"."""
+    """Return the document. context: its keys on the group as a whole, and "names" (`Names`)."""
     from pidone.report import starts
     from pidone.report.cause import explain
 
@@ -32,7 +33,7 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
     events = [named(one, names) for one in raw]
     starts.explain(events)
     processes: dict[str, dict[str, Any]] = {}
-    for name, role in names.values():  # one that was declared anew stands where it does today
+    for name, role in names.values():  # a process that a reload declared again takes its latest place
         processes.pop(name, None)
         processes[name] = {"name": name, "role": ROLES[role], "instances": [], "restarts": 0}
     for one in events:
@@ -55,10 +56,10 @@ NEW = ("pid", "forked", "execed", "started", "ended", "code", "signal", "core", 
 
 
 def live(process: dict[str, Any], one: dict[str, Any]) -> None:
-    """What an event means for a process's instances."""
+    """Apply an event to the instances of its process."""
     kind, at, instances = one["what"], one["at"], process["instances"]
     if kind == "main_pid" and instances and instances[-1]["ended"] is not None:
-        before = instances[-1]  # it has taken the place of one that has ended
+        before = instances[-1]  # the new main pid takes the place of one that has ended
         instances.append({**dict.fromkeys(NEW), "ready": [[at, None]], "forked": at, "execed": at, "successor": True})
         instances[-1].update(pid=one["pid"], started=at if before["started"] is not None else None)
         return
@@ -66,7 +67,7 @@ def live(process: dict[str, Any], one: dict[str, Any]) -> None:
         new = {"ready": [], "pid": one.get("pid"), "forked": at, "successor": False}
         instances.append({**dict.fromkeys(NEW), **new})
     if not instances:
-        return  # its beginning is no longer in the record
+        return  # its start is no longer in the record
     last = instances[-1]
     if kind == "execed":
         last["execed"] = at

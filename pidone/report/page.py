@@ -1,4 +1,7 @@
-"""The document -> one HTML page that needs no network: why, timeline, processes, events with search, the JSON."""
+"""The document -> one HTML page that needs no network.
+
+It shows the cause, the timeline, the processes, and the events with a search. It contains the JSON.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,10 @@ box.addEventListener('input',sift);sift();
 
 
 def make(document: Document) -> str:
-    """A whole page. What a process has said of itself is text in it, and never markup."""
+    """Return a whole page. Words of a process are always text in it, never markup."""
     title = f"pidone: {document['group']}"
     why = "".join(f"<p>{escape(line)}</p>" for line in document["cause"].get("lines", [])) or "<p>it lives</p>"
-    data = json.dumps(document).replace("<", "\\u003c")  # a script ends at its closing tag, wherever that stands
+    data = json.dumps(document).replace("<", "\\u003c")  # or a "</script>" in the data would end the script
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{escape(title)}</title><style>{STYLE}</style></head><body>
@@ -57,7 +60,7 @@ def make(document: Document) -> str:
 
 
 def tree(document: Document) -> str:
-    """PID 1, and below it each process with its instances."""
+    """Return PID 1, and below it each process with its instances, as a list."""
     items = []
     for process in document["processes"]:
         instances = "".join(

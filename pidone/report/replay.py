@@ -1,4 +1,7 @@
-"""The record's memory -> events, in order: (number, us since the record began, kind, ...); see supervisor/record.py."""
+"""The record's memory -> events, in order: (number, us since the record began, kind, ...).
+
+supervisor/record.py writes them.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ Event = tuple[Any, ...]
 
 
 def counts(memory: Any) -> tuple[int, ...]:
-    """How many events each ring has had."""
-    head = memory[:RINGS_HEAD]  # all of them at once: an event of one ring is not seen before an older one of another
+    """Return how many events each ring has had so far."""
+    head = memory[:RINGS_HEAD]  # in one read: no event of one ring shows before an older one of another
     return tuple(int.from_bytes(head[8 * ring : 8 * ring + 8], "little") for ring in range(len(RINGS)))
 
 
 def events(memory: Any, since: int = -1) -> list[Event]:
-    """Those that are still there and have a number above `since`. A slot that is being written is left out."""
+    """Return the events that are still there and have a number above `since`.
+
+    A slot that PID 1 is writing at the moment is left out.
+    """
     found: list[Event] = []
     first = RINGS_HEAD
     for had, (slots, size) in zip(counts(memory), RINGS):

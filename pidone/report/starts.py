@@ -1,6 +1,6 @@
-"""Why a process was started, and after which wait: told from what stands before it in the record.
+"""Find out why each process was started, and after which wait.
 
-PID 1 notes no more than it must; what came before a fork says the rest.
+PID 1 records no more than it must. The events before a fork say the rest.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ TURN, RESTART, ANEW, COMMAND, RELOAD = "turn", "restart", "restart of all", "com
 
 
 class Starts:
-    """pending: the reason that has been given for a process's next start. ended: when its latest instance did.
+    """Read the events in order, and explain each start.
 
-    known: whose start or end has been seen. moved: of these, since the file was read again; None where it was not.
+    whole: whether the record still goes back to pidone's own start.
+    pending: {process: the reason for its next start}.
+    ended: {process: when its latest instance ended, in seconds}.
+    known: the processes whose start or end has been seen.
+    moved: those of them since the last reload, or None before the first reload.
+    reloaded: when the last reload happened, in seconds.
     """
 
     def __init__(self, whole: bool) -> None:
-        """whole: does the record still go back to pidone's own start?"""
+        """Begin with nothing known but whether the record is whole."""
         self.whole = whole
         self.pending: dict[str, str] = {}
         self.ended: dict[str, float] = {}
@@ -26,7 +31,11 @@ class Starts:
         self.reloaded = 0.0
 
     def see(self, one: dict[str, Any]) -> None:
-        """The next event. One of a start gets "why", "waited" (seconds) and "since" what; None where nobody knows."""
+        """Take in the next event.
+
+        A start gets "why", "waited" (seconds) and "since" (from what). Each is None where it is
+        unknown.
+        """
         kind, name = one["what"], one.get("process")
         if kind == "said" and one["line"] == "restart all":
             self.pending.update(dict.fromkeys(self.known, ANEW))
@@ -72,7 +81,7 @@ def reason_text(one: dict[str, Any]) -> str:
 
 
 def explain(events: list[dict[str, Any]]) -> None:
-    """Adds these to every start."""
+    """Add "why", "waited" and "since" to every start among the events."""
     starts = Starts(bool(events) and events[0]["n"] == 0)
     for one in events:
         starts.see(one)

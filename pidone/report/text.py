@@ -1,4 +1,4 @@
-"""The document -> lines for a terminal: why, each process, and what happened, in order."""
+"""The document -> lines for a terminal: the cause, each process, and the events in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Document = dict[str, Any]
 
 
 def lines(document: Document, last: int = 40) -> list[str]:
-    """last: so many events, the latest."""
+    """Return the lines. last: how many of the latest events they show."""
     found = [head(document), ""]
     found += [f"  {line}" for line in document["cause"].get("lines", [])] or ["  it lives"]
     found += ["", *table(document)]
@@ -40,7 +40,7 @@ def head(document: Document) -> str:
 
 
 def table(document: Document) -> list[str]:
-    """One line a process: role, pid, since when, how it ended, restarts."""
+    """Return one line for each process: role, pid, start, end, restarts, how it ended."""
     rows = [("process", "role", "pid", "started", "ended", "restarts", "how")]
     for process in document["processes"]:
         instance = process["instances"][-1] if process["instances"] else None

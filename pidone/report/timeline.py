@@ -1,8 +1,10 @@
 """The document -> a picture (SVG): a lane for each process, from its first fork to its last end.
 
-Pale is running, full is started, the thick line below is ready; a gap is a back-off, a flag an end: green for exit code
-0, red for any other, with the code or signal beside it. Ticks above the lanes are signals that came, marks on a lane
-signals that pidone sent, and failed probes. All of it has a title, which a browser shows where one points.
+A pale bar is running, a full bar is started, and the line below it is ready. A gap is a back-off. A
+flag is an end: green for exit code 0, red for any other end, with the code or signal beside it.
+Ticks above the lanes are signals that PID 1 received. Marks on a lane are signals that pidone sent,
+and probes that failed or changed the readiness. Bars, flags and marks have titles, which a browser
+shows under the pointer.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ text{font:12px system-ui,sans-serif;fill:#1c2833}.dim{fill:#707b7c}.axis{stroke:
 
 
 def draw(document: Document) -> str:
-    """One self-contained SVG document."""
+    """Return one self-contained SVG document."""
     names = [process["name"] for process in document["processes"]]
     lived = max(document["uptime"], *(event["at"] for event in document["events"]), 0.001)
     scale = (WIDTH - LEFT - RIGHT) / lived
@@ -57,7 +59,7 @@ def axis(lived: float, scale: float, height: int) -> list[str]:
 
 
 def next_step(least: float) -> float:
-    """1, 2 or 5 times a power of ten."""
+    """Return the first of 1, 2 or 5 times a power of ten that is not below `least` (seconds)."""
     power = 1e-6
     while True:
         for factor in (1, 2, 5):

@@ -1,8 +1,9 @@
-"""The control socket: a Unix socket, whose every session is a forked child, and a pipe by which they command.
+"""The control socket: a Unix socket, a forked session for each client, and a pipe of commands.
 
-Theory. PID 1 accepts, forks and forgets: the child holds a snapshot of all that PID 1 knows, reads the request, checks
-who asks, answers, and has a deadline of its own (helpers/control/answer.py). What is to change something reaches PID
-1 as a command of a fixed size. At most SESSIONS children answer at a time; others wait in the socket's queue.
+Theory. PID 1 accepts a connection, forks a session for it and goes on. The session holds a snapshot
+of all that PID 1 knows. It reads the request, checks who asks, answers, and has a deadline of its
+own (helpers/control/answer.py). A request that changes something reaches PID 1 as a command of a
+fixed size. At most SESSIONS sessions answer at a time; other clients wait in the socket's queue.
 """
 
 import posix
@@ -24,30 +25,35 @@ from pidone.init.signals import show
 from pidone.init.spawn import answer_pipe
 from pidone.supervisor import planner
 
-#: Commands that are read at once.
+#: Commands read from the pipe at once.
 COMMANDS = 8
 
-#: What a client hears for which PID 1 cannot fork a session.
+#: The answer to a client for which PID 1 cannot fork a session.
 CANNOT_FORK = (
     b'{"ok": false, "error": "pidone cannot fork a session to answer: %s; is a limit of processes reached?"}\n'
 )
 
-#: Connections that are accepted between two looks at signals and children (E29): each costs a fork.
+#: Connections accepted between two checks of signals and children (E29): each costs a fork.
 ACCEPTS_PER_TURN = 4
 
 
 class Control:
-    """sessions: pids of those that answer. followers: of those that go on telling what comes; as many again.
+    """The socket, its sessions, and the pipe on which they send commands.
 
-    guests: {pid: member} of commands that run beside a process; as many again. place: (descriptor of the socket's
-    directory, its name there).
+    place: (descriptor of the socket's directory, the socket's name there).
+    sessions: pids of sessions that answer a request; at most SESSIONS.
+    followers: pids of sessions whose answer goes on, as that of `follow`; at most SESSIONS.
+    exec_sessions: {pid: member} of exec sessions, commands that run beside a process; at most
+      SESSIONS.
+    reading, writing: the ends of the pipe of commands.
     """
 
     __slots__ = ("kernel", "socket", "path", "place", "sessions", "followers", "exec_sessions", "reading", "writing")
 
     def __init__(self, path: bytes, shared: bool, kernel: "Any" = posix_kernel) -> None:
-        """shared: others than root and pidone's own user may connect; the session asks who may what.
+        """Listen at this path, and make the pipe of commands.
 
+        shared: users other than root and pidone's own may connect; the session checks their rights.
         Raises OSError; FileExistsError where another pidone answers at this path.
         """
         self.kernel = kernel
@@ -59,10 +65,10 @@ class Control:
         self.reading, self.writing = answer_pipe(True, kernel)
 
     def accept(self, loop: "GroupLoop") -> bool:
-        """Fork a session for each that waits. True if there may be more."""
+        """Fork a session for each client that waits. Return True if more may wait."""
         for _ in range(ACCEPTS_PER_TURN):
             if len(self.sessions) >= SESSIONS:
-                return False  # the end of one of them comes here again
+                return False  # the end of a session leads here again
             try:
                 fd = self.socket._accept()[0]
             except OSError:
@@ -79,18 +85,21 @@ class Control:
         return True
 
     def clients(self) -> "set[int]":
-        """Pids of who serves somebody, or is somebody's command."""
+        """Return the pids of all sessions, followers and exec sessions."""
         return {*self.sessions, *self.followers, *self.exec_sessions}
 
     def carry_out_commands(self, loop: "GroupLoop") -> bool:
-        """Do what the sessions command. True if there may be more."""
+        """Carry out what the sessions command. Return True if more may wait."""
         commands, more = self.commands()
         for command in commands:
             carry_out(loop, self, *command)
         return more
 
     def commands(self) -> "tuple[list[tuple[int, ...]], bool]":
-        """(what the sessions command: (verb, process, number, pid, uid); may there be more?)."""
+        """Read what the sessions command.
+
+        Return ([(verb, process, number, pid, uid), ...], whether more may wait).
+        """
         try:
             data = self.kernel.read(self.reading, COMMANDS * COMMAND_SIZE)
         except BlockingIOError:
@@ -102,7 +111,11 @@ class Control:
         return found, len(found) == COMMANDS
 
     def close(self) -> None:
-        """At the end: nobody is to find a socket that does not answer. Whoever has moved its directory has moved it."""
+        """Remove the socket at the end, so that no client finds one that does not answer.
+
+        The directory is open, so its descriptor leads to the socket even where that directory was
+        moved.
+        """
         try:
             self.kernel.unlink(self.place[1], dir_fd=self.place[0])
         except OSError:
@@ -110,7 +123,7 @@ class Control:
 
 
 def refuse(kernel: "Any", fd: int, error: OSError) -> None:
-    """Say why nobody answers. The socket's buffer is empty: this does not wait."""
+    """Tell a client why no session answers it. This never waits: the socket's buffer is empty."""
     try:
         kernel.write(fd, CANNOT_FORK % posix.strerror(error.errno or 0).lower().encode())
     except OSError:
@@ -119,14 +132,14 @@ def refuse(kernel: "Any", fd: int, error: OSError) -> None:
 
 
 def carry_out(loop: "GroupLoop", control: Control, verb: int, member: int, number: int, pid: int, uid: int) -> None:
-    """One command of a session's. A process that another plan has no more is nobody."""
+    """Carry out one command. A command for a process that the plan no longer has is ignored."""
     if verb == FOLLOW:
         if len(control.followers) >= SESSIONS:
-            loop.add_event("turned", GROUP, "follow refused", number)  # it hears that, and ends
+            loop.add_event("turned", GROUP, "follow refused", number)  # the session reads this, and ends
         elif number in control.sessions:
             control.sessions.discard(number)
             control.followers.add(number)
-            loop.unread = True  # one more may be waiting for its turn
+            loop.unread = True  # another client may be waiting for its turn
         return
     if verb not in OF_ALL and member not in loop.group.by_id:
         return
@@ -146,14 +159,14 @@ def carry_out(loop: "GroupLoop", control: Control, verb: int, member: int, numbe
 
 
 def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
-    """A session has ended, or somebody's command. False if it was none."""
+    """Handle the end of a session or an exec session. Return False if the pid is neither."""
     control = loop.control
     if control is None:
         return False
     if pid in control.sessions or pid in control.followers:
         control.sessions.discard(pid)
         control.followers.discard(pid)
-        loop.unread = True  # one more may be waiting for its turn
+        loop.unread = True  # another client may be waiting for its turn
         return True
     member = control.exec_sessions.pop(pid, None)
     if member is not None:
@@ -162,9 +175,10 @@ def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
 
 
 def open_at(kernel: "Any", path: "bytes | None", uid: int, shared: bool) -> "tuple[Control | None, str]":
-    """path: where the file says, or None for the first place that can be had. shared: as of Control.
+    """Open the control socket. Return (Control or None, what is wrong).
 
-    (control socket or None, what is wrong).
+    path: the one that the file names, or None for the first usual place that can be had.
+    shared: as in Control.
     """
     if path is not None:
         try:
@@ -180,5 +194,5 @@ def open_at(kernel: "Any", path: "bytes | None", uid: int, shared: bool) -> "tup
             text = 'no control socket: another pidone answers at %s; control = "/path" of [group] names another'
             return None, text % show(place)
         except (OSError, ImportError):
-            pass  # it cannot be written there
+            pass  # pidone cannot write there: try the next place
     return None, ""

@@ -1,4 +1,4 @@
-"""The socket of the control socket: made once, before PID 1's loop begins. Loaded by the loop's kernel."""
+"""Makes the control socket, once, before PID 1's loop begins. `kernel.load` loads this module."""
 
 import _socket
 import posix
@@ -6,18 +6,23 @@ from errno import EADDRINUSE
 
 from pidone import paths
 
-#: Connections that the kernel keeps waiting for us.
+#: Connections that the kernel queues for PID 1 (listen(2)).
 QUEUE = 128
 
 
 def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes]]":
-    """(the socket, its directory's descriptor and its name there). Raises OSError."""
+    """Make the socket. Return (socket, (descriptor of its directory, its name there)).
+
+    shared: users other than pidone's own may connect.
+    Raises OSError.
+    """
     import fcntl
 
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
     directory, name, _ = paths.walk(path)
     before = posix.umask(0o111 if shared else 0o177)
-    # bind(2) takes no directory's descriptor, but the path of one; without a /proc the path has to do
+    # bind(2) takes no descriptor of a directory, but /proc has a path for one. Without /proc the
+    # plain path has to do.
     place = b"/proc/self/fd/%d/%s" % (directory, name)
     try:
         if not posix.access("/proc/self/fd/%d" % directory, posix.F_OK):
@@ -30,7 +35,7 @@ def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes
                 raise FileExistsError(EADDRINUSE, "it exists and is not a socket") from None
             if error.errno != EADDRINUSE or answers(place):
                 raise
-            posix.unlink(name, dir_fd=directory)  # of one that was killed
+            posix.unlink(name, dir_fd=directory)  # a pidone that was killed left it
             socket.bind(place)
     except BaseException:
         posix.close(directory)
@@ -44,7 +49,11 @@ def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes
 
 
 def make_directory(place: bytes, shared: bool, uid: int) -> bool:
-    """That of a socket. Is it our own? shared: others than pidone's user may enter. Raises OSError."""
+    """Make the directory of a socket. Return whether it is this user's, or root's.
+
+    shared: users other than pidone's own may enter it.
+    Raises OSError.
+    """
     directory = place.rpartition(b"/")[0]
     try:
         posix.mkdir(directory, 0o700)
@@ -58,19 +67,22 @@ def make_directory(place: bytes, shared: bool, uid: int) -> bool:
         try:
             posix.fchmod(fd, 0o755)
         except OSError:
-            pass  # another user's
+            pass  # the directory is another user's
         finally:
             posix.close(fd)
     return paths.is_own(place, uid)
 
 
 def answers(path: bytes) -> bool:
-    """Does somebody listen there? Raises FileExistsError if so, for a socket is never taken from another."""
+    """Return False if no process listens at this path.
+
+    Raises FileExistsError if one does: pidone never takes a socket from another process.
+    """
     probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
     try:
         probe.connect(path)
     except BlockingIOError:
-        pass  # its queue is full
+        pass  # a process listens, and its queue is full
     except OSError:
         return False
     finally:

@@ -1,6 +1,4 @@
-"""Figures for those who measure: how processes have ended, what their probes have answered and in what time, and how
-long an ended child may have waited for PID 1.
-"""
+"""Counters for metrics: exits, probe answers and their times, and the longest wait of a zombie."""
 
 from pidone import kernel as posix_kernel
 
@@ -8,15 +6,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Exit codes of one process that are told apart; the rest count as one.
+#: Exit codes of one process that are counted separately; the rest count as one.
 MAX_CODES = 64
 
 
 class Counters:
-    """exits: {(member, exit code): count}. probes: {(member, what, answer): [count, seconds]}. started: {pid: time}.
+    """What is counted.
 
-    longest: most seconds, so far, from when an ended child may have waited to the end of the look at such. since: when
-    that wait may have begun; None while PID 1 sleeps.
+    exits: {(member, exit code): count}; exit code -1 for those beyond MAX_CODES.
+    probes: {(member, what, answer): [count, seconds]}.
+    started: {pid of a probe that runs: when it started}.
+    longest: the most seconds so far from when an ended child may have begun to wait until PID 1 had
+      finished a pass of reaping.
+    since: when that wait may have begun; None while PID 1 sleeps.
     """
 
     __slots__ = ("exits", "probes", "started", "longest", "monotonic", "since")
@@ -34,7 +36,7 @@ class Counters:
             self.since = self.monotonic()
 
     def reaped_all(self, more: bool) -> None:
-        """A look at ended children is over. more: others may be waiting."""
+        """End a pass of reaping. more: other ended children may wait."""
         now = self.monotonic()
         if self.since is not None and now - self.since > self.longest:
             self.longest = now - self.since
@@ -53,7 +55,10 @@ class Counters:
         self.started[pid] = self.monotonic()
 
     def probe_ended(self, pid: int, member: int, what: str, answer: "str | None") -> None:
-        """answer: None where there is none, for its process has ended or is being ended."""
+        """Count an answer.
+
+        answer: None where there is none, as the probe's process has ended or is being ended.
+        """
         began = self.started.pop(pid, None)
         if began is not None and answer is not None:
             counted = self.probes.setdefault((member, what, answer), [0, 0.0])

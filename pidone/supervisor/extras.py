@@ -1,4 +1,4 @@
-"""What a process of a group gets beyond what a single command does: descriptors of its own, an empty message file."""
+"""What a process of a group gets beyond a single command, such as descriptors of its own."""
 
 import _signal
 import posix
@@ -11,14 +11,19 @@ from pidone.init.plan import CANNOT
 from pidone.init.signals import ALL, show
 from pidone.init.spawn import SetupError, write_file
 
-#: PID 1 has a few descriptors for each process, and each has the lowest number that is free.
+#: More than any descriptor of PID 1: it has a few for each process, and the kernel gives out the
+#: lowest number that is free.
 MAX_DESCRIPTORS = 1 << 16
 
 
 class Extras:
-    """message: its termination message's file, or None. placed: descriptors and the numbers they get in the process.
+    """What one process gets.
 
-    launches: it is to go into the background. pauses: it runs no program, and ends by this signal; 0 for one that does.
+    message: the path of its termination message's file, or None.
+    launches: the process daemonizes, so it gets an intermediate process.
+    pauses: its stop signal, if it runs no program (`pause = true`); 0 for one that runs a program.
+    placed: (descriptor, the number that it gets in the process).
+    passing: those of them that PID 1 closes after the fork.
     """
 
     __slots__ = ("launches", "message", "passing", "pauses", "placed")
@@ -31,7 +36,7 @@ class Extras:
         self.passing: "list[int]" = []
 
     def pass_on(self, fd: int, number: int) -> None:
-        """A descriptor that is the child's alone."""
+        """Place a descriptor that is the child's alone: PID 1 closes it after the fork."""
         self.placed.append((fd, number))
         self.passing.append(fd)
 
@@ -40,9 +45,9 @@ class Extras:
             kernel.close(fd)
 
     def in_child(self, answer: int) -> int:
-        """As the process's own user: what it could not do itself is not done for it.
+        """Prepare the child, as the process's own user: nothing is done that this user cannot do.
 
-        Returns the answer's descriptor, which may have had to make room. Raises Refused.
+        Return the answer's descriptor, which may have moved to make room. Raises SetupError.
         """
         what = "termination_message %s" % show(self.message or b"")
         try:
@@ -62,7 +67,10 @@ class Extras:
 
 
 def pause(stop_signal: int) -> "NoReturn":
-    """What `pause = true` runs: nothing. Every signal is blocked from its first moment; it heeds those to end by."""
+    """Run no program (`pause = true`): exit with 0 at SIGINT, SIGTERM or the stop signal.
+
+    All signals are blocked from the first moment, and it waits for these.
+    """
     close_rest()
     try:
         write_file("/proc/self/comm", b"pause")  # its name in ps and in a report
@@ -73,10 +81,11 @@ def pause(stop_signal: int) -> "NoReturn":
 
 
 def stand_between() -> None:
-    """Return in a child of this process, which waits for it, passes signals on and ends as it does. Raises OSError.
+    """Fork and return in the child; the parent waits for it, passes signals on and ends as it does.
 
-    A program whose parent is PID 1 takes itself for started by init, and stays where it is: sshd, and whatever uses
-    python-daemon. For what is declared to go into the background, pidone's child is not that program but its parent.
+    A program whose parent is PID 1 assumes that init started it, and stays in the foreground: sshd,
+    and programs that use python-daemon. So daemons are started through an intermediate process:
+    pidone's child is this parent, not the program. Raises OSError.
     """
     pid = posix.fork()
     if pid == 0:
@@ -84,7 +93,7 @@ def stand_between() -> None:
     try:
         wait_between(pid)
     finally:
-        posix._exit(CANNOT)  # it must never come back to where an app is started
+        posix._exit(CANNOT)  # never return into the code that starts an app
 
 
 def wait_between(pid: int) -> "NoReturn":
@@ -95,7 +104,7 @@ def wait_between(pid: int) -> "NoReturn":
             try:
                 posix.kill(pid, number)
             except OSError:
-                pass  # its user is another one than ours by now: kill(2), EPERM
+                pass  # EPERM: it has changed its user (kill(2))
         elif posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT) is not None:
             break
     status = posix.waitpid(pid, 0)[1]
@@ -105,7 +114,7 @@ def wait_between(pid: int) -> "NoReturn":
 
 
 def end_by(number: int) -> None:
-    """As a process that this signal has killed; without a core of ours beside its own."""
+    """End as if this signal had killed us, without a core dump beside the program's own."""
     try:
         import resource
 
@@ -120,13 +129,16 @@ def end_by(number: int) -> None:
 
 
 def close_rest() -> None:
-    """What an exec would have closed, and more: PID 1's own descriptors must end with PID 1."""
+    """Close what an exec would close, and more: PID 1's own descriptors must end with PID 1."""
     posix.closerange(3, MAX_DESCRIPTORS)
 
 
 def empty_message(path: bytes) -> None:
-    """Its termination message's file is empty and everyone's at the start of each instance (S96). Raises OSError."""
-    from pidone import paths  # in the child
+    """Empty the termination message's file, and let every user write it, for each instance (S96).
+
+    Raises OSError.
+    """
+    from pidone import paths  # only in the child
 
     flags = posix.O_WRONLY | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOFOLLOW
     fd = (paths.open_file if paths.is_strict() else posix.open)(path, flags, 0o666)
@@ -134,12 +146,15 @@ def empty_message(path: bytes) -> None:
         posix.ftruncate(fd, 0)
         posix.fchmod(fd, 0o666)
     except OSError:
-        pass  # another user's, but one that we may write; or /dev/null
+        pass  # /dev/null, or another user's file that we may write
     posix.close(fd)
 
 
 def place(fd: int, number: int, answer: int) -> int:
-    """Give a descriptor its number, over whatever had it. Returns where the answer's is then. Raises OSError."""
+    """Give a descriptor this number, over whatever had it. Return where the answer's is then.
+
+    Raises OSError.
+    """
     if number == answer:
         answer = posix.dup(answer)
     if fd == number:

@@ -1,11 +1,13 @@
-"""What is forked beside the processes of a group, and beside the group itself. PID 1 may lose any of it.
+"""The helpers of the processes of a group, and of the group itself. PID 1 may lose any of them.
 
-Theory. A helper is a forked child that answers through a pipe and ends; PID 1 keeps its pid and the pipe, and forgets
-both when it has ended, or has been dropped. Two tables say what each kind is: ARGUMENTS, what it runs with (by a
-function of the rooms helpers or probes), and ENDED, what its end leads to. A new kind is a line in each.
+Theory. A helper is a forked child that answers through a pipe and ends. PID 1 keeps its pid and the
+pipe, and forgets both when the helper has ended or was cancelled. Two tables describe each kind:
+ARGUMENTS says which function of `helpers` or `probes` it runs, and with what; ON_HELPER_END says
+what its end leads to. A new kind is a line in each.
 
-A command of the file's is executed as the process itself would be: its user, environment, directory and limits, but
-with /dev/null for input, and an output of which the last line is told where it fails (S42, S74).
+A command of the file runs as the process itself does, with its user, environment, directory and
+limits, but its input is /dev/null. Where it fails, the last line of its output is reported (S42,
+S74).
 """
 
 import posix
@@ -28,23 +30,25 @@ from pidone.init.signals import ALL
 from pidone.init.signals import name as signal_name
 from pidone.supervisor import planner
 
-#: Helpers that are to outlast the sweep: they end by themselves.
+#: Helpers that outlast the sweep, with all signals blocked: they end by themselves.
 LASTING = ("suspects", "pump")
 
-#: A command of the file's. It waits as PID 1 does, with all signals blocked.
+#: Runs a command of the file. It waits as PID 1 does, with all signals blocked.
 COMMAND = "probes.exec:run"
 
-#: It has more to say than once.
+#: The listener of sd_notify. It reports more than once, so PID 1 reads its pipe as it runs.
 LISTENER = "helpers.notify:run"
 
-#: These two run without helpers/table.py.
+#: Both run without helpers/table.py.
 DIRECT = COMMAND, LISTENER
 
 
 class Helpers:
-    """running: {pid: (member, what, descriptor of its answer)}. pids: {(member, what): pid}.
+    """The helpers that run.
 
-    cancelled_at: when one was killed the last time.
+    running: {pid: (member, what, descriptor of its answer)}.
+    pids: {(member, what): pid}.
+    cancelled_at: when PID 1 last killed one.
     """
 
     __slots__ = ("cancelled_at", "pids", "running")
@@ -59,7 +63,7 @@ class Helpers:
         self.pids[member, what] = pid
 
     def take(self, pid: int) -> "tuple[int, str, int] | None":
-        """It has ended. Another one of its kind may run already."""
+        """Remove a helper that has ended, and return it. Another of its kind may run already."""
         found = self.running.pop(pid, None)
         if found is not None and self.pids.get(found[:2]) == pid:
             del self.pids[found[:2]]
@@ -67,7 +71,7 @@ class Helpers:
 
 
 def run(loop: "GroupLoop", member: int, what: str) -> None:
-    """Fork it; where that cannot be done, its end says so."""
+    """Fork a helper. If that fails, the helper's end is queued with the verdict unknown."""
     try:
         place, arguments = ARGUMENTS[what](loop, member, what)
         mask = None if place == COMMAND else ALL if what in LASTING else ()
@@ -91,7 +95,7 @@ def run(loop: "GroupLoop", member: int, what: str) -> None:
 
 
 def cancel(loop: "GroupLoop", member: int, what: str, late: bool = False) -> None:
-    """late: its time is up, where otherwise nobody wants its answer any more."""
+    """Kill a helper. late: its time is up; otherwise its answer is no longer needed."""
     pid = loop.helpers_running.pids.get((member, what))
     if pid is None:
         return
@@ -106,7 +110,7 @@ def cancel(loop: "GroupLoop", member: int, what: str, late: bool = False) -> Non
 
 
 def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
-    """A child that is no declared process has ended. False if it was no helper."""
+    """Handle the end of a child that is no declared process. Return False if it was no helper."""
     found = loop.helpers_running.take(pid)
     if found is None:
         return False
@@ -119,18 +123,18 @@ def ended(loop: "GroupLoop", pid: int, code: int, number: int) -> bool:
 
 
 def read_end(kernel: "Any", fd: int) -> str:
-    """What a child that has ended left in its pipe: at most what fits into one write."""
+    """Return what an ended child left in its pipe: at most what fits into one write."""
     if fd < 0:
         return ""
     try:
         return str(kernel.read(fd, 4096), "utf-8", "replace")
     except BlockingIOError:
-        return ""  # a child of its own holds the other end
+        return ""  # a child of the helper holds the other end
     finally:
         kernel.close(fd)
 
 
-# -- what each runs with
+# -- what each kind runs with
 
 
 def for_listener(loop: "GroupLoop", member: int, what: str) -> "Arguments":
@@ -197,11 +201,11 @@ def for_hook(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     return "probes.%s:hook" % handler, argument
 
 
-# -- what the end of each leads to
+# -- what the end of each kind leads to
 
 
 def feed_group(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
-    """The group decides."""
+    """Let the group decide."""
     loop.feed((HELPER_ENDED, member, what, verdict, text))
 
 
@@ -211,26 +215,26 @@ def record_and_feed(loop: "GroupLoop", member: int, what: str, verdict: int, tex
 
 
 def probe_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
-    """The record tells of it where it turns something."""
+    """Count the answer, and let the group decide. Only a change of state is recorded."""
     loop.counters.probe_ended(pid, member, what, VERDICTS[verdict])
     feed_group(loop, member, what, verdict, text, pid)
 
 
 def pump_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
     if loop.output is not None and not loop.output.given:
-        verdict = FAILURE  # it has come to an end, but of what another plan had carried
+        verdict = FAILURE  # it has read all of an earlier plan's pipes, and not those of today
     feed_group(loop, member, what, verdict, text, pid)
 
 
 def suspects_found(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
-    """The victim, how many, and (pid, uid, name) of the first, as the helper has written them."""
+    """Record the victim's pid, how many suspects there are, and (pid, uid, name) of the first."""
     try:
         head, *lines = text.split("\n")
         victim, many = head.split(" ")
         found = [line.split(" ", 2) for line in lines]
         who = [int(victim), int(many), *((int(pid), int(uid), name) for pid, uid, name in found)]
     except ValueError:
-        who = [0, 0]  # it was killed itself
+        who = [0, 0]  # the helper was killed itself
     loop.add_event("suspects", member, *who)
 
 
@@ -245,7 +249,10 @@ def main_pid_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text
 
 
 def stand_for(loop: "GroupLoop", member: int, helper: int, pid: int, session: int) -> "tuple[int, str]":
-    """From now on this orphan stands for the member, if it is ours and still there (WNOWAIT: or a zombie)."""
+    """Let this orphan stand for the member from now on, if it is our child and still exists.
+
+    A zombie counts as well (WNOWAIT).
+    """
     try:
         loop.kernel.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
     except ChildProcessError:

@@ -1,8 +1,14 @@
-"""The loop of a group: as that of a single command, and what goes on beside its processes.
+"""The loop of a group: the loop of a single command, and what runs beside the group's processes.
 
-It carries out what the group decides and decides nothing. What belongs together has an object of its own: `asides`, the
-helpers that run; `notifications`, what processes say of themselves; `memory_kills`; `output`, the pipes; `control`, the
-socket and who answers; `record`; `tally`, counts for those who measure.
+It carries out what the group decides, and decides nothing. Each subject has an object of its own:
+
+    helpers_running  the helpers that run
+    notifications    what processes report of themselves
+    memory_kills     OOM kills
+    output           the pipes of the processes' output
+    control          the control socket and its sessions
+    record           what has happened
+    counters         counts for metrics
 """
 
 import marshal
@@ -47,14 +53,20 @@ from pidone.supervisor.notifications import Notifications
 from pidone.supervisor.oom import RECENT, MemoryKills
 from pidone.supervisor.record import Record
 
-#: So many processes that are gone are remembered by name, for the record that tells of them.
+#: So many removed processes keep their names, for events of the record that concern them.
 MAX_NAMES = 1000
 
 
 class GroupLoop(Loop):
-    """former: the session of each member's latest instance. stamps: {member: {file: what it was like at the start of
-    the instance}}. left: {member: pid} of those that have ended, which is not told before their successor has been
-    looked for. gone: {id: (name, role)} of those that were members once. planning: the file is being read again.
+    """The loop of a group.
+
+    wanted: the command line.
+    former: {member: the session of its latest instance}.
+    stamps: {member: {file: what it was like at the start of the instance}}.
+    left: {member: pid} of ended processes, whose end is reported once their successor was looked
+      for.
+    gone: {id: (name, role)} of processes that an earlier plan had.
+    planning: (descriptor, parts read so far) while the file is read again, or None.
     """
 
     __slots__ = (
@@ -101,7 +113,7 @@ class GroupLoop(Loop):
     # -- events
 
     def feed(self, event: "Event") -> None:
-        self.counters.woken()  # what it leads to, a child may have to wait for
+        self.counters.woken()  # a child may have to wait until this is handled
         Loop.feed(self, event)
 
     def reap(self) -> bool:
@@ -126,14 +138,14 @@ class GroupLoop(Loop):
 
     def orphans_killed(self, number: int) -> None:
         if self.kernel.monotonic() - self.helpers_running.cancelled_at < RECENT:
-            return  # what a probe had started, perhaps
+            return  # perhaps a child of the helper that PID 1 killed
         try:
             self.memory_kills.orphans_killed(number)
-        except Exception as error:  # whoever was reaped behind them must not be lost for it
+        except Exception as error:  # the end of a process reaped after them must not be lost
             trouble.seen(self, error)
 
     def undeclared(self, pid: int, code: int, number: int, core: bool, recorded: bool) -> None:
-        """A helper has ended, somebody's session or command, or an orphan."""
+        """Handle the end of a helper, a session, an exec session or an orphan."""
         if pid not in self.dropped:
             if number == SIGKILL:
                 self.orphans_killed(1)
@@ -150,7 +162,10 @@ class GroupLoop(Loop):
             self.feed((RESOLVED, member))
 
     def member_ended(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
-        """Of an old memory kill's possible victim the size decides (E56), which the kernel tells when it is reaped."""
+        """Handle the end of a member. Its size decides if it may be an old OOM kill's victim (E56).
+
+        The kernel reports the size when PID 1 reaps the process, so it is reaped first.
+        """
         sent = self.group.by_id[member].sent
         if number != SIGKILL or SIGKILL in sent or not self.memory_kills.may_be_old():
             Loop.member_ended(self, member, pid, code, number, core)
@@ -160,7 +175,11 @@ class GroupLoop(Loop):
         self.add_event("sized", member, pid, size)
 
     def ending(self, member: int, pid: int, code: int, number: int, core: bool, large: "bool | None" = None) -> "Event":
-        """large: is it large enough to have been chosen by the memory killer? None where its size is not known."""
+        """Record the end of a member, and return the event for it.
+
+        large: whether it was large enough for the OOM killer to choose it; None if its size is
+          unknown.
+        """
         process = self.group.by_id[member]
         if large is None:
             large = number != SIGKILL or not self.memory_kills.may_be_old()
@@ -194,13 +213,13 @@ class GroupLoop(Loop):
     # -- actions
 
     def extras(self, member: int) -> "Extras | None":
-        """What a process of a group gets that a single command does not."""
+        """Return what a process of a group gets beyond a single command, or None."""
         process, policy = self.group.by_id[member], self.group.by_id[member].policy
-        self.notifications.forget(member)  # of the instance before
+        self.notifications.forget(member)  # those of the instance before
         if policy.daemonizes:
             self.notifications.early[member] = []
         if process.role == INIT:
-            self.memory_kills.at_step = self.memory_kills.recount()  # what counts is what happens in its time
+            self.memory_kills.at_step = self.memory_kills.recount()  # only kills while the step runs count
         self.left.pop(member, None)
         message = policy.termination_message
         extras = Extras(message)
@@ -219,7 +238,7 @@ class GroupLoop(Loop):
         if self.output is not None:
             self.output.close_writing()
         for pid in self.control.exec_sessions if self.control is not None else ():
-            signal(self.kernel, pid, SIGHUP, True)  # an interactive shell does not listen to SIGTERM
+            signal(self.kernel, pid, SIGHUP, True)  # an interactive shell ignores SIGTERM
         sweep(self, number)
 
     def exit(self, code: int, troubled: bool) -> "NoReturn":
@@ -231,7 +250,7 @@ class GroupLoop(Loop):
         self.add_event("turned", member, what)
 
     def take_over(self, gone: "dict[int, tuple[str, int]]") -> None:
-        """Another plan has: what is kept of those that are in it no more is forgotten, but for their names."""
+        """Follow another plan that has taken over: keep only the names of removed processes."""
         self.plan = self.group.plan
         self.gone.update(gone)
         self.memory_kills.path = self.plan.oom

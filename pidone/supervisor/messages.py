@@ -1,4 +1,4 @@
-"""What PID 1 says of a group: on trouble one line each, and with --verbose each turn. Loaded for that only."""
+"""The lines that PID 1 prints about a group, for problems and --verbose. Loaded for that only."""
 
 from time import monotonic
 
@@ -20,7 +20,7 @@ from pidone.init.plan import ROLES, TIMED_OUT
 
 
 def print_line(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
-    """The group's SAY action as a line."""
+    """Print the line of the group's SAY action."""
     if details[0] not in TEXTS:
         messages.print_line(loop, pids, details)
         return
@@ -30,7 +30,7 @@ def print_line(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
 
 
 def ended(loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str) -> str:
-    """ "sidecar log (pid 7) ended with exit code 3"."""
+    """Return how a process ended: "log (pid 7) ended with exit code 3"."""
     if reason == "StartError":
         return "%s could not be started" % loop.declared(member).name
     oom = ": out of memory" if reason == "OOMKilled" else ""
@@ -79,7 +79,7 @@ def _probe_failed(loop: "Loop", pids: "Pids", member: int, what: str, times: int
 
 
 def _readiness(loop: "Loop", pids: "Pids", member: int, ready: bool, text: str) -> str:
-    """Becoming ready for the first time is no news, nor is each turn of one that flaps."""
+    """Say nothing when a process is ready for the first time, nor each time that one flaps."""
     if ready and member not in _unready:
         return ""
     if not ready:
@@ -134,7 +134,7 @@ def _bound(what: str) -> "Any":
 _unready: "set[int]" = set()
 _unready_at: "dict[int, float]" = {}
 
-#: Seconds between two lines that say that a process is not ready.
+#: At least so many seconds lie between two lines that say that a process is not ready.
 FLAP = 1.0
 
 TEXTS: "dict[str, Any]" = {
@@ -173,7 +173,7 @@ _said: "dict[int, str]" = {}
 
 
 def forget(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
-    """Another plan has taken over: of those that are gone nothing is remembered."""
+    """Forget the removed processes: another plan has taken over."""
     for member in details[0]:
         _unready_at.pop(member, None)
         _said.pop(member, None)
@@ -181,7 +181,7 @@ def forget(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
 
 
 def trace(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
-    """A line for `--verbose`: what the group is told."""
+    """Print a line for `--verbose`: the event that the group gets."""
     rest = details[1:]
     if details[0] == "event" and rest[0] == events.HELPER_ENDED:
         _, member, what, verdict, text = rest
@@ -196,11 +196,11 @@ def trace(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
 
 
 def states(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
-    """A line for `--verbose` for each state that has changed, in the kubelet's words (S98)."""
+    """Print a line for `--verbose` for each new state, in the kubelet's words (S98)."""
     group: "Group" = details[0]
     for place, member in enumerate(group.members):
         if member.state == STARTING:
-            continue  # for less than a moment
+            continue  # this state lasts less than a moment
         text = status.show(status.state(group, place))
         if _said.get(member.id, "waiting(%s)" % status.first_reason(group)) != text:
             _said[member.id] = text

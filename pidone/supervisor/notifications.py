@@ -1,4 +1,4 @@
-"""Hears what processes say of themselves: by sd_notify, through the listener, or by a newline on a descriptor."""
+"""Reads notifications of processes: of sd_notify by the listener, or a newline on a descriptor."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,21 +10,26 @@ from pidone.init.events import DEAD, GROUP, LISTENING, NOTIFIED, READY, UNREADY
 from pidone.init.loop import say
 from pidone.init.spawn import answer_pipe
 
-#: Bytes of what the listener says at a time: which socket, what, and two pids of the sender (helpers/notify.py).
+#: Bytes of a record of the listener: which socket, what, the sender's ancestor that is pidone's
+#: child, and the sender's session (helpers/notify.py).
 RECORD = 16
 
-#: Bytes that are read of a line at once: sixteen notes.
+#: Bytes read from a descriptor at once: sixteen records.
 READ_SIZE = 16 * RECORD
 
-#: A process that has written so much to its descriptor without a newline is not going to.
+#: After so many bytes without a newline PID 1 closes a process's descriptor.
 MAX_LINE = 1 << 16
 
 
 class Notifications:
-    """lines: descriptor -> whose it is; -1 for the listener. unheard: bytes that came of each without a newline.
+    """The descriptors on which notifications arrive, and who sends on them.
 
-    sockets: names of the listener's; members: whom it means by the first, second ... of them. strangers: members in
-    whose name another process has spoken. early: what came for those of which the daemon is not known yet.
+    fds: {descriptor: the member that it belongs to}; GROUP for the listener.
+    without_newline: {descriptor: bytes that came on it without a newline}.
+    sockets: the names of the listener's sockets.
+    members: for each of these sockets, the member that it belongs to now; GROUP for none.
+    foreign_senders: members in whose name a foreign process has sent.
+    early: {member: what came before its daemon was known}; the latest sixteen records.
     """
 
     __slots__ = ("early", "kernel", "fds", "members", "sockets", "foreign_senders", "without_newline")
@@ -39,7 +44,7 @@ class Notifications:
         self.early: "dict[int, list[bytes]]" = {}
 
     def know_members(self, loop: "GroupLoop") -> None:
-        """A socket is named after its process: whoever has that name now is meant, and nobody where none has."""
+        """Find the member of each socket: the process whose name the socket has now, or none."""
         named = {name: loop.group.members[place].id for place, name in loop.plan.notify}
         self.members = [named.get(name, GROUP) for name in self.sockets]
 
@@ -47,14 +52,17 @@ class Notifications:
         self.fds[fd] = GROUP
 
     def fd_for(self, member: int) -> int:
-        """A process's own descriptor, where it writes a newline when it is ready (s6). Raises OSError."""
+        """Return a descriptor on which a process writes a newline when it is ready (s6).
+
+        Raises OSError.
+        """
         reading, given = answer_pipe(True, self.kernel)
         self.fds[reading] = member
         self.without_newline[reading] = 0
         return given
 
     def forget(self, member: int) -> None:
-        """Its instance, or all of it, has gone."""
+        """Forget a member whose instance has ended, or that was removed."""
         for fd in [fd for fd, whose in self.fds.items() if whose == member]:
             self.close(fd)
         self.early.pop(member, None)
@@ -65,11 +73,15 @@ class Notifications:
         self.kernel.close(fd)
 
     def read(self, loop: "GroupLoop") -> bool:
-        """One read of each: who writes for ever must not keep us from signals, the dead and the time. True for more."""
+        """Read each descriptor once. Return True if there is more.
+
+        A process that writes for ever must not keep PID 1 from signals, ended children and
+        deadlines.
+        """
         more = False
         for fd, member in list(self.fds.items()):
             if self.fds.get(fd) != member:
-                continue  # an event has closed it, and may have given its number to another's
+                continue  # an event has closed it, and the number may belong to another member now
             try:
                 data = self.kernel.read(fd, READ_SIZE)
             except BlockingIOError:
@@ -89,7 +101,7 @@ class Notifications:
         return more
 
     def take(self, loop: "GroupLoop", data: bytes) -> None:
-        """What the listener passes on is the member's own word only if a process of the member has said it."""
+        """Take records of the listener. Each counts only if a process of the member has sent it."""
         for start in range(0, len(data) - RECORD + 1, RECORD):
             place, what, top, session = [
                 int.from_bytes(data[i : i + 4], "big") for i in range(start, start + RECORD, 4)
@@ -105,12 +117,12 @@ class Notifications:
                 self.early[member] = [*self.early[member], data[start : start + RECORD]][-16:]
             elif (
                 member in loop.pids and member not in self.foreign_senders
-            ):  # or it is the last word of one that has ended
+            ):  # without a pid it has ended, and this was sent before
                 self.foreign_senders.add(member)
                 say(loop, "foreign sender", member, top)
 
     def found(self, loop: "GroupLoop", member: int, good: bool) -> None:
-        """A daemon is known now: what it has said before counts."""
+        """End the search for a daemon. good: it was found, so what it sent before counts."""
         early = b"".join(self.early.pop(member, []))
         if good:
             self.take(loop, early)

@@ -1,4 +1,4 @@
-"""Which processes the kernel has killed because memory ran out (S93): its cgroup counts them, and names none."""
+"""Finds which processes the OOM killer has killed (S93): the cgroup counts kills and names none."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,14 +10,21 @@ from pidone.init.events import SIGKILL
 from pidone.init.plan import INIT
 from pidone.oom import count_kills
 
-#: Seconds between two looks at the count; and how old a kill may be to be held for a victim's (E56).
+#: Seconds between two reads of the count; the age up to which a kill counts for a victim of any
+#: size (E56).
 COUNT_AGAIN, RECENT = 0.1, 1.0
 
 
 class MemoryKills:
-    """path: of the count, or None. kills: as far as we know; counted: when that was. claimed: those whose victims are
-    known. risen: the earliest moment at which the latest of them can have been. at_step: how many, when an init step
-    began. note: takes the count when it has risen.
+    """The count of OOM kills.
+
+    path: the file that holds it, or None.
+    kills: the count when it was last read.
+    counted: when that was.
+    claimed: how many of these kills have a known victim.
+    risen: the earliest moment at which the latest of them can have happened.
+    at_step: the count when the latest init step began.
+    add_event: records the count when it has risen.
     """
 
     __slots__ = ("at_step", "claimed", "counted", "kernel", "kills", "add_event", "path", "risen")
@@ -30,29 +37,34 @@ class MemoryKills:
         self.counted = self.risen = now
 
     def check(self) -> None:
-        """Now and then."""
+        """Read the count again, at most every COUNT_AGAIN seconds."""
         if self.path is not None and self.kernel.monotonic() - self.counted >= COUNT_AGAIN:
             self.recount()
 
     def recount(self) -> int:
         now, before, self.kills = self.kernel.monotonic(), self.kills, count_kills(self.path, self.kernel)
         if self.kills > before:
-            self.risen = self.counted  # it was not there then
+            self.risen = self.counted  # the kill had not happened then
             self.add_event("oom", self.kills)
         self.counted = now
         return self.kills
 
     def orphans_killed(self, number: int) -> None:
-        """So many orphans have ended by SIGKILL: it was no declared process that was counted."""
+        """Claim kills for so many orphans that SIGKILL has ended: no member was the victim."""
         if self.path is not None:
             self.claimed += min(max(0, self.recount() - self.claimed), number)
 
     def may_be_old(self) -> bool:
-        """Is the kill that nobody has claimed one of some time ago? Then a victim's size decides (E56)."""
+        """Return whether a kill without a victim may be old. Then a victim's size decides (E56)."""
         return self.recount() > self.claimed and self.kernel.monotonic() - self.risen > RECENT
 
     def is_victim(self, process: "Process", number: int, large: bool) -> bool:
-        """SIGKILL that we did not send, while the count rose; an init step's whoever was killed (S4)."""
+        """Return whether the OOM killer has ended a process.
+
+        It has if pidone did not send the SIGKILL and the count has a kill without a victim. A
+        process that is not large must have an oom_score_adj above 0 as well. For an init step it is
+        enough that the count rose while it ran, whichever process was killed (S4).
+        """
         if self.path is None:
             return False
         if process.role == INIT:

@@ -1,13 +1,14 @@
-"""What PID 1 has to do with its processes' output: it makes the pipes, and keeps the ends that must not be lost.
+"""The output of processes: PID 1 makes the pipes, and keeps the ends that must not be lost.
 
-Theory. A process whose `log` says so gets one pipe for stdout and stderr (one, so that their order is kept), or one for
-each where it says that, too. A pump, a child that PID 1 forks and may lose (helpers/pump.py), reads all of them; PID 1
-holds both ends open, so that a pump that dies is replaced and what stands in the pipes is not lost, and closes its
-writing ends when all processes are gone: then the pump has read everything when it finds the end. PID 1 itself never
-touches a byte.
+Theory. A process with a `log` gets one pipe for stdout and stderr, which keeps their order, or one
+for each where its `log` says so. A pump, a child that PID 1 forks and may lose (helpers/pump.py),
+reads all of them. PID 1 holds both ends open, so that a pump that dies is replaced and the bytes in
+the pipes are not lost. PID 1 closes its writing ends when all processes have ended: then the pump
+has read everything when it reaches the end. PID 1 itself never touches a byte.
 
-The last bytes of each are in memory that is shared with the pump, for the report and for `pidonectl logs`, and so is
-when they came: MARKS of them, so that the lines of several processes can be put into one order.
+The last bytes of each stream are in memory that is shared with the pump, for the report and for
+`pidonectl logs`. So are the times at which they came, the latest MARKS of them (layout.py), so that
+the lines of several processes can be put into one order.
 """
 
 import posix
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pidone.group.group import Group
     from pidone.supervisor.loop import GroupLoop
 
-    #: (member, 0 or 1): its stdout, and what is not told apart from it; or its stderr.
+    #: (member, OUT or ERR). OUT: stdout, and stderr as well if that has no pipe of its own.
     Stream = tuple[int, int]
 
 from pidone import kernel as posix_kernel
@@ -28,7 +29,7 @@ from pidone.init.events import FAILURE, GROUP, HELPER_ENDED, SIGHUP
 from pidone.init.loop import signal
 from pidone.layout import ERR, OUT, PLACE
 
-#: poll(2)
+#: Events of poll(2).
 POLLIN, POLLHUP = 1, 16
 
 
@@ -41,11 +42,15 @@ def streams_of(members: "dict[int, tuple[str, Any]]") -> "list[Stream]":
 
 
 class Output:
-    """pipes: {stream: (reading end, writing end)} of those whose output is carried. tails: the shared memory.
+    """The pipes and tails of the streams that are carried.
 
-    named: {reading end: (name, LogSpec, OUT or ERR)}. retired: reading ends of those that another plan has no more; a
-    pump reads them to their end. given: a pump has been forked for just these. former: the tails that a pump before it
-    still writes to, and {reading end: its place there}.
+    pipes: {stream: (reading end, writing end)}; a writing end is -1 once it is closed.
+    tails: the shared memory.
+    named: {reading end: (name, LogSpec, OUT or ERR)}.
+    retired: reading ends of streams that the plan no longer has; a pump reads them to their end.
+    given: whether a pump was forked for exactly these streams.
+    former: (the tails that an earlier pump still writes to, {reading end: its place there}), or
+      None.
     """
 
     __slots__ = ("kernel", "pipes", "tails", "named", "retired", "given", "former")
@@ -53,9 +58,11 @@ class Output:
     def __init__(
         self, members: "dict[int, tuple[str, Any]]", before: "Output | None" = None, kernel: "Any" = posix_kernel
     ) -> None:
-        """members: {member: (name, LogSpec)}. before: what another plan takes over.
+        """Make the pipes and the tails, or take them over.
 
-        Raises OSError, and has made nothing then.
+        members: {member: (name, LogSpec)}.
+        before: the output that another plan takes over, or None.
+        Raises OSError, and leaves no new pipe then.
         """
         self.kernel = kernel
         self.given = False
@@ -83,8 +90,8 @@ class Output:
             self.take_over(before, kept)
 
     def take_over(self, before: "Output", kept: "set[Stream]") -> None:
-        """The tails of those that are kept; the others' pipes are closed once they are over."""
-        # where no pump has been given `before`, one that is older still writes to what was before that
+        """Take over the tails of kept streams. Other pipes stay until they are over."""
+        # If no pump was forked for `before`, an older one still writes to the tails before that.
         self.former = before.former or (before.tails, {fd: place for place, fd in enumerate(before.reading())})
         gone = list(before.retired)
         for stream, (reading, writing) in before.pipes.items():
@@ -101,7 +108,7 @@ class Output:
         self.copy_tails()
 
     def copy_tails(self) -> None:
-        """As they are now: once more when the pump that writes to them has handed over."""
+        """Copy the earlier pump's tails as they are now; again when that pump has handed over."""
         if self.former is None:
             return
         tails, places = self.former
@@ -111,33 +118,39 @@ class Output:
                 self.tails[place * PLACE : (place + 1) * PLACE] = tails[there : there + PLACE]
 
     def carries(self, members: "dict[int, tuple[str, Any]]") -> bool:
-        """Are just these carried already?"""
+        """Return whether exactly the streams of these members are carried."""
         return sorted(streams_of(members)) == sorted(self.pipes)
 
     def placed(self, member: int) -> "list[tuple[int, int]]":
-        """(writing end, descriptor of the process's)"""
+        """Return [(writing end, descriptor in the process), ...] of a member."""
         if (member, OUT) not in self.pipes:
             return []
         out = self.pipes[member, OUT][1]
         return [(out, 1), (self.pipes.get((member, ERR), (-1, out))[1], 2)]
 
     def streams(self) -> "list[tuple[int, int]]":
-        """(member, OUT or ERR), in the order of their tails."""
+        """Return [(member, OUT or ERR), ...] in the order of their tails."""
         return list(self.pipes)
 
     def reading(self) -> "list[int]":
-        """Reading ends, in the order of their tails."""
+        """Return the reading ends in the order of their tails."""
         return [*(ends[0] for ends in self.pipes.values()), *self.retired]
 
     def of_pump(self) -> "tuple[Any, ...]":
-        """[(place of its tail, reading end, name, LogSpec, OUT or ERR)], the tails, and our own writing ends."""
+        """Return what a pump runs with: its streams, the tails, and PID 1's writing ends.
+
+        A stream is (place of its tail, reading end, name, LogSpec, OUT or ERR).
+        """
         self.copy_tails()
         self.former = None
         declared = [(place, fd, *self.named[fd]) for place, fd in enumerate(self.reading())]
         return declared, self.tails, [ends[1] for ends in self.pipes.values() if ends[1] >= 0]
 
     def close_writing(self) -> None:
-        """No process of ours is left: once what they have left behind is gone, too, the pipes have an end."""
+        """Close PID 1's writing ends, as no declared process is left.
+
+        The pipes end once the leftovers have ended as well.
+        """
         for stream, (reading, writing) in self.pipes.items():
             if writing >= 0:
                 self.kernel.close(writing)
@@ -145,7 +158,7 @@ class Output:
 
 
 def logged(group: "Group") -> "dict[int, tuple[str, Any]]":
-    """{member: (name, LogSpec)} of those whose output is carried."""
+    """Return {member: (name, LogSpec)} of the members whose output is carried."""
     return {
         member.id: (member.declared.name, member.policy.log)
         for member in group.members
@@ -154,13 +167,13 @@ def logged(group: "Group") -> "dict[int, tuple[str, Any]]":
 
 
 def of_group(group: "Group", kernel: "Any") -> "Output | None":
-    """None where nobody's output is carried. Raises OSError."""
+    """Return the output of a group, or None if no output is carried. Raises OSError."""
     members = logged(group)
     return Output(members, None, kernel) if members else None
 
 
 def carry_others(loop: "GroupLoop") -> None:
-    """Another plan has taken over: have the pump hand over where there are others to be carried."""
+    """Handle another plan: have the pump hand over if other streams are to be carried."""
     members, before = logged(loop.group), loop.output
     if before is None and not members:
         return
@@ -174,27 +187,28 @@ def carry_others(loop: "GroupLoop") -> None:
         if before is None:
             return
         kept = {member: log for member, log in members.items() if (member, OUT) in before.pipes}
-        loop.output = Output(kept, before, loop.kernel)  # makes no pipe, and so it does not fail
+        loop.output = Output(kept, before, loop.kernel)  # makes no pipe: only its memory could fail
     pid = loop.helpers_running.pids.get((GROUP, "pump"))
     if pid is not None:
         signal(loop.kernel, pid, SIGHUP, False)
     else:
-        loop.feed((HELPER_ENDED, GROUP, "pump", FAILURE, ""))  # there has been none
+        loop.feed((HELPER_ENDED, GROUP, "pump", FAILURE, ""))  # no pump runs: this forks one
 
 
 def make_pipe(kernel: "Any") -> "tuple[int, int]":
-    """That any user may open as /dev/stdout: a pipe is its maker's, and nobody else's, by itself (E49).
+    """Make a pipe that any user may open as /dev/stdout; by default only its maker may (E49).
 
-    Whoever can come to it by /proc has it open already, or may look into who has (proc(5), ptrace(2)).
+    A process that can reach it by /proc has it open already, or may inspect one that has (proc(5),
+    ptrace(2)).
     """
     reading, writing = kernel.pipe2(posix.O_CLOEXEC)
     try:
         kernel.fchmod(writing, 0o666)
     except OSError:
-        pass  # a sandbox without it: as it was
+        pass  # a sandbox without fchmod(2): the mode stays
     return reading, writing
 
 
 def is_over(kernel: "Any", fd: int) -> bool:
-    """Has a pipe been read to its end, and has nobody who could write?"""
+    """Return whether a pipe is read to its end and has no writer left."""
     return bool(kernel.poll_in(fd) & (POLLIN | POLLHUP) == POLLHUP)

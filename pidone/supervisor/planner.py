@@ -1,4 +1,4 @@
-"""Forks the child that reads the file. PID 1 itself parses nothing (DESIGN.md, principle 1)."""
+"""Forks the child that reads the file. PID 1 itself parses nothing."""
 
 import _signal
 import errno
@@ -19,7 +19,7 @@ from pidone.init.events import GROUP, NEW_PLAN, SUCCESS
 from pidone.init.fork import fork_into
 from pidone.init.signals import show
 
-#: Why the child that reads the file has not lived.
+#: The error if a signal has killed the child; its name follows.
 KILLED = "the child that reads it was killed by "
 
 STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
@@ -28,10 +28,14 @@ STOPPING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)
 def ask(
     kernel: "Any", path: bytes, command: "list[bytes]", inherited: "Inherited", rewrites: "dict[int, int]"
 ) -> "tuple[Plan | None, int, list[int]]":
-    """(plan, exit code where there is none, signals that came meanwhile and wait for the group).
+    """Fork the child and wait for its plan.
 
-    A file that cannot be read, or hangs, must not make PID 1 deaf: a signal to stop ends the child, and pidone.
-    Raises OSError where there is no fork, or the child did not live to say what is wrong.
+    Return (plan or None, exit code if there is no plan, signals that came meanwhile, for the
+    group).
+
+    A file that cannot be read, or hangs, must not make PID 1 deaf: a stop signal ends the child,
+    and pidone. Raises OSError if there is no fork, or if the child was killed before it could say
+    what is wrong.
     """
     pid, reading = begin(kernel, path, command, inherited)
     data, early = [], []  # type: list[bytes], list[int]
@@ -39,9 +43,9 @@ def ask(
         info = kernel.sigwaitinfo(signals.ALL)
         number = rewrites.get(info.si_signo, info.si_signo)
         if number in STOPPING:
-            kernel.kill(pid, _signal.SIGKILL)  # and no waiting for it: a file system that hangs may hold it
+            kernel.kill(pid, _signal.SIGKILL)  # and do not wait: a file system that hangs may hold it
             return None, 128 + number, []
-        if info.si_code <= 0 or info.si_signo not in (_signal.SIGCHLD, _signal.SIGIO):  # those two are our own
+        if info.si_code <= 0 or info.si_signo not in (_signal.SIGCHLD, _signal.SIGIO):  # the kernel sends PID 1 these
             early.append(info.si_signo)
     kernel.close(reading)
     status = kernel.waitpid(pid, 0)[1]
@@ -49,7 +53,7 @@ def ask(
         if posix.WIFSIGNALED(status):
             number = posix.WTERMSIG(status)
             raise OSError(errno.ECHILD, HUNG if number == _signal.SIGALRM else KILLED + signals.name(number))
-        if data:  # the child could not even begin, as where pidone itself is not whole
+        if data:  # the child could not begin, as if files of pidone are missing
             text = show(path), b"".join(data).decode("utf-8", "replace")
             kernel.load("pidone.init.messages").say("cannot read %s: %s" % text)
         return None, posix.WEXITSTATUS(status), []
@@ -59,16 +63,22 @@ def ask(
 def begin(
     kernel: "Any", path: bytes, command: "list[bytes]", inherited: "Inherited", token: bytes = b""
 ) -> "tuple[int, int]":
-    """Fork the child. (pid, pipe from which its plan comes). token: of the sockets for sd_notify that are there."""
+    """Fork the child. Return (pid, pipe that its plan comes from).
+
+    token: the one in the names of the sd_notify sockets that exist, or empty.
+    """
     arguments = path, command, inherited.cwd, token.decode()
     return fork_into(kernel, "pidone.config.answer:for_pid_1", arguments, inherited, None, awaited=True)
 
 
-# -- the file is read again
+# -- reading the file again
 
 
 def plan_again(loop: "GroupLoop", by: int) -> None:
-    """Fork the child that reads the file; its plan is read as it comes. by: the session that asks."""
+    """Fork the child that reads the file again. Its plan is read as it comes.
+
+    by: the pid of the session that asks.
+    """
     wanted = loop.wanted
     if loop.planning is not None or loop.group.reloading is not None or wanted.config is None:
         loop.add_event("turned", GROUP, "not reloaded", by)
@@ -84,7 +94,7 @@ def plan_again(loop: "GroupLoop", by: int) -> None:
 
 
 def read(kernel: "Any", fd: int, parts: "list[bytes]") -> bool:
-    """What has come so far. True at its end."""
+    """Read what has come so far. Return True at its end."""
     try:
         while part := kernel.read(fd, 65536):
             parts.append(part)
@@ -94,7 +104,7 @@ def read(kernel: "Any", fd: int, parts: "list[bytes]") -> bool:
 
 
 def planned(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
-    """The child has ended: with the file's plan, or with its errors said."""
+    """Handle the end of the child: take its plan, or none if it has printed errors."""
     if loop.planning is None:
         return
     fd, parts = loop.planning

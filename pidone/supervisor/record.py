@@ -1,13 +1,15 @@
-"""The record: what has happened, in three rings of fixed size, kept for whoever asks why.
+"""The record: what has happened, in three rings of fixed size.
 
-Theory. An event is a slot: a marshalled tuple of its number, its time (microseconds since the record began), its kind,
-and a few numbers and short words. Nothing is parsed or formatted here; `pidone.report` makes words of it. One ring
-holds how the declared processes live and die, another one the CROWD, which anybody can make happen by the thousand, so
-that a storm of that cannot push out how a process came to die (E47); and of what costs something to note so much a
-second is noted, and the rest is counted. What is too long for a slot has a ring of a few long ones. A group's memory is
-shared with PID 1's children: who follows the record reads it where it is, and PID 1 does nothing for that.
+Theory. An event is a slot: a marshalled tuple of its number, its time (microseconds since the
+record began), its kind, and a few numbers and short words. Nothing is parsed or formatted here;
+`pidone.report` turns events into words. The first ring holds how the declared processes live and
+die. The second holds the CROWD, which any process can cause by the thousand: a storm of those
+cannot push out how a process died (E47). Events that are costly to record are recorded up to a rate
+per second, and the rest is counted. The third ring holds a few long events, those too long for a
+slot of the others. A group's record is in memory that PID 1 shares with its children: a follower
+reads it there, and PID 1 does nothing for that.
 
-Which fields an event has, in which order, is in report/events.py.
+The fields of each event, and their order, are in report/events.py.
 """
 
 import marshal
@@ -20,22 +22,23 @@ from pidone import kernel as posix_kernel
 from pidone.init.events import SIGKILL
 from pidone.layout import RINGS, RINGS_HEAD
 
-#: Kinds of the second ring, and lines for people, by their first word, that belong there.
+#: Kinds of the second ring, and the printed lines ("said") that belong there, by their first word.
 CROWD = (
     "signal", "reaped", "missed", "suspended", "helper_started", "helper_ended", "notified", "command", "exec_started",
     "exec_ended",
 )  # fmt: skip
 CROWD_SAID = ("readiness", "probe warns", "foreign sender", "message", "hurry")
 
-#: Of "turned" what belongs to the first ring.
+#: What a "turned" of the first ring says last; all others go to the second.
 TURNS = ("started", "stop", "reloaded")
 
 SIZE = RINGS_HEAD + sum(slots * size for slots, size in RINGS)
 
-#: The ring of what is too long for the others.
+#: The ring for events that are too long for the others.
 LONG = 2
 
-#: Of what may come in thousands (signals, orphans, sent signals, stops) so many a second are noted.
+#: How many signals, orphans, sent signals and suspensions are recorded in a second: these may come
+#: by the thousand.
 RATES = (100, 20, 100, 50)
 
 
@@ -50,9 +53,16 @@ def ring_of(kind: str, fields: "tuple[Any, ...]") -> int:
 
 
 class Record:
-    """began: of the monotonic clock, in seconds.
+    """The record of a group.
 
-    missed: signals, orphans, sent signals and stops that were not noted one by one, since the last "missed".
+    memory: the shared memory with the rings.
+    started_at: when the record began, in seconds of the monotonic clock.
+    number: of the next event.
+    counts: for each ring, how many events it has had.
+    second: when the current second of RATES began.
+    left: how many events of each rate may still be recorded in it.
+    missed: signals, orphans, sent signals and suspensions not recorded one by one since the last
+      "missed".
     """
 
     __slots__ = ("memory", "started_at", "number", "counts", "second", "left", "missed", "monotonic")
@@ -68,7 +78,10 @@ class Record:
         self.missed = [0, 0, 0, 0]
 
     def add_event(self, kind: str, *fields: "Any", vital: bool = False) -> None:
-        """vital: it belongs to the first ring, although its kind does not. One that is too long loses of its end."""
+        """Write an event into its ring. One that is too long even for the third ring is cut.
+
+        vital: the event belongs to the first ring, although its kind is of the second.
+        """
         ring = 0 if vital else ring_of(kind, fields)
         at = int((self.monotonic() - self.started_at) * 1e6)
         data = marshal.dumps((self.number, at, kind, *fields), 2)
@@ -85,10 +98,13 @@ class Record:
             start += slots * bytes_of_each
         self.memory[start : start + len(data)] = data
         self.counts[ring] += 1
-        self.memory[8 * ring : 8 * ring + 8] = self.counts[ring].to_bytes(8, "little")  # last: who follows looks here
+        self.memory[8 * ring : 8 * ring + 8] = self.counts[ring].to_bytes(8, "little")  # last: followers check this
 
     def may_record(self, what: int) -> bool:
-        """Is one more of what may come in thousands to be noted? If not, it is counted."""
+        """Return whether one more event of this rate is recorded; if not, count it as missed.
+
+        what: index of RATES.
+        """
         now = self.monotonic()
         if now - self.second >= 1.0:
             self.second, self.left = now, list(RATES)

@@ -1,4 +1,4 @@
-"""Containers that are removed with the test."""
+"""Containers that are removed after the test."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Run = Callable[..., Container]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/docker/" in str(item.path) and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(1200))  # the first of them makes the base image, or waits for it
+            item.add_marker(pytest.mark.timeout(1200))  # the first test makes the base image, or waits for it
 
 
 @pytest.fixture
 def run(engine: Engine, public: Path, helper: str) -> Iterator[Run]:
-    """run(*arguments of docker run) -> Container; the compiled helper is /t/helper in it."""
+    """run(*arguments of docker run) -> Container. The compiled helper is /t/helper in it."""
     begun: list[Container] = []
 
     def run(*arguments: str) -> Container:
@@ -38,14 +38,14 @@ def run(engine: Engine, public: Path, helper: str) -> Iterator[Run]:
 
 @pytest.fixture(scope="session")
 def compared(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """With the image of demos/compare: all of its peers, and pidone."""
+    """An engine with the image of demos/compare: pidone and all inits to compare it with."""
     play.make_image(engine, tmp_path_factory.mktemp("compared"), BASE)
     return engine
 
 
 @pytest.fixture(scope="session")
 def demos(engine: Engine) -> Engine:
-    """With the image of demos/pod: a Debian with many real programs, and pidone."""
+    """An engine with the image of demos/pod: a Debian with many real programs, and pidone."""
     engine.build("pidone-demos", file=ROOT / "demos" / "pod" / "Dockerfile")
     return engine
 

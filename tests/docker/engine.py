@@ -1,8 +1,9 @@
-"""An engine of the test run's own, the base image that no registry gives here, and containers that leave nothing.
+"""The test run's own engine, a base image without a registry, and containers that leave nothing.
 
-The engine is always ours, on a socket and in directories of its own: a developer's images and containers stay as they
-are. The base is Debian by debootstrap, kept in .cache/ for the next run, under the name that Dockerfile.example and
-those in config/ and demos/ ask for and with the packages that they install, so that they build without a network.
+The engine is always the test run's own, with its own socket and directories: a developer's images
+and containers stay as they are. The base is a Debian made by debootstrap, kept in .cache/ for the
+next run. It has the name that Dockerfile.example and the Dockerfiles in config/ and demos/ ask for,
+and the packages that they install, so they build without a network.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NEEDS = {"dockerd": "docker.io", "docker": "docker-cli", "debootstrap": "deboots
 
 
 def packages() -> list[str]:
-    """What our Dockerfiles install, after apt-get install, and what demos/compare does: one base for all tests."""
+    """Return what the Dockerfiles and demos/compare install: one base serves all tests."""
     found: list[str] = []
     for file in [DOCKERFILE, *sorted(ROOT.glob("config/*/Dockerfile")), *sorted(ROOT.glob("demos/*/Dockerfile"))]:
         match = re.search(r"apt-get install -y --no-install-recommends((?:\s*\\\n[^&]*)+)", file.read_text())
@@ -67,7 +68,10 @@ class Engine:
         return subprocess.run(["docker", "version"], env=self.environment, capture_output=True).returncode == 0
 
     def docker(self, *arguments: str, check: bool = True, **options: Any) -> Result:
-        """`docker ARGUMENTS`, to its end. Raises AssertionError with all it said where it fails and `check`."""
+        """Run `docker ARGUMENTS` to its end.
+
+        Raises AssertionError with all output where it fails and `check` is set.
+        """
         done = subprocess.run(
             ["docker", *arguments], env=self.environment, stdin=options.pop("stdin", subprocess.DEVNULL),
             capture_output=True, timeout=options.pop("timeout", PATIENCE * 3), **options,
@@ -77,7 +81,7 @@ class Engine:
         return result
 
     def import_base(self, name: str, packages: list[str]) -> None:
-        """A Debian with these packages as the image `name`."""
+        """Import a Debian with these packages as the image `name`."""
         tar = ROOT / ".cache" / f"base-{hashlib.sha256(' '.join([RELEASE, *packages]).encode()).hexdigest()[:12]}.tar"
         tar.parent.mkdir(exist_ok=True)
         with (tar.parent / "lock").open("w") as lock:  # another run may be making it
@@ -108,7 +112,7 @@ class Engine:
 
 
 def make_base(tar: Path, packages: list[str]) -> None:
-    """As debootstrap makes it: no registry, no account, half a minute."""
+    """Make the base with debootstrap: it needs no registry, no account, and half a minute."""
     with tempfile.TemporaryDirectory(prefix="pidone-base-") as directory:
         command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", RELEASE, directory]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -120,10 +124,13 @@ def make_base(tar: Path, packages: list[str]) -> None:
 
 
 class Container:
-    """One container, created and started; removed by `with`."""
+    """One container, created and started. `with` removes it."""
 
     def __init__(self, engine: Engine, *arguments: str) -> None:
-        """arguments: of docker run, from its options to the command's."""
+        """Create and start the container.
+
+        arguments: those of docker run, from its options to the command's.
+        """
         self.engine = engine
         self.id = engine.docker("create", "--network", "none", *arguments).text.strip()
         started = engine.docker("start", self.id, check=False)
@@ -134,7 +141,7 @@ class Container:
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         if kind is not None:
-            print(self.end(wait=False))  # the record of the run, for a test that failed
+            print(self.end(wait=False))  # the output of the run, for a test that failed
         self.engine.docker("rm", "-f", self.id, check=False)
 
     def inspect(self) -> dict[str, Any]:
@@ -173,7 +180,7 @@ class Container:
         return Result(["container", json.dumps(state)], int(state["ExitCode"]), out.encode(), err + self.refused)
 
     def stop(self) -> tuple[Result, float]:
-        """docker stop: (how it ended, seconds it took)."""
+        """Run docker stop. Return (the result, the seconds it took)."""
         began = time.monotonic()
         self.engine.docker("stop", self.id)
         took = time.monotonic() - began

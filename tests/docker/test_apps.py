@@ -1,4 +1,4 @@
-"""Real applications under pidone, each as its file in config/ has it, in a container of its own image."""
+"""Real applications under pidone, each with its file in config/, in its own container image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def apps(engine: Engine) -> Iterator[Engine]:
 
 
 def started(container: Container, name: str, count: int = 1) -> int:
-    """The pid of its latest instance, once so many have started and are ready."""
+    """Return the pid of the latest instance, once `count` instances have started and are ready."""
 
     def look() -> int:
         text = container.logs()[1]
@@ -67,7 +67,7 @@ def test_a_postgres_makes_its_cluster_keeps_its_rows_and_stops_cleanly(run: Run,
         psql(container, "create table t (n int); insert into t select generate_series(1, 1000)")
         result, took = container.stop()
         assert result.code == 0 and took < 10, (took, result)
-        assert "pre_stop of postgres: yes" in result.err and "database system is shut down" in result.err, result
+        assert "pre_stop of postgres: success" in result.err and "database system is shut down" in result.err, result
         assert "SIGKILL to" not in result.err and "received fast shutdown request" in result.err, result
         again = run("-v", f"{volume}:/srv/postgres", "postgres", "-v")
         started(again, "postgres")

@@ -1,4 +1,7 @@
-"""demos/compare: what its page says is found again, and what goes wrong is a cell that says so, with nothing left."""
+"""demos/compare: the results of its page come out again.
+
+A failure is a cell that says so, and nothing is left.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,11 @@ from tests.pid1 import ROOT
 
 RESULTS = json.loads((ROOT / "demos" / "comparison" / "results.json").read_text())["results"]
 
-#: Those whose yes and no, and exit codes, the README's table is made of; the rest is found out by `./do compare`.
-RULE_RESTART = ("orphans", "exits", "killed", "stop", "unprivileged")
+#: The scenarios whose yes and no, and exit codes, make the README's table. `./do compare` runs the
+#: others.
+REPEATED = ("orphans", "exits", "killed", "stop", "unprivileged")
 
-#: row of the README's table -> (scenario, column, the value that is a yes)
+#: {row of the README's table: (scenario, column, the value that means yes)}.
 ROWS = {
     "`docker stop` reaches the app": ("stop", "the app is told", True),
     "the container ends when the app ends": ("exits", "the container ends", True),
@@ -46,7 +50,11 @@ def directory(compared: Engine, tmp_path: Path) -> Path:
 
 
 def stable(peer: str, cell: dict[str, object]) -> dict[str, object]:
-    """What is the same in every run: not times, nor how many zombies; runit's PID 1 tells, and is gone at once."""
+    """Return what is the same in every run.
+
+    Times differ, and so does the number of zombies. runit's PID 1 signals and exits at once, so its
+    cells about signals differ, too.
+    """
     timed = ("after (ms)", "seconds", *(("the app is told", "the helper is told") if peer == "runit" else ()))
     return {
         column: bool(value) if column.startswith("zombies") else value
@@ -55,9 +63,9 @@ def stable(peer: str, cell: dict[str, object]) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("scenario", RULE_RESTART)
+@pytest.mark.parametrize("scenario", REPEATED)
 def test_what_the_page_says_is_found_again(compared: Engine, directory: Path, scenario: str) -> None:
-    """Some of it is done within a second, or not: on a busy machine the slowest may need another try."""
+    """Some results depend on one second: on a busy machine the slowest may need another try."""
     there = {peer: stable(peer, RESULTS[scenario][peer]) for peer in PEERS}
     peers, told = list(PEERS), list[str]()
     for _ in range(3):
@@ -107,7 +115,7 @@ def test_a_scenario_that_hangs_is_a_cell_that_says_so_and_its_container_is_gone(
 
     def hang(stage: Stage) -> dict[str, object]:
         stage.start(Scenario())
-        compared.docker("create", "--network", "none", play.IMAGE, "true")  # and has lost one
+        compared.docker("create", "--network", "none", play.IMAGE, "true")  # a container that the scenario has lost
         while True:
             time.sleep(1)
 

@@ -1,4 +1,7 @@
-"""pidone -- CMD in a real container: instead of tini, on any single program; and groups at a container's limits."""
+"""pidone -- CMD in a real container: in place of tini, on any single program.
+
+Also groups at the limits of a container.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ HELPER = "/t/helper"
 def dump(run: Run, *arguments: str) -> list[str]:
     result = run(*arguments).end()
     assert result.code == 0 and result.err == "", result
-    # in which order the client's -e arrive is the engine's own secret; ours is held by the namespace tier
+    # The client sends its -e in any order. The namespace tier tests that pidone keeps the order.
     text = re.sub(r"^environment \d+", "environment", result.text, flags=re.M)
     return sorted(re.sub(r"(docker/)[0-9a-f]{64}", r"\1", steady(text)).splitlines())
 
@@ -47,14 +50,14 @@ def dump(run: Run, *arguments: str) -> list[str]:
     ids=["plain", "user", "limits", "stdin"],
 )
 def test_the_app_sees_what_it_would_see_without_an_init(run: Run, options: list[str]) -> None:
-    """All but its place in the tree of processes; the host name is the container's own."""
+    """The app sees all but its place in the process tree. The host name is the container's own."""
     name = ("--hostname", "same")
     bare = dump(run, *name, *options, "--entrypoint", HELPER, "plain", "dump")
     assert dump(run, *name, *options, "plain", "--", HELPER, "dump") == bare
 
 
 def test_one_file_is_all_that_an_image_needs(engine: Engine, tmp_path: Path, run: Run) -> None:
-    """pidone.pyz, copied into an image that has a Python and nothing of pidone's."""
+    """pidone.pyz is copied into an image that has a Python, but nothing of pidone."""
     (tmp_path / "pidone.pyz").write_bytes(pyz.build())
     (tmp_path / "pidone.pyz").chmod(0o755)
     lines = f'FROM {BASE}\nCOPY pidone.pyz /usr/local/bin/pidone\nENTRYPOINT ["pidone", "--"]\n'
@@ -69,7 +72,7 @@ def test_one_file_is_all_that_an_image_needs(engine: Engine, tmp_path: Path, run
 
 
 def test_docker_stop_reaches_a_program_that_does_nothing_about_it(run: Run) -> None:
-    """As PID 1 it would be deaf to SIGTERM, and docker stop would take ten seconds."""
+    """As PID 1, the program would ignore SIGTERM, and docker stop would take ten seconds."""
     container = run("plain", "--", "python3", "-uc", "print('up'); import signal; signal.pause()")
     container.said("up")
     result, took = container.stop()
@@ -204,7 +207,10 @@ def test_a_healthcheck_s_processes_are_no_business_of_pidone_s(run: Run, engine:
     ],
 )  # fmt: skip
 def test_the_control_line_is_found_whoever_runs_it(run: Run, write: Write, options: list[str], place: str) -> None:
-    """As root, a user, anybody; with no place to write but the shared memory's. Root finds all of them."""
+    """pidone runs as root, as a user, as any uid, and with no place to write but /dev/shm.
+
+    Root finds all sockets.
+    """
     file = write("g.toml", process("main", "primary", HELPER, "app", "main"))
     container = run(*options, *mount(file), "plain")
     container.said("main started")
@@ -213,12 +219,12 @@ def test_the_control_line_is_found_whoever_runs_it(run: Run, write: Write, optio
     assert container.exec("ls", place).text == "control.sock\n"
     result = container.exec("pidonectl", "exec", "main", "--", "id", "-u")
     assert result.text.strip() == str(container.exec("id", "-u").text.strip()), result
-    container.exec("pidonectl", "stop", check=False)  # its end is the container's
+    container.exec("pidonectl", "stop", check=False)  # the stop ends the container, too
     assert container.end().code == 0
 
 
 def test_a_broken_docker_exec_leaves_no_orphan(run: Run, write: Write) -> None:  # E44
-    """Of `pidonectl exec`; what docker exec itself has started stays, as everywhere, until the sweep."""
+    """This is about `pidonectl exec`. What docker exec itself starts stays until the sweep."""
     file = write("g.toml", process("main", "primary", HELPER, "app", "main"))
     container = run(*mount(file), "plain")
     container.said("main started")

@@ -1,4 +1,4 @@
-"""Programs that insist on going into the background, as declared processes: real ones, in a container."""
+"""Real programs that always go into the background, as declared processes in a container."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def group(write: Write, role: str, more: str = "") -> tuple[str, ...]:
 
 
 def daemons(container: Container, count: int) -> list[str]:
-    """Pids of the daemon, one an instance, once there have been so many."""
-    wanted = r"pidone: follow of nginx: yes\n(?:.*\n)*?pidone: nginx is running\(started"
+    """Return the lines of nginx's pid file, once `count` instances have started."""
+    wanted = r"pidone: main_pid of nginx: success\n(?:.*\n)*?pidone: nginx is running\(started"
     until(lambda: len(re.findall(wanted, container.logs()[1])) >= count, f"{count} of nginx have started")
     return container.exec("cat", "/run/web/nginx.pid").lines
 
@@ -68,7 +68,7 @@ def test_an_nginx_with_daemon_on_is_restarted_and_stopped_as_the_process(run: Ru
     second = daemons(container, 2)[0]
     assert second != first
     running = container.exec("sh", "-c", "for p in /proc/[0-9]*; do cat $p/comm; done", check=False).text.split()
-    assert running.count("nginx") == 2, running  # a master and a worker: none of the former's is left
+    assert running.count("nginx") == 2, running  # a master and a worker: none of the former instance is left
     result, took = container.stop()
     assert f"nginx (pid {second}) ended with exit code 0" in result.err and took < 10, result
     assert "SIGKILL to" not in result.err, result
@@ -81,9 +81,10 @@ def test_an_nginx_with_daemon_on_as_the_primary_is_the_container_s_life(run: Run
     assert container.end().code == 0
 
 
-# -- three others: sshd, a PostgreSQL by pg_ctl, and a program of python-daemon's
+# -- others: sshd, a PostgreSQL by pg_ctl, and a python-daemon program
 
-#: Goes into the background as python-daemon's documentation has it; a lock that its former self has left is broken.
+#: Go into the background as in python-daemon's documentation. It breaks the lock of a former
+#: instance.
 PROGRAM = """
 import os, time
 import daemon, daemon.pidfile
@@ -150,8 +151,8 @@ pid_file = "/run/web/program.pid"
 startup  = { file = "/run/web/program.pid", period = "100ms" }
 """
 
-#: name -> (what stands before it, its keys). Who goes into the background closes every descriptor that there could be:
-#: a billion of them, where the engine's own limit is the container's.
+#: {name: (what comes before it in the file, its keys)}. A daemon closes every descriptor that may
+#: exist: a billion of them, where the engine's own limit is the container's.
 DAEMONS = {
     "sshd": ("", SSHD + "rlimits = { nofile = 1024 }"),
     "postgres": (CLUSTER, POSTGRES),
@@ -179,9 +180,9 @@ def test_it_is_restarted_stopped_and_reported_as_the_declared_process(
 
 
 def started(container: Container, name: str, count: int) -> int:
-    """The daemon's pid, as pidonectl tells it, once so many instances have started; its pid file's, too."""
-    wanted = rf"pidone: follow of {name}: yes\n(?:.*\n)*?pidone: {name} is running\(started"
-    # initdb on a busy machine takes more than a minute
+    """Return the daemon's pid of `pidonectl status`, once `count` instances have started."""
+    wanted = rf"pidone: main_pid of {name}: success\n(?:.*\n)*?pidone: {name} is running\(started"
+    # initdb takes more than a minute on a busy machine.
     until(lambda: len(re.findall(wanted, container.logs()[1])) >= count, f"{count} of {name} have started", 240)
     status = json.loads(container.exec("pidonectl", "status", "--json").text)
     return next(int(one["pid"]) for one in status["processes"] if one["name"] == name)

@@ -1,4 +1,7 @@
-"""demos/pod: each script tells its story with real programs in real containers, and fails where it does not hold."""
+"""demos/pod: each script shows its case with real programs in real containers.
+
+A script fails where its case does not hold.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from tests.pid1 import PYTHON, ROOT, Result
 
 DEMOS = {path.parent.name: path.parent.resolve() for path in sorted(ROOT.glob("demos/pod/*/run"))}
 
-#: Those that need nothing but Python, and so run in a sandbox, too: name -> a line that they say there.
+#: Demos that need nothing but Python, and so run in a sandbox, too: {name: a line that it prints
+#: there}.
 IN_A_SANDBOX = {
     "helloworld": "main: the api says: hello, world! 512970878052 is divisible by 2",
     "shared-network": "client: its port is taken: address already in use",
@@ -61,8 +65,8 @@ def test_its_file_is_right(name: str) -> None:
     assert done.returncode == 0 and "note:" not in done.stdout, done
 
 
-#: A loopback of its own for what follows: each of these has ports that another run may want at the same time. The
-#: interface is brought up by ioctl(2), SIOCSIFFLAGS with IFF_UP (netdevice(7)).
+#: A loopback device of its own: each of these demos has ports that another run may use at the same
+#: time. The interface is brought up by ioctl(2), SIOCSIFFLAGS with IFF_UP (netdevice(7)).
 UP = "import fcntl, os, socket, struct, sys; "
 UP += "fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sH14x', b'lo', 1)); os.execvp(sys.argv[1], sys.argv[1:])"
 OWN_NETWORK = ["unshare", "--net", PYTHON, "-c", UP]
@@ -79,7 +83,7 @@ def test_it_runs_in_a_sandbox(name: str) -> None:
     assert done.returncode == 0 and IN_A_SANDBOX[name] in done.stdout, done
 
 
-#: Those that need a Debian package or two beside that, and a line that they say in a sandbox.
+#: Demos that need a few Debian packages, too: {name: a line that it prints in a sandbox}.
 WITH_PACKAGES = {
     "infra": "infra is running(started, ready)",
     "shared-volume": "server is running(started, ready)",
@@ -91,7 +95,7 @@ WITH_PACKAGES = {
 
 @pytest.mark.parametrize("name", WITH_PACKAGES)
 def test_it_runs_in_a_sandbox_where_its_packages_are(images: Engine, name: str) -> None:
-    """The demos' image stands for such a machine."""
+    """The image of the demos stands for a machine with these packages."""
     unshare = [
         "--cap-add",
         "SYS_ADMIN",
@@ -114,7 +118,7 @@ def test_without_an_engine_it_says_so_in_one_line(engine: Engine, tmp_path: Path
 
 
 def test_a_story_that_does_not_hold_is_a_failure(images: Engine, tmp_path: Path) -> None:
-    """With another program in the image's place nothing of it comes true."""
+    """With another program in place of the image's, nothing holds."""
     (tmp_path / "Dockerfile").write_text('FROM pidone-demos\nENTRYPOINT ["sh", "-c", "echo not pidone"]\n')
     images.build("not-pidone", file=tmp_path / "Dockerfile", directory=tmp_path)
     result = run(images, "infra", PIDONE_DEMO_IMAGE="not-pidone")

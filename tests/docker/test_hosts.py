@@ -1,4 +1,4 @@
-"""docs/how-to/hosts.md: wherever pidone runs, a process sees what it would have seen without it, and ends."""
+"""docs/how-to/hosts.md: on each host, a process sees what it sees without pidone, and ends."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from tests.pid1 import PATIENCE, ROOT, UNSHARE, Pidone, Result, steady, until
 
 HELPER = "/t/helper"
 
-#: A profile that forbids what a subreaper needs and PID 1 does not. runc needs it, too, but for no-new-privileges.
+#: A seccomp profile without a call that a subreaper needs and PID 1 does not. runc needs it, too,
+#: except with no-new-privileges.
 WITHOUT_PRCTL = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [{"names": ["prctl"], "action": "SCMP_ACT_ERRNO"}],
 }
 
-#: row of docs/how-to/hosts.md -> options of docker run
+#: {row of docs/how-to/hosts.md: options of docker run}.
 HOSTS: dict[str, list[str]] = {
     "a plain container": [],
     "`USER` other than root": ["--user", "daemon"],
@@ -42,12 +43,15 @@ HOSTS: dict[str, list[str]] = {
     "`docker run --init`": ["--init"],
 }  # fmt: skip
 
-#: There it is not PID 1, and says so.
+#: Hosts where pidone is not PID 1, and says so.
 BELOW = ("`--pid=host`", "`--pid=container:X`", "`docker run --init`")
 
 
 def same(text: str) -> list[str]:
-    """The probe's lines, but for what two containers never share; below another init it leads no session."""
+    """Return the dump's lines without what two containers never share.
+
+    The line about leading a session goes, too: below another init, a process leads none.
+    """
     text = re.sub(r"^environment \d+", "environment", text, flags=re.M)
     text = re.sub(r"[0-9a-f]{64}", "", steady(text))
     return sorted(line for line in text.splitlines() if not line.startswith("leader:"))
@@ -55,7 +59,7 @@ def same(text: str) -> list[str]:
 
 @pytest.fixture
 def options(request: pytest.FixtureRequest, run: Run, write: Write) -> list[str]:
-    """Of the row, with a profile's path and another container in their places."""
+    """Return the options of the row, with the profile's path and the other container filled in."""
     found = [word.replace("PROFILE", write("profile.json", json.dumps(WITHOUT_PRCTL))) for word in HOSTS[request.param]]
     if "--pid=container:X" in found:
         found = [f"--pid=container:{run('plain', '--', 'sleep', '1000').id}"]
@@ -95,7 +99,7 @@ def test_orphans_are_reaped(run: Run, options: list[str]) -> None:
 
 
 def zombies(top: int) -> list[int]:
-    """Who has ended below this process of ours, and was not waited for; seen from outside."""
+    """Return the pids of the zombies below this process, as seen from outside."""
     found, rest = [], [top]
     while rest:
         pid = rest.pop()
@@ -109,7 +113,7 @@ def zombies(top: int) -> list[int]:
 
 
 def test_a_zombie_that_nobody_waits_for_would_be_seen(run: Run) -> None:
-    """What the check above sees of a PID 1 that reaps nothing."""
+    """The check above finds the zombies of a PID 1 that reaps nothing."""
     script = (
         f"import subprocess; subprocess.run(['{HELPER}', 'orphans', '5']); print('main started', flush=True); input()"
     )
@@ -142,7 +146,7 @@ def test_the_orphan_of_a_docker_exec_is_adopted_and_stopped(run: Run) -> None:
 
 
 def without_proc(*command: str) -> Result:
-    """In name spaces of its own, of which /proc is taken away before it starts."""
+    """Run a command in its own namespaces, after /proc is unmounted there."""
     wrap = [
         UNSHARE,
         "--pid",
@@ -171,7 +175,7 @@ def test_without_a_proc_it_is_the_same(pidone: Pidone, helper: str) -> None:
 
 
 class Podman:
-    """A shell in which podman works, and an image with pidone in it; what it had is removed at the end."""
+    """A shell in which podman works, and an image with pidone. The end removes all of it."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -214,12 +218,12 @@ def test_podman_shows_the_same_and_stops_it(podman: Podman, public: Path, helper
         "podman stop -t 8 stopped >&2; podman inspect -f '{{.State.ExitCode}}' stopped; podman logs stopped\n"
     )
     stopped = podman.run(script)
-    assert stopped.lines[:2] == ["0", "5"], stopped  # no zombie, and its code
+    assert stopped.lines[:2] == ["0", "5"], stopped  # no zombie, and the exit code
     assert stopped.lines[-4:] == ["main got 15", "main ends", "rest got 15", "rest ends"], stopped
 
 
 def test_pidone_holds_the_name_spaces_of_a_pod(podman: Podman, public: Path, helper: str) -> None:
-    """As the infra container of a real Pod, whose members share its network and its PID name space."""
+    """In the infra container of a real Pod: its members share its network and PID namespaces."""
     script = f"""
 podman pod create --name shop --share net,pid --network none --infra-image localhost/plain:latest \\
     --infra-command 'pidone --pause' >&2

@@ -1,4 +1,7 @@
-"""docs/how-to/post-mortem.md: five deaths under nothing, tini, supervisord and pidone, and what they leave."""
+"""docs/how-to/post-mortem.md: five deaths, and their traces.
+
+Each is tried under nothing, tini, supervisord and pidone.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,14 @@ UNDER = ("nothing", "tini", "supervisord", "pidone")
 
 
 class Death:
-    """app: a line of the shell. entries: the same as pidone's file. options: of docker run. happen: what brings it."""
+    """A way to die.
+
+    app: a line of the shell.
+    entries: the same as entries of pidone's file.
+    options: those of docker run.
+    group: keys of pidone's [group].
+    stop: whether docker stop causes the death.
+    """
 
     def __init__(
         self, app: str, *entries: str, options: tuple[str, ...] = (), group: str = "", stop: bool = False
@@ -56,7 +66,7 @@ DEATHS = {
     ),
 }  # fmt: skip
 
-#: A neighbour that kills the app, and goes on for a while.
+#: A neighbour that kills the app, and runs on for a while.
 KILL = """
 import glob, os, signal, time
 while True:
@@ -74,7 +84,12 @@ while True:
 
 
 class Field:
-    """What was started, on which engine; directory: /out of it. tools: /t of it, with the compiled helper."""
+    """The containers that a test started, and where.
+
+    engine: the engine they run on.
+    directory: /out in them.
+    tools: /t in them, with the compiled helper.
+    """
 
     def __init__(self, engine: Engine, directory: Path, tools: Path) -> None:
         self.engine, self.directory, self.tools = engine, directory, tools
@@ -108,7 +123,7 @@ def run(field: Field, death: Death, under: str, write: Write) -> Container:
     return container
 
 
-#: That a program which has ended stays so.
+#: Keys with which supervisord does not restart a program that has ended.
 ONCE = "startsecs=0\nautorestart=false\n"
 
 
@@ -121,7 +136,7 @@ def happens(what: Callable[[], object], patience: float) -> bool:
 
 
 def outcome(container: Container, death: Death) -> tuple[str, list[str]]:
-    """("ends with 137" or "runs on", lines of its log that are not the app's own)."""
+    """Return ("ends with 137" or "runs on", lines of the log that are not the app's own)."""
     if death.stop:
         container.said("main started")
         container.engine.docker("stop", "-t", "3", container.id)
@@ -138,7 +153,7 @@ def sections() -> dict[str, str]:
 
 
 def told(death: str) -> dict[str, tuple[str, str]]:
-    """{under: (how it ends, what the log says)} of a section's table."""
+    """Return {under: (how it ends, what the log says)} of a section's table."""
     rows = re.findall(r"^\| ([a-z]+) \| ([^|]+) \| ([^|]+) \|$", sections()[death], re.M)
     return {under: (how.strip(), says.strip()) for under, how, says in rows if under in UNDER}
 
@@ -156,7 +171,7 @@ def test_each_death_leaves_what_the_document_says(field: Field, write: Write, de
     container = run(field, DEATHS[death], under, write)
     found, lines = outcome(container, DEATHS[death])
     assert found == how, (found, lines)
-    if says.startswith("nothing"):  # supervisord says more, but nothing of this
+    if says.startswith("nothing"):  # supervisord prints more, but nothing about this
         assert not [line for line in lines if " INFO " not in line], lines
         return
     pattern = says.strip("`").replace("[", "[[]").replace("…", "*")

@@ -1,4 +1,7 @@
-"""What real use broke, in containers: Docker's own patience, docker exec, memory, servers that replace themselves."""
+"""Faults of real use, in containers.
+
+These are Docker's timeout, docker exec, memory, and servers that replace themselves.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ IGNORES = "trap : TERM; echo %s up; while :; do sleep 0.05; done"
 
 @pytest.mark.parametrize("times", range(3))
 def test_a_stop_with_all_defaults_ends_before_docker_s_own_kill(run: Run, write: Write, times: int) -> None:
-    """Two processes that ignore SIGTERM. Docker's kill would leave no report, and no exit code of pidone's."""
+    """Two processes ignore SIGTERM. Docker's kill would leave no report and no exit code."""
     both = (("side", "sidecar"), ("main", "primary"))
     text = "".join(process(name, role, "sh", "-c", IGNORES % name) for name, role in both)
     container = run(*mount(write("pidone.toml", text)), "plain", "-c", "/etc/pidone.toml")
@@ -66,7 +69,7 @@ def test_a_hog_of_docker_exec_is_not_held_against_who_is_killed_later(run: Run, 
     container = run("--memory", "64m", *mount(write("pidone.toml", text)), "plain", "-c", "/etc/pidone.toml")
     container.said("main started")
     assert container.exec("python3", "-c", HOG, check=False).code == 137, "the memory killer has taken it"
-    time.sleep(1.2)  # minutes, where it was found; from a second on a kill is an old one
+    time.sleep(1.2)  # the fault showed after minutes; after a second, a kill is an old one
     container.exec("sh", "-c", "kill -9 $(grep -l '^sleep$' /proc/[0-9]*/comm | cut -d/ -f3)")
     line = container.said("sidecar side")
     assert "out of memory" not in line, line
@@ -159,7 +162,8 @@ def test_an_nginx_with_a_user_of_its_own_logs_to_its_standard_output(run: Run, w
     assert container.stop()[0].code == 0
 
 
-#: What pip sees of a Python image that is not Debian's: no EXTERNALLY-MANAGED beside its library (PEP 668).
+#: The view of pip in a Python image that is not Debian's: no EXTERNALLY-MANAGED in its library (PEP
+#: 668).
 OFFICIAL = "RUN rm -f /usr/lib/python3*/EXTERNALLY-MANAGED\n"
 
 

@@ -1,4 +1,4 @@
-"""docker run -it: as without an init."""
+"""docker run -it works as without an init."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUN = (SETSID, "--ctty", "docker", "run", "--rm", "--network", "none", "-it")
 
 @contextmanager
 def client_of(engine: Engine) -> Iterator[None]:
-    """The docker that Tty starts inherits where its engine is."""
+    """Set DOCKER_HOST, so that the docker client that Tty starts finds its engine."""
     os.environ["DOCKER_HOST"] = engine.host
     try:
         yield
@@ -76,13 +76,14 @@ def test_a_group_s_primary_has_the_terminal(engine: Engine) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_the_place_of_another_a_shell_has_job_control(compared: Engine, name: str) -> None:
-    """Under catatonit's own, Ctrl-Z does not work: one of the differences."""
+    """Under the original catatonit, Ctrl-Z does not work: one of the differences."""
     for init in ([name], ["pidone", "--as", name])[name == "catatonit" :]:
         with interactive(compared, IMAGE, *init, "--", "bash", "--norc", "--noprofile") as tty:
             tty.try_job_control()
 
 
-#: Says that it has been hung up. A SIGCONT comes with it, before or after: the client passes each on by a request.
+#: Print that SIGHUP has come. A SIGCONT comes before or after it: the client passes each on by a
+#: request.
 LISTENS = """
 import signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
@@ -94,7 +95,10 @@ sys.exit(6)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_the_place_of_another_a_hang_up_comes_as_with_that_one(compared: Engine, public: Path, name: str) -> None:
-    """The engine holds the app's terminal: what hangs up is the client's, which passes the signal on."""
+    """The engine holds the app's terminal.
+
+    The client's terminal hangs up, and the client passes the signal on.
+    """
     (public / "listens.py").write_text(LISTENS)
     found = []
     for which, init in enumerate(([name], ["pidone", "--as", name])):
@@ -110,7 +114,10 @@ def test_in_the_place_of_another_a_hang_up_comes_as_with_that_one(compared: Engi
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_the_place_of_another_it_is_as_with_that_one(compared: Engine, public: Path, name: str) -> None:
-    """Debian's own, and pidone, each as PID 1 of docker run -it: foreground, window size, Ctrl-C, Ctrl-\\, the end."""
+    """Compare Debian's own and pidone, each as PID 1 of docker run -it.
+
+    The test covers foreground, window size, Ctrl-C, Ctrl-\\ and the end.
+    """
     (public / "anywhere.py").write_text(ANYWHERE)
     with client_of(compared):
         theirs, ours = (

@@ -36,7 +36,7 @@ def healthy(container: Container) -> Container:
 
 
 def started(container: Container) -> list[str]:
-    """Names in the order in which pidone -v says that they started."""
+    """Return the names in the order in which pidone -v prints that they started."""
     return re.findall(r"^pidone: started (\S+) \(pid", container.logs()[1], re.M)
 
 
@@ -73,11 +73,14 @@ def test_docker_stop_ends_it_in_order_and_in_time(run: Run) -> None:
     assert result.code == 0 and took < 10, (took, result)
     assert ended(container) == ["main", "api", "compute", "log"], result
     assert "SIGKILL" not in result.err, result
-    assert "compute: stopped" in result.text, result  # the log was still there to take it
+    assert "compute: stopped" in result.text, result  # the log still ran to take the line
 
 
 def test_requests_under_way_are_answered_before_it_ends(run: Run) -> None:
-    """nginx ends by SIGQUIT after the application: what was accepted is answered or refused, never cut off."""
+    """nginx ends by SIGQUIT, after the application.
+
+    An accepted request gets an answer or a refusal. None is cut off.
+    """
     container = healthy(run("web"))
     assert fetch(container, "/health") == (200, {"ok": True})
     result, _ = container.stop()
@@ -108,7 +111,7 @@ def test_a_killed_sidecar_is_started_again_and_does_its_work(run: Run) -> None:
 
 
 def test_a_main_that_hangs_is_ended_by_its_liveness_probe(run: Run, write: Write) -> None:
-    """gunicorn, stopped: its socket still accepts, only an answer is missing."""
+    """The test suspends gunicorn: its socket still accepts, but no answer comes."""
     text = (ROOT / "config" / "web" / "pidone.toml").read_text()
     file = write("pidone.toml", text.replace('period = "10s", timeout = "5s"', 'period = "500ms", timeout = "500ms"'))
     container = healthy(run(*mount(file), "web", "-v"))
@@ -118,7 +121,7 @@ def test_a_main_that_hangs_is_ended_by_its_liveness_probe(run: Run, write: Write
     result = container.end()
     assert result.code == 0 and ended(container) == ["main", "api", "compute", "log"], (
         result
-    )  # continued, it ended well
+    )  # once it is continued, it ends well
 
 
 def test_signals_go_where_the_file_sends_them(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Every command block of the README, every file in config/, every figure and every link: as they stand."""
+"""Every command block of the README, file in config/, figure and link, as it is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ DOCUMENTS = [path for path in DOCUMENTS if not path.parent.name.startswith(".")]
 
 
 class Block:
-    """A fenced block: its language, its text, and the output that the document shows below it, if any."""
+    """A fenced block.
+
+    document: the path of the document.
+    language: the language of the block.
+    text: its text.
+    output: the output that the document shows below it, if any.
+    """
 
     def __init__(self, document: Path, language: str, text: str, output: str) -> None:
         self.document, self.language, self.text, self.output = document, language, text, output
@@ -49,7 +55,10 @@ def blocks(*languages: str) -> list[Block]:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkout as a newcomer has it: what git knows of, and the environment that ./do has made already."""
+    """Return a copy of the checkout as a new user has it, without the files that git ignores.
+
+    The environment is the one that ./do has made already.
+    """
     directory = tmp_path_factory.mktemp("clone") / "pidone"
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
@@ -61,7 +70,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-#: Commands whose block is not run here, because it is what runs this.
+#: Blocks that the test does not run, because they run this test.
 THIS = {"./do test\n"}
 
 
@@ -98,7 +107,8 @@ def test_a_file_that_a_document_shows_is_right_and_runs(block: Block, pidone: Pi
     assert result.code == 0 and result.err == "", result
 
 
-#: A Python image as the README's three lines expect it, with the package index replaced by a wheel of this checkout.
+#: A Python image as the README's three lines expect it, with a wheel of this checkout as the
+#: package index.
 PYTHON_IMAGE = f"""\
 FROM {BASE}
 COPY *.whl /wheels/
@@ -190,7 +200,10 @@ def test_every_test_that_a_document_names_exists() -> None:
 
 
 def test_every_statement_of_a_pod_is_listed_with_its_tests() -> None:
-    """A hundred rows, each with a mark and every test of that number; a cross and a wave say why."""
+    """The page has a hundred rows, each with a mark and all tests of that number.
+
+    A row with a cross or a wave gives the reason.
+    """
     rows = re.findall(
         r"^\| S(\d+) \| (.+) \| ([✓≈✗]) \| (.+) \|$", (ROOT / "docs" / "reference" / "pod.md").read_text(), re.M
     )
@@ -203,7 +216,7 @@ def test_every_statement_of_a_pod_is_listed_with_its_tests() -> None:
 
 
 def marked() -> dict[int, set[str]]:
-    """{number of an edge case: the tests that carry it, in a comment or docstring at their head}."""
+    """Return {number of an edge case: the tests with it in a comment or docstring at the head}."""
     found: dict[int, set[str]] = {}
     for path in (ROOT / "tests").rglob("test_*.py"):
         text = path.read_text()
@@ -218,7 +231,10 @@ def marked() -> dict[int, set[str]]:
 
 
 def test_every_edge_case_is_listed_with_its_tests() -> None:
-    """A row each, with every test that carries its number. Three numbers are not held yet: they are the report's."""
+    """Each case has a row with all tests that carry its number.
+
+    Three numbers have no row yet: they belong to the report.
+    """
     rows = re.findall(
         r"^\| E(\d+) \| .+ \| (.+) \|$", (ROOT / "docs" / "reference" / "edge-cases.md").read_text(), re.M
     )
@@ -230,11 +246,11 @@ def test_every_edge_case_is_listed_with_its_tests() -> None:
 
 @pytest.mark.parametrize("name", ["hangs", "dies"])
 def test_the_tutorial_s_pictures_are_what_its_steps_make(clone: Path, name: str) -> None:
-    """But for times and pids: run after the tutorial's own blocks."""
+    """Times and pids may differ. This runs after the tutorial's own blocks."""
 
     def words(picture: Path) -> set[str]:
         texts = ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text")
-        return {re.sub(r"[\d.]+", "N", text.text) for text in texts if text.text}  # without what is told by a pointer
+        return {re.sub(r"[\d.]+", "N", text.text) for text in texts if text.text}  # without texts for a pointer
 
     assert (clone / "tutorial" / f"{name}.svg").exists(), "made by the tutorial's own blocks: run them with this"
     there = words(ROOT / "docs" / "tutorial" / f"{name}.svg")
@@ -254,7 +270,7 @@ def test_the_comparison_s_page_is_written_from_its_results() -> None:
 
 
 def measured() -> Iterator[tuple[str, str, str]]:
-    """(row, column, cell) of the README's and docs/how-to/starting.md's tables of figures."""
+    """Yield (row, column, cell) of the README's and docs/how-to/starting.md's tables of figures."""
     for document in ("README.md", "docs/how-to/starting.md"):
         head: list[str] = []
         for line in (ROOT / document).read_text().splitlines():

@@ -1,4 +1,4 @@
-"""The report's page in a real browser: opened from disk, with its timeline, its tree and its search."""
+"""The report's page in a real browser: opened from disk, with its timeline, tree and search."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def shown(browser: Any, pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> Any:
-    """The page of a group whose sidecar was restarted and whose primary was killed, in the browser."""
+    """Open in the browser the page of a group with a restarted sidecar and a killed primary."""
     loop = process("loop", "sidecar", "sh", "-c", "exit 3", more="backoff = { initial = '60s' }")
     log = process("log", "sidecar", helper, "app", "log")
     main = process("main", "primary", "sh", "-c", 'sleep 0.3; echo "<b>last</b>"; kill -SEGV $$', more="log = 'prefix'")

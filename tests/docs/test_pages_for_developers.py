@@ -1,4 +1,7 @@
-"""What a page tells a developer to do is done: its changes are applied to a copy, and its commands run there."""
+"""What a page asks a developer to do works.
+
+The test applies the page's changes to a copy of the checkout, and runs its commands there.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ EXTENDING, CONTRIBUTING = ROOT / "docs" / "how-to" / "extending.md", ROOT / "CON
 
 
 def apply(text: str, copy: Path) -> None:
-    """One change of the page. "@@" alone: wherever its lines stand, and they must stand there once."""
+    """Apply one change of the page.
+
+    A bare "@@" stands for the place of its lines, which must occur once.
+    """
     name = re.search(r"^\+\+\+ b/(.*)$", text, re.M)
     assert name, text
     path, lines = copy / name[1], text.split("\n@@", 1)[1].splitlines()[1:]
@@ -32,7 +38,10 @@ def apply(text: str, copy: Path) -> None:
 
 
 def environment(copy: Path) -> None:
-    """A .venv of its own that shares the packages of ours: `./do` must not install the copy into ours."""
+    """Make a .venv that shares the packages of the current one.
+
+    `./do` must not install the copy into the current one.
+    """
     ours, its = Path(sys.prefix), copy / ".venv"
     (its / "bin").mkdir(parents=True)
     (its / "bin" / "python").symlink_to(ours / "bin" / "python")
@@ -59,7 +68,7 @@ def blocks(page: Path, language: str = r"\w+") -> list[tuple[str, str]]:
 
 
 def commands(block: str) -> list[tuple[str, list[str]]]:
-    """(command, the lines of its output that the page shows)"""
+    """Return (command, the lines of its output that the page shows) for each command."""
     found: list[tuple[str, list[str]]] = []
     for line in block.splitlines():
         if line.startswith("$ "):
@@ -70,7 +79,10 @@ def commands(block: str) -> list[tuple[str, list[str]]]:
 
 
 def run(command: str, copy: Path) -> tuple[int, str]:
-    """(exit code, output). PYTHONPATH puts the copy before the checkout that is installed."""
+    """Return (exit code, output) of a command.
+
+    PYTHONPATH puts the copy before the installed checkout.
+    """
     done = subprocess.run(
         ["bash", "-ec", command], cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True
     )

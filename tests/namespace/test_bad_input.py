@@ -1,4 +1,7 @@
-"""Bad input: a clear line, the documented exit code, nothing started, no process left (issue of the first version)."""
+"""Bad input: a clear line, the documented exit code, nothing started and no process left.
+
+This was an issue of the first version.
+"""
 
 from __future__ import annotations
 
@@ -239,7 +242,7 @@ def test_a_bad_env_file_is_named_with_its_own_line(pidone: Pidone, write: Write,
 
 
 def test_a_reader_that_is_killed_is_named(pidone: Pidone, tmp_path: Path) -> None:
-    """As by the kernel, when the container's memory does not suffice to read the file."""
+    """The kernel does so where the container's memory is too small to read the file."""
     os.mkfifo(tmp_path / "slow.toml")
     with pidone.start("-c", f"{tmp_path}/slow.toml") as run:
         writer = os.open(tmp_path / "slow.toml", os.O_WRONLY)
@@ -254,7 +257,7 @@ def test_a_reader_that_is_killed_is_named(pidone: Pidone, tmp_path: Path) -> Non
 
 
 class TestStderr:
-    """pidone's own messages are never worth a stop (E32)."""
+    """A message of pidone that cannot be written never stops anything (E32)."""
 
     def test_a_full_device(self, pidone: Pidone) -> None:  # E32
         with open("/dev/full", "wb") as full:
@@ -274,7 +277,10 @@ class TestStderr:
 
     @pytest.mark.parametrize("options", [(), ("-v",)])
     def test_a_pipe_that_nobody_reads_is_not_the_app_s_end(self, pidone: Pidone, options: tuple[str, ...]) -> None:
-        """The kernel's SIGPIPE for our own line comes in our own name; forwarded, it would kill the app."""
+        """The kernel's SIGPIPE for pidone's own line has pidone as its sender.
+
+        Forwarded, it would kill the app.
+        """
         reading, writing = os.pipe()
         os.close(reading)
         script = "(exec sleep 1000) & kill -9 $!; wait; exit 4"
@@ -285,7 +291,7 @@ class TestStderr:
         assert (result.code, result.text) == (4, "ran\n"), result
 
     def test_a_file_that_may_not_grow(self, pidone: Pidone, tmp_path: Path) -> None:
-        """SIGXFSZ, of RLIMIT_FSIZE."""
+        """SIGXFSZ of RLIMIT_FSIZE."""
         with open(tmp_path / "log", "wb") as log:
             wrap = ("prlimit", "--fsize=0")
             assert pidone.run("--", "/no/such", stderr=log, wrap=wrap).code == 127
@@ -319,14 +325,14 @@ class TestStderr:
 
 
 def broken() -> int:
-    """The writing end of a pipe that nobody reads."""
+    """Return the writing end of a pipe that nobody reads."""
     reading, writing = os.pipe()
     os.close(reading)
     return writing
 
 
 def drain(fd: int) -> None:
-    """Read what is there."""
+    """Read what is there without waiting."""
     os.set_blocking(fd, False)
     try:
         while os.read(fd, 1 << 20):

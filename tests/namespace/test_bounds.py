@@ -1,4 +1,4 @@
-"""A stop's bound (E55), who else runs in the namespace when it comes, and old memory kills (E56)."""
+"""The bound of a stop (E55), foreign processes in the namespace, and old OOM kills (E56)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_stop_with_all_defaults_is_over_within_nine_seconds(pidone: Pidone, wr
         result = run.end()
         took = time.monotonic() - began
     assert result.code == 137 and "the grace of 6 s is over" in result.err, result
-    assert 8.0 <= took < 9.5, took  # grace, who is told last, SIGKILL; on a machine that is busy
+    assert 8.0 <= took < 9.5, took  # grace, minimum grace of the last, SIGKILL; more on a busy machine
 
 
 def test_check_computes_the_same_bound_and_notes_one_that_docker_does_not_give(write: Write) -> None:
@@ -59,17 +59,17 @@ def test_a_stop_timeout_that_leaves_no_time_is_refused(write: Write, timeout: st
     assert "leaves no time to stop: expected more than 2.5 s" in result.stderr
 
 
-# -- who else runs there
+# -- foreign processes
 
 
 def beside(run: Running, script: str) -> subprocess.Popen[bytes]:
-    """As `docker exec`: in the namespace, and no child of PID 1's."""
+    """Start a process as `docker exec` does: in the namespace, but not as a child of PID 1."""
     enter = ["nsenter", "-t", str(run.pid), "-p", "-m", "setsid", "sh", "-c", script]
     return subprocess.Popen(enter, stdout=subprocess.DEVNULL)
 
 
 def life(how: str, helper: str, write: Write) -> tuple[str, ...]:
-    """The words that start the same app alone, and as a group's primary."""
+    """Return the arguments that start the same app alone, or as the primary of a group."""
     if how == "single":
         return "--", helper, "app", "main"
     main = process("main", "primary", helper, "app", "main")
@@ -118,12 +118,12 @@ def test_a_primary_s_own_end_waits_for_nobody_from_outside(
         run.kill(signal.SIGUSR1)
         result = run.end()
         session.wait(20)
-    assert result.code == 3 and "killed with the container" not in result.err, result  # who is waited for is named
+    assert result.code == 3 and "killed with the container" not in result.err, result  # a stop names what it waits for
 
 
-# -- old memory kills
+# -- old OOM kills
 
-#: Runs pidone with a file of ours for the cgroup's counter, and this much memory that the container may use.
+#: Run pidone with a test file as the cgroup's counter, and a given limit of the container's memory.
 COUNTED = """
 import sys
 sys.path.append({root!r})
@@ -144,7 +144,7 @@ def counted(write: Write, tmp_path: Path) -> Pidone:
     return Pidone(PYTHON, "-I", "-S", write("counted.py", text))
 
 
-#: Has so many MiB, says so, and waits.
+#: Allocate so many MiB, print it, and wait.
 HAS = "import sys, time; data = bytearray(b'x') * (int(sys.argv[1]) << 20); "
 HAS += "print('has', len(data), flush=True); time.sleep(60)"
 
@@ -153,13 +153,13 @@ HAS += "print('has', len(data), flush=True); time.sleep(60)"
 def test_an_old_kill_is_not_held_against_who_is_killed_next(
     counted: Pidone, write: Write, helper: str, tmp_path: Path, times: int
 ) -> None:  # E56
-    """As of a hog that `docker exec` ran: PID 1 has not seen its end, and has been asleep since."""
+    """A process of `docker exec` was killed: PID 1 did not see its end, and has slept since."""
     side = process("side", "sidecar", "sleep", "60", more="restart = 'never'")
     file = write("g.toml", "[group]\ncontrol = false\n" + side + process("main", "primary", helper, "app", "main"))
     with counted.start("-c", file) as run:
         run.line("main started")
         until(lambda: run.children().get("sleep"), "it runs")
-        time.sleep(1.2)  # the kill is an old one only if that long passes
+        time.sleep(1.2)  # only after this time, the kill is an old one
         (tmp_path / "events").write_text("oom_kill 1\n")
         time.sleep(0.2)
         os.kill(run.children()["sleep"], signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""`pidonectl check`: every error at once, or the orders of start and stop and how long they may take."""
+"""`pidonectl check`: every error at once, or the orders of start and stop, and their bounds."""
 
 from __future__ import annotations
 

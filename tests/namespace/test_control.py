@@ -1,4 +1,4 @@
-"""The control socket: what it tells, what it commands, and what it does not let anybody do to PID 1."""
+"""The control socket: its answers, its commands, and the protection of PID 1 from its clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.pid1 import PATIENCE, PYTHON, ROOT, Pidone, Running, until
 
 
 class Line:
-    """A group with a control socket at a path of its own."""
+    """A group with a control socket at its own path."""
 
     def __init__(self, pidone: Pidone, write: Write, path: Path) -> None:
         self.pidone, self.write, self.path = pidone, write, path
@@ -38,7 +38,7 @@ class Line:
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, **options)
 
     def client(self, *words: str, **options: Any) -> subprocess.Popen[str]:
-        """One that goes on in the background."""
+        """Start a client that runs in the background."""
         command = [PYTHON, "-m", "pidone.cli.main", words[0], "--socket", str(self.path), *words[1:]]
         return subprocess.Popen(command, cwd=ROOT, text=True, **options)
 
@@ -48,12 +48,12 @@ class Line:
         return result.stdout
 
     def status(self) -> dict[str, Any]:
-        """{name: the process's entry}"""
+        """Return {name: entry of the process}."""
         return {one["name"]: one for one in json.loads(self.good("status", "--json"))["processes"]}
 
     def connect(self) -> socket.socket:
         line = socket.socket(socket.AF_UNIX)
-        line.connect(str(self.path))  # without a time limit it stands in the queue; with one that is full it fails
+        line.connect(str(self.path))  # without a time limit it waits in the queue; with one, a full queue is an error
         line.settimeout(PATIENCE)
         return line
 
@@ -73,7 +73,7 @@ def line(pidone: Pidone, write: Write, tmp_path: Path) -> Line:
 
 @pytest.fixture
 def app(line: Line, helper: str) -> Iterator[tuple[Line, Running]]:
-    """A sidecar `log` and the primary `main`, both up."""
+    """Start a sidecar `log` and the primary `main`, and yield when both are up."""
     log, main = process("log", "sidecar", helper, "app", "log"), process("main", "primary", helper, "app", "main")
     with line.start(log, main) as run:
         run.line("log started")
@@ -221,7 +221,7 @@ def test_top_once_has_processor_time_and_memory(line: Line, helper: str) -> None
     busy = process("busy", "sidecar", "sh", "-c", "while :; do :; done")
     with line.start(busy, process("main", "primary", helper, "app", "main")) as run:
         run.line("main started")
-        inside = ["nsenter", "-t", str(run.pid), "-p", "-m"]  # the pids are those of its namespace
+        inside = ["nsenter", "-t", str(run.pid), "-p", "-m"]  # the pids are those of the namespace
         words = [PYTHON, "-m", "pidone.cli.main", "top", "--once", "--socket", str(line.path)]
         result = subprocess.run([*inside, *words], cwd=ROOT, capture_output=True, text=True, timeout=30)
         rows = [row.split() for row in result.stdout.splitlines()]
@@ -288,7 +288,10 @@ class TestExec:
         assert line.status()["log"]["restarts"] == 0
 
     def test_on_a_terminal_it_has_one_of_its_own(self, app: App) -> None:
-        """Job control, window size, Ctrl-C to it and not to us, and our terminal as it was."""
+        """The session has job control, a window size and its own Ctrl-C.
+
+        The client restores its own terminal.
+        """
         line, run = app
         shell = pexpect.spawn(
             "bash", ["--norc", "-i"], encoding="utf-8", timeout=20, dimensions=(31, 97), cwd=str(ROOT)
@@ -336,7 +339,7 @@ class TestExec:
         assert result.code == 0 and time.monotonic() - began < 5, result
 
     def test_a_stop_hangs_a_guest_up_until_it_looks(self, app: App, tmp_path: Path) -> None:
-        """As a shell that was about to read its next line when the first one came."""
+        """Such is a shell that is about to read its next line when the first SIGHUP comes."""
         line, run = app
         script = f"n=0; trap 'n=$((n+1)); [ $n = 2 ] && exit 0' HUP; trap '' TERM; touch {tmp_path}/up; "
         guest = line.client("exec", "log", "--", "sh", "-c", f"{script} while :; do sleep 0.05; done")
@@ -350,7 +353,10 @@ class TestExec:
 
 
 def in_foreground(run: Running, name: str) -> bool:
-    """Is a process of this name and this group in the foreground of its terminal, and not stopped?"""
+    """Return whether a process of this name in the namespace is in the foreground of its terminal.
+
+    A suspended process does not count.
+    """
     space = str(os.stat(f"/proc/{run.pid}/ns/pid").st_ino)
     rows = subprocess.run(["ps", "-eo", "pidns=,stat=,comm="], capture_output=True, text=True).stdout.splitlines()
     found = [row.split() for row in rows if row.split()[0] == space and row.split()[2] == name]
@@ -392,7 +398,7 @@ class TestHostile:
         if len(asked) <= 65536:
             assert said in line.ask(asked).get("error", "")
         else:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it hangs up, although more was sent
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the server closes early
                 assert said in line.ask(asked).get("error", said)
         assert line.good("health") == "healthy\n"
 
@@ -412,7 +418,7 @@ class TestHostile:
         ],
     )  # fmt: skip
     def test_a_client_that_says_no_more_has_its_answer(self, app: App, asked: bytes, said: bytes, end: bytes) -> None:
-        """As `nc -N` does: it shuts down its half, and listens."""
+        """The client shuts down its sending half and reads on, as `nc -N` does."""
         line, _ = app
         with line.connect() as client:
             client.sendall(asked + end)
@@ -457,16 +463,16 @@ class TestHostile:
             one.close()
 
     def test_a_command_is_taken_while_more_comes_than_is_noted(self, app: App) -> None:
-        """A session must leave the record alone: it is PID 1's memory as well."""
+        """A session must not write to the record, which is in PID 1's memory, too."""
         line, run = app
         for _ in range(5):
-            for _ in range(300):  # a hundred a second are noted
+            for _ in range(300):  # the record takes a hundred a second
                 run.kill(signal.SIGWINCH)
             line.good("signal", "log", "SIGCONT")
 
     @pytest.mark.once
     def test_more_than_sixteen_commands_at_once_are_sixteen_and_the_rest_is_refused(self, app: App) -> None:
-        """However many have seen room: PID 1 counts."""
+        """PID 1 counts them itself, however many sessions have seen a free place."""
         line, _ = app
         guests = [line.client("exec", "log", "--", "sh", "-c", "exit 6", stderr=subprocess.DEVNULL) for _ in range(24)]
         codes = sorted(one.wait(PATIENCE * 2) for one in guests)
@@ -498,7 +504,7 @@ class TestHostile:
         assert line.good("health") == "healthy\n" and resident(run) < before + 1024
 
     def test_a_start_that_has_failed_is_no_orphan(self, line: Line, helper: str) -> None:
-        """However early its answer comes: PID 1 knows that the child is not one that somebody else has lost."""
+        """PID 1 knows the child as its own, however early its answer comes."""
         once = Path(line.write("once.sh", '#!/bin/sh\nrm "$0"\nexit 1\n'))
         once.chmod(0o755)
         loop = process("loop", "sidecar", str(once), more="backoff = { initial = '1ms', max = '1ms' }")
@@ -512,7 +518,7 @@ class TestHostile:
     @pytest.mark.once
     @pytest.mark.timeout(600)
     def test_two_hundred_hostile_ones_and_a_thousand_good_ones_cost_pid_1_nothing(self, app: App, helper: str) -> None:
-        """Reaping goes on all the while, no descriptor and no memory stays, and good clients get their answer."""
+        """PID 1 keeps reaping, loses no descriptor and no memory, and answers good clients."""
         line, run = app
         enter = ["nsenter", "-t", str(run.pid), "-p", "-m", helper, "orphans", "2000000"]
         storm = subprocess.Popen(enter, stdout=subprocess.DEVNULL)
@@ -522,16 +528,16 @@ class TestHostile:
         before, fds = resident(run), len(os.listdir(f"/proc/{run.pid}/fd"))
         self.siege(line, run, 900)
         assert storm.poll() is None, "the storm was over before the siege"
-        parent = Path(f"/proc/{storm.pid}/task/{storm.pid}/children").read_text()  # of the orphans, and none of them
+        parent = Path(f"/proc/{storm.pid}/task/{storm.pid}/children").read_text()  # of the orphans; it is not an orphan
         os.kill(int(parent), signal.SIGKILL)
         storm.wait()
-        # an idle machine needs a thousandth of that: it is bounded at all
+        # An idle machine needs a thousandth of this: the test only checks that there is a bound.
         assert 0 < json.loads(line.good("status", "--json"))["longest_wait"] < 5
         until(lambda: not list_sessions(run), "no session is left")
         assert resident(run) < before + 300 and len(os.listdir(f"/proc/{run.pid}/fd")) == fds
 
     def siege(self, line: Line, run: Running, good: int) -> None:
-        """By 200 hostile clients at once, and then by so many good ones."""
+        """Connect 200 hostile clients at once, then `good` good ones one after the other."""
         hostile = []
         for number in range(200):
             with contextlib.suppress(OSError):
@@ -550,7 +556,7 @@ class TestHostile:
 
 
 def resident(run: Running) -> int:
-    """kB that are PID 1's alone (proc(5), smaps_rollup)."""
+    """Return the private memory of PID 1 in kB (proc(5), smaps_rollup)."""
     lines = Path(f"/proc/{run.pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
 

@@ -20,7 +20,7 @@ from tests.pid1 import PATIENCE, PYTHON, ROOT, UNSHARE, Pidone, until
 
 
 class Background:
-    """Starts pidone with a pid file and a log of this test's; ends what it has started."""
+    """Start pidone with a pid file and a log for this test, and end what it has started."""
 
     def __init__(self, program: str, directory: Path) -> None:
         self.program, self.directory = program, directory
@@ -50,7 +50,10 @@ class Background:
 
 
 def command_line(pid: int) -> bytes:
-    """Empty for one that has ended, zombies included; one that is about to is none of them yet."""
+    """Return the command line, or b"" for a process that has ended, zombies included.
+
+    For a process that is about to end it is b"?".
+    """
     try:
         ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
         return b"" if ended else Path(f"/proc/{pid}/cmdline").read_bytes() or b"?"
@@ -85,7 +88,7 @@ def test_a_group_runs_in_the_background_and_pidonectl_finds_it(background: Backg
 
 
 def test_pidonectl_finds_it_where_nobody_has_named_a_place(background: Background, helper: str, write: Write) -> None:
-    """In a mount name space of its own, for these places are the machine's."""
+    """This runs in its own mount namespace, because these places exist once on a machine."""
     file = write("g.toml", process("main", "primary", helper, "app", "main"))
     ctl = f"{PYTHON} -m pidone.cli.main"
     script = f"""
@@ -145,14 +148,17 @@ def test_a_stale_pid_file_is_replaced(background: Background, stale: str, strang
     else:
         text = {"a stranger's": f"{stranger.pid}\n", "empty": ""}[stale]
         background.pid_file.write_text(text)
-        if stale == "a stranger's":  # which has got the number later
+        if stale == "a stranger's":  # the foreign process got the number later
             os.utime(background.pid_file, (0, 0))
     done = background.start("sleep", "60")
     assert done.returncode == 0 and background.pid() == background.pids[-1], done
 
 
 def test_what_the_program_sees_there(background: Background, helper: str, tmp_path: Path) -> None:
-    """A session without a terminal, /dev/null, the log, what was to be kept; signals, limits, umask as the caller's."""
+    """It sees a session without a terminal, /dev/null, the log, and the descriptors to keep.
+
+    Signals, limits and umask are those of the caller.
+    """
     reading, writing = os.pipe()
     other = os.dup(reading)
     before = os.umask(0o027)
@@ -279,7 +285,7 @@ def test_its_command_may_replace_the_primary_s(background: Background, group: st
 
 
 def test_every_way_to_start_pidone_can_do_it(background: Background, tmp_path: Path, pidone: Pidone) -> None:
-    """By a relative path, as an archive that nobody may execute, as a module."""
+    """By a relative path, as an archive that is not executable, and as a module."""
     (tmp_path / "p.pyz").write_bytes(pyz.build())
     (tmp_path / "link").symlink_to(pidone.program[0])
     place = ["--pid-file", str(background.pid_file), "--log", str(background.log), "--directory", "/var"]

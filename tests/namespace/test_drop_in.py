@@ -1,7 +1,8 @@
-"""pidone in the place of tini, dumb-init and catatonit, against Debian's own binaries of the three.
+"""pidone in the place of tini, dumb-init and catatonit, compared with Debian's own binaries.
 
-The same command lines, environments, signals, terminals and children under theirs and ours: the exit code, what each
-child saw, and what was left have to be the same. Where they are not to be, docs/how-to/drop-in.md says so and why.
+Both run with the same command lines, environments, signals, terminals and children. The exit code,
+what each child saw, and what was left must be the same. docs/how-to/drop-in.md names each
+difference, and its reason.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ NAMES = ("tini", "dumb-init", "catatonit")
 
 
 class Pair:
-    """theirs and ours of one name."""
+    """The original program and pidone under the same name.
+
+    theirs: the original.
+    ours: pidone.
+    """
 
     def __init__(self, name: str, ours: Path) -> None:
         original = shutil.which(name, path="/usr/bin:/bin")
@@ -45,7 +50,7 @@ class Pair:
 
 @pytest.fixture(scope="session")
 def links(public: Path) -> Path:
-    """A directory with pidone under all of their names, and its own."""
+    """Return a directory with pidone under its own name and under all the names of the others."""
     directory = public / "links"
     directory.mkdir()
     launcher.write(directory / "pidone")
@@ -61,14 +66,14 @@ def pair(request: pytest.FixtureRequest, links: Path) -> Pair:
 
 # -- command lines
 
-#: After `--`, which all three know: what is run, and how that ends
+#: After `--`, which all three support: the command to run. Each ends in a different way.
 PROGRAMS = [
     "true", "false", "sh -c exit${IFS}3", "sh -c kill${IFS}-9${IFS}$$", "sh -c kill${IFS}-15${IFS}$$",
     "sh -c kill${IFS}-11${IFS}$$", "sh -c kill${IFS}-34${IFS}$$", "/nonexistent", "nonexistent", "/etc/passwd", "/",
     "/etc/passwd/x", "echo -g --version -- x", "-",
 ]  # fmt: skip
 
-#: name -> command lines: every option of the manual, alone and with others, right and wrong
+#: {name: command lines}: every option of the manual, alone and with others, right and wrong.
 LINES = {
     "tini": [
         "", "--", "-Z", "-Z true", "--nonsense true", "-h", "-h true", "true -h", "-l", "--version", "--version true",
@@ -109,7 +114,10 @@ def split(line: str) -> list[str]:
 
 
 def plain(result: Result) -> tuple[int, str]:
-    """Exit code and stdout, without what each says there in its own words: instead of a program, and tini of -v."""
+    """Return exit code and stdout without what differs in wording.
+
+    That is the text of an option that prints and exits, and the lines that tini prints with -v.
+    """
     if re.search(r"(?i)usage:|version|licence|license", result.text):
         return result.code, "(words)"
     return result.code, "".join(line for line in result.text.splitlines(True) if not re.match(r"\[\w+ +tini", line))
@@ -150,7 +158,7 @@ def test_a_path_without_it_ends_as_under_theirs(pair: Pair) -> None:
 
 
 def test_what_the_variable_says_is_stronger_than_v(links: Path) -> None:
-    """tini's warning where it is not PID 1, by how loud it is to be; the words are each one's own."""
+    """tini warns that it is not PID 1, depending on its verbosity. Each has its own wording."""
     for value in ("0", "1", "2"):
         warned = []
         for program in Pair("tini", links):
@@ -201,7 +209,7 @@ def test_posixly_correct_is_heard(pair: Pair) -> None:
 
 @pytest.mark.parametrize("posix", [{}, {"POSIXLY_CORRECT": "1"}])
 def test_every_option_of_the_manual_is_in_the_table(pair: Pair, posix: dict[str, str]) -> None:
-    """Read from their own help, so that a new version's options are missed here and not by a user."""
+    """The options come from the original's help, so this test notices those of a new version."""
     result = pair.theirs.run("-h", env={"PATH": "/usr/bin:/bin", **posix})
     text = result.text + result.err
     options = set(re.findall(r"^ +-(\w)\b", text, re.M))
@@ -229,7 +237,8 @@ ENVIRONMENTS = {
     ] + [{"CATATONIT_NONSENSE": "1"}],
 }  # fmt: skip
 
-#: Says where it stands: parent, group, session, terminal, the terminal's group, as 1 where it is its own
+#: Print the parent, group, session, terminal and terminal's group, with 1 for an own group or
+#: session.
 PLACE = "read a b c d e f g h rest </proc/$$/stat; echo $d $((e == a)) $((f == a)) $g $h"
 
 
@@ -251,7 +260,7 @@ def test_the_child_stands_where_it_stands_under_theirs(pair: Pair) -> None:
 
 
 def test_the_child_sees_what_it_sees_under_theirs(pair: Pair, helper: str) -> None:
-    """catatonit leaves three signals of the terminal blocked in it: one of the differences."""
+    """The original catatonit blocks three signals of the terminal in the child: a difference."""
     theirs, ours = (seen(program.run("--", helper, "dump")) for program in pair)
     if pair.name == "catatonit":
         theirs = [line.replace("SigBlk:\t0000000000380000", "SigBlk:\t0000000000000000") for line in theirs]
@@ -260,9 +269,10 @@ def test_the_child_sees_what_it_sees_under_theirs(pair: Pair, helper: str) -> No
 
 
 def test_an_odd_start_is_as_without_an_init_which_theirs_is_not(pair: Pair, helper: str) -> None:
-    """A closed stdin, a mask, ignored signals: tini refuses, catatonit never ends, dumb-init undoes them: a difference.
+    """An odd start has a closed stdin, a signal mask and ignored signals: a difference.
 
-    But for its session, of which it is the leader without an init and under dumb-init.
+    The original tini refuses it, catatonit never ends, and dumb-init undoes it. The test ignores
+    whether the child leads its session: it does without an init and under dumb-init.
     """
     odd = (helper, "odd")
     lines = (seen(pair.ours.run("--", helper, "dump", wrap=odd)), seen(pair.ours.bare(helper, "dump", wrap=odd)))
@@ -276,7 +286,7 @@ FORWARDED = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
 
 
 def what_comes(program: Pidone, options: list[str], helper: str) -> dict[int, list[str]]:
-    """{signal sent to PID 1: what the app got of it; "stopped" where it is}."""
+    """Return {signal sent to PID 1: what the app got, with "stopped" where it was suspended}."""
     found: dict[int, list[str]] = {}
     with program.start(*options, "--", helper, "app", "a", "ignore=15") as run:
         run.line("a started")
@@ -294,7 +304,7 @@ def what_comes(program: Pidone, options: list[str], helper: str) -> dict[int, li
 
 
 def idle(pid: int) -> bool:
-    """It sleeps or is stopped, and no signal waits for it but those that it does not look at."""
+    """Return whether the process sleeps or is suspended, and has only blocked signals pending."""
     text = Path(f"/proc/{pid}/status").read_text()
     waiting = [int(mask, 16) for mask in re.findall(r"^(?:SigPnd|ShdPnd):\s+(\w+)", text, re.M)]
     ignored = int(re.findall(r"^SigBlk:\s+(\w+)", text, re.M)[0], 16) if "State:\tT" not in text else 0
@@ -314,7 +324,7 @@ def read_more(run: Running) -> bytes:
 
 @pytest.mark.parametrize("more", [[], ["more"]])
 def test_every_signal_comes_as_under_theirs(pair: Pair, helper: str, more: list[str]) -> None:
-    """Each of the 60; with -g, and dumb-init with -c."""
+    """Each of the 60 signals: by default, and with -g, or -c for dumb-init."""
     options = (["-c"] if pair.name == "dumb-init" else ["-g"]) if more else []
     theirs, ours = (what_comes(program, options, helper) for program in pair)
     assert theirs == ours
@@ -346,7 +356,10 @@ def test_dumb_init_s_rewrites_are_as_theirs(links: Path, helper: str, line: str)
 
 @pytest.mark.parametrize("more", [[], ["more"]])
 def test_a_group_is_told_as_by_theirs(pair: Pair, helper: str, write: Write, more: list[str]) -> None:
-    """How often the program's child in its group was told: twice where the init told it, too."""
+    """Compare how often a child in the program's process group gets the signal.
+
+    The child gets it twice where the init sends it, too.
+    """
     options = (["-c"] if pair.name == "dumb-init" else ["-g"]) if more else []
     found = [group_told(program, options, helper, {}) for program in pair]
     assert found[0] == found[1], found
@@ -368,7 +381,10 @@ def group_told(program: Pidone, options: list[str], helper: str, environment: di
 
 
 def test_what_is_left_in_a_namespace_of_its_own_ends_with_it(pair: Pair, helper: str) -> None:
-    """At once, and by its program's end: the kernel kills the rest, which an init that waited would have told."""
+    """The init ends at once with its program, and the kernel kills the rest.
+
+    An init that waited would signal the rest first.
+    """
     for program in pair:
         result = program.run("--", "sh", "-c", f"{helper} leave x {helper} app rest delay=2000; exit 4")
         assert result.code == 4 and "rest ends" not in result.text, result
@@ -377,7 +393,7 @@ def test_what_is_left_in_a_namespace_of_its_own_ends_with_it(pair: Pair, helper:
 def test_what_is_left_where_it_is_not_pid_1_is_told_or_not_as_by_theirs(
     pair: Pair, helper: str, tmp_path: Path
 ) -> None:
-    """Nobody kills it there. dumb-init tells its session, the others tell nobody."""
+    """Nothing kills it there. dumb-init signals its session, the others signal nothing."""
     told = []
     for which, program in enumerate(pair):
         log = tmp_path / f"log{which}"
@@ -394,7 +410,7 @@ def test_what_is_left_where_it_is_not_pid_1_is_told_or_not_as_by_theirs(
         if pair.name == "dumb-init":
             until(lambda at=log: "got 15" in at.read_text(), "it is told")
         else:
-            time.sleep(0.2)  # is it told after all? There is no event for nothing
+            time.sleep(0.2)  # no event shows that nothing is sent
         told.append("got 15" in log.read_text())
         if rest > 0 and not told[-1]:
             os.kill(rest, signal.SIGKILL)
@@ -402,7 +418,10 @@ def test_what_is_left_where_it_is_not_pid_1_is_told_or_not_as_by_theirs(
 
 
 def find(words: str, log: Path) -> int:
-    """The pid of the process with this command line and this stdout; -1 where it has ended after a word."""
+    """Return the pid of the process with this command line and stdout.
+
+    It is 0 where there is none, and -1 where the log says that the process has ended.
+    """
     for entry in Path("/proc").iterdir():
         try:
             ours = entry.name.isdigit() and words in (entry / "cmdline").read_text()
@@ -430,7 +449,10 @@ def test_orphans_are_reaped_as_by_theirs(pair: Pair, helper: str) -> None:
 def test_tini_is_a_subreaper_when_it_is_asked_to_be(
     links: Path, helper: str, options: list[str], environment: dict[str, str]
 ) -> None:
-    """Whose an orphan becomes where it is not PID 1: with -s its; without, somebody's above, and it warns."""
+    """Where tini is not PID 1, it adopts orphans with -s only.
+
+    Without -s, a process above adopts them, and tini warns.
+    """
     asked = bool(options or environment)
     script = f"p=$({helper} app orphan >/dev/null & echo $!); cut -d' ' -f4 /proc/$p/stat"
     found = []
@@ -449,7 +471,7 @@ def test_tini_is_a_subreaper_when_it_is_asked_to_be(
 def test_a_fault_s_signal_kills_theirs_outside_of_a_container_and_not_ours(
     links: Path, helper: str, name: str, tmp_path: Path
 ) -> None:
-    """One of the differences: their program then runs on alone."""
+    """One of the differences: the original ends, and its program runs on alone."""
     ended = []
     for program in Pair(name, links):
         command = [*program.program, "--", helper, "app", "a"]
@@ -484,11 +506,14 @@ def test_tini_s_p_ends_it_with_its_parent(links: Path, helper: str, number: str,
             left = until(
                 lambda at=f"{helper} app orphan-of-{which}": only_one(at), "tini itself is gone, and the app is not"
             )
-            os.kill(left, signal.SIGKILL)  # nobody has told it
+            os.kill(left, signal.SIGKILL)  # it got no signal
 
 
 def test_a_parent_that_dies_before_it_was_asked_for_is_noticed(links: Path, helper: str, tmp_path: Path) -> None:  # E27
-    """Which tini's own does not. The call that asks is held back, and the parent dies meanwhile."""
+    """The original tini does not notice it.
+
+    The test delays the call that asks for the signal, and meanwhile the parent dies.
+    """
     log, trace = tmp_path / "log", tmp_path / "trace"
     strace = ["strace", "-D", "-o", str(trace), "-e", "trace=getppid,prctl", "-e", "inject=prctl:delay_enter=4000000"]
     command = [*strace, str(links / "tini"), "-p", "SIGKILL", "--", helper, "app", "orphan"]
@@ -507,7 +532,7 @@ def test_a_parent_that_dies_before_it_was_asked_for_is_noticed(links: Path, help
 
 
 def only_one(words: str) -> int:
-    """The pid of the one process whose command line has these words; 0 while there are several."""
+    """Return the pid of the one process with these words in its command line, or 0."""
     pids = subprocess.run(["pgrep", "-f", words], capture_output=True, text=True).stdout.split()
     return int(pids[0]) if len(pids) == 1 else 0
 
@@ -534,7 +559,7 @@ def test_pause_ends_at_int_and_term_only_and_reaps(links: Path, helper: str) -> 
 
 
 def waits(status: Path) -> bool:
-    """It is itself, not who starts it, and sleeps: that it does only when it waits for signals."""
+    """Return whether the program has started, and sleeps. It sleeps only to wait for signals."""
     text = status.read_text()
     return "State:\tS" in text and not re.match(r"Name:\t(unshare|setsid)", text)
 
@@ -542,7 +567,7 @@ def waits(status: Path) -> bool:
 # -- the terminal
 
 
-#: As that of test_terminal, and says None where its stdin is no terminal of its session.
+#: The app of test_terminal. It prints None where its stdin is no terminal of its session.
 ANYWHERE = APP.replace("os.tcgetpgrp(0) == os.getpgrp()", "own()").replace(
     "def said(",
     """def own():
@@ -555,7 +580,10 @@ def said(""",
 
 
 def transcript(*command: str) -> list[str]:
-    """What an app on a terminal is told, and the end. What came besides, SIGHUP or SIGCONT, is in it."""
+    """Return what an app on a terminal gets, and its exit code.
+
+    A SIGHUP or SIGCONT that comes as well is included.
+    """
     with Tty(*command) as tty:
         tty.see("up (True|False|None)")
         said = [str(tty.screen.after)]
@@ -572,7 +600,7 @@ def transcript(*command: str) -> list[str]:
             act()
             tty.see(re.escape(wanted))
             besides = re.findall(r"got (\d+)", str(tty.screen.before))
-            said += [number for number in besides if number != "28"] + [wanted]  # docker sets the size when it likes
+            said += [number for number in besides if number != "28"] + [wanted]  # docker sets the size at any time
         said.append(tty.foreground())
         tty.type("end")
         said.append(str(tty.code()))
@@ -581,7 +609,7 @@ def transcript(*command: str) -> list[str]:
 
 @pytest.mark.parametrize("leads", [True, False])
 def test_on_a_terminal_all_is_as_with_theirs(pair: Pair, write: Write, leads: bool) -> None:
-    """As PID 1 that leads the terminal's session, as docker run -t has it, and below a shell's."""
+    """Each leads the terminal's session as PID 1, as with docker run -t, or runs below a shell."""
     app = write("app.py", ANYWHERE)
     start = ENGINE if leads else [SETSID, "--ctty", "sh", "-c", '"$@"; exit $?', "sh"]
     theirs, ours = (transcript(*start, *program.program, "--", PYTHON, app) for program in pair)
@@ -589,14 +617,14 @@ def test_on_a_terminal_all_is_as_with_theirs(pair: Pair, write: Write, leads: bo
     assert theirs[0] == ("up None" if pair.name == "dumb-init" and not leads else "up True")
 
 
-#: On stdout: has the terminal that is on stderr its own process group in the foreground?
+#: Print whether the process's own group is in the foreground of the terminal on stderr.
 OWNS = "import os; print('owns', os.tcgetpgrp(2) == os.getpgrp())"
 
 
 @pytest.mark.parametrize("before", ['exec "$@" </dev/null', 'mount -t tmpfs none /dev && exec "$@"'])
 @pytest.mark.parametrize("leads", [True, False])
 def test_the_foreground_is_taken_by_what_theirs_takes_it_by(pair: Pair, leads: bool, before: str) -> None:
-    """tini by its stdin alone, catatonit by /dev/tty where there is one, dumb-init by a session of its own."""
+    """tini uses only stdin, catatonit /dev/tty where it exists, dumb-init a session of its own."""
     found = []
     for program in pair:
         start = ENGINE if leads else [SETSID, "--ctty", "unshare", "--mount"]
@@ -607,7 +635,7 @@ def test_the_foreground_is_taken_by_what_theirs_takes_it_by(pair: Pair, leads: b
 
 
 def test_a_shell_has_job_control_as_under_theirs(pair: Pair) -> None:
-    """A bash as PID 1's program. Under catatonit's own, Ctrl-Z does not work: one of the differences."""
+    """The program is bash. Under the original catatonit, Ctrl-Z does not work: a difference."""
     for program in pair if pair.name != "catatonit" else [pair.ours]:
         with Tty(*ENGINE, *program.program, "--", "bash", "--norc", "--noprofile", "-i") as tty:
             tty.try_job_control()
@@ -615,7 +643,7 @@ def test_a_shell_has_job_control_as_under_theirs(pair: Pair) -> None:
 
 @pytest.mark.parametrize("options", [[], ["-c"]])
 def test_dumb_init_stops_with_its_program_on_ctrl_z(links: Path, options: list[str]) -> None:
-    """With -c under a shell with job control: the prompt comes back, and fg continues both."""
+    """With -c under a shell with job control, the prompt comes back and fg continues both."""
     for program in Pair("dumb-init", links):
         with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i") as tty:
             tty.own_prompt()
@@ -625,7 +653,8 @@ def test_dumb_init_stops_with_its_program_on_ctrl_z(links: Path, options: list[s
                 tty.press("z")
                 tty.see(r"\[1\]\+ +Stopped")
                 tty.see("<> ")
-                # the shell has seen its child stop, not cat; one that has not yet would read what is typed
+                # The shell has seen its child stop, but not cat. A cat that still runs would read
+                # the next input.
                 until(lambda at=tty: stopped(at, "cat"), "cat has stopped, too")
                 tty.type("fg")
             tty.reads("is read again")
@@ -636,7 +665,7 @@ def test_dumb_init_stops_with_its_program_on_ctrl_z(links: Path, options: list[s
 
 
 def stopped(tty: Tty, name: str) -> bool:
-    """Is a process of this name stopped that has this terminal as its stdin?"""
+    """Return whether a process of this name with this terminal as its stdin is suspended."""
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and os.readlink(entry / "fd" / "0") == tty.name:
@@ -664,14 +693,14 @@ open({str(log)!r} + ".new", "w").write(" ".join(map(str, sorted(set(got)))))
 os.rename({str(log)!r} + ".new", {str(log)!r})
 """)  # fmt: skip
         with Tty(*ENGINE, *program.program, "--", PYTHON, app) as tty:
-            tty.see("up\r\n")  # all of it, or its print fails
+            tty.see("up\r\n")  # the whole line: otherwise the app's print fails
             tty.hang_up()
             until(log.exists, "the app has been told")
             found.append(log.read_text().split())
     assert found[0] == found[1] and "1" in found[0], found
 
 
-# -- how it is called
+# -- names and --as
 
 
 @pytest.mark.parametrize("name", PROFILES)

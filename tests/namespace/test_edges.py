@@ -1,4 +1,4 @@
-"""Edges of the group's PID 1: descriptors that run out, many commands at once, figures, what a probe has said."""
+"""Edges of the group's PID 1: no descriptors, many commands, counters, messages of probes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PREFIX, APART = ("prefix", False, False), ("prefix", False, True)
 
 
 def test_where_no_pipe_can_be_had_the_kept_ones_are_still_carried() -> None:
-    """EMFILE at a reload: the output of who stays is still its own."""
+    """EMFILE at a reload: the processes that stay keep their own pipes."""
     before = Output({0: ("gone", PREFIX), 1: ("kept", PREFIX)})
     kept = before.pipes[1, OUT]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -116,7 +116,7 @@ def test_why_a_probe_has_failed_is_in_the_message_and_in_the_report(
 def test_a_probe_that_floods_or_leaves_something_behind_is_answered(
     pidone: Pidone, write: Write, helper: str, tmp_path: Path
 ) -> None:
-    """Its output is read, whatever it is; what holds its pipe on keeps nobody waiting."""
+    """pidone reads any amount of output. A process that keeps the pipe open delays nothing."""
     flood = "head -c 20000000 /dev/zero; sleep 60 & exit 0"
     probe = f"startup = {{ exec = ['sh', '-c', '{flood}'], period = '50ms', timeout = '10s', failure_threshold = 1 }}"
     began = time.monotonic()

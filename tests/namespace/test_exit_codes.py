@@ -1,4 +1,4 @@
-"""The exit code is the primary's, whatever happens (design, section 4)."""
+"""The exit code is the primary's, whatever happens."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_what_follows_the_command_is_the_command_s(pidone: Pidone) -> None:
 
 
 def test_a_program_whose_interpreter_is_missing_is_passed_over_for_a_later_one(pidone: Pidone, tmp_path: Path) -> None:
-    """As execvp(3) does (E6)."""
+    """pidone tries the next directory of PATH, as execvp(3) does (E6)."""
     for name, interpreter in (("first", "/no/such"), ("second", "/bin/sh")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "tool").write_text(f"#!{interpreter}\necho {name}\n")

@@ -1,4 +1,4 @@
-"""What the keys of a group's file do to real processes."""
+"""The effect of a group file's keys on real processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOOK += "'oom': int(open('/proc/self/oom_score_adj').read())}))"
 
 
 def look(pidone: Pidone, write: Write, more: str, **options: Any) -> dict[str, Any]:
-    """What a primary with these keys sees."""
+    """Return what a primary with these keys sees."""
     script = write("look", f"#!/usr/bin/python3\n{LOOK}\n")
     file = write("g.toml", process("main", "primary", script, more=more))
     result = pidone.run("-c", file, **options)
@@ -40,7 +40,7 @@ def test_env_is_laid_over_the_container_s_and_expands_nothing(pidone: Pidone, wr
     more = 'env = { A = "new", B = "$HOME and ${A}" }'
     env = look(pidone, write, more, env={"A": "old", "C": "kept", "HOME": "/h"})["env"]
     assert isinstance(env, dict)
-    env.pop("LC_CTYPE", None)  # of the looking Python's own making
+    env.pop("LC_CTYPE", None)  # the Python of the script sets it
     assert env == {"A": "new", "B": "$HOME and ${A}", "C": "kept", "HOME": "/h"}
 
 
@@ -84,7 +84,7 @@ def test_user_and_groups(pidone: Pidone, write: Write, more: str, uid: int, gid:
     assert seen["ids"] == [[uid] * 3, [gid] * 3]
     assert sorted(seen["groups"]) == groups
     env = seen["env"]
-    assert isinstance(env, dict) and (env["HOME"], env["USER"]) == ("/root", "root")  # only if asked
+    assert isinstance(env, dict) and (env["HOME"], env["USER"]) == ("/root", "root")  # pidone sets them only if asked
 
 
 def test_a_user_that_pidone_may_not_become_is_one_line(anyone: Pidone, write: Write) -> None:
@@ -220,14 +220,14 @@ class TestVolumes:
 
 
 class TestRequests:
-    """Against a real memory cgroup of 1.25 GiB."""
+    """Requests against a real memory cgroup of 1.25 GiB."""
 
     def run(self, pidone: Pidone, file: str, limit: int) -> Running:
         return pidone.start("-c", file, wrap=(PYTHON, "-c", IN_CGROUP, self.cgroup, str(limit)))
 
     @pytest.fixture(autouse=True)
     def made(self, request: pytest.FixtureRequest) -> Iterator[None]:
-        """Of this test alone: another run may be on its way."""
+        """Choose a cgroup name for this test alone, because another run may be under way."""
         self.cgroup = f"pidone-test-{os.getpid()}-{abs(hash(request.node.name)) % 1000}"
         yield
         for top in ("memory", ""):
@@ -255,7 +255,7 @@ class TestRequests:
         assert (result.code, result.text) == (0, "x\n"), result
 
 
-#: Makes a cgroup with a memory limit, enters it and executes the rest; the cgroup goes with the test run.
+#: Make a cgroup with a memory limit, enter it, and execute the rest. The test removes the cgroup.
 IN_CGROUP = """
 import os, sys
 from pathlib import Path
@@ -270,7 +270,7 @@ os.execvp(command[0], command)
 
 
 class TestCompiled:
-    """`pidonectl check --compile`: the checked file beside it."""
+    """`pidonectl check --compile` writes the checked plan beside the file."""
 
     def compile(self, file: str) -> None:
         command = [PYTHON, "-m", "pidone.cli.main", "check", "--compile", file]

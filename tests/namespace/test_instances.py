@@ -1,4 +1,4 @@
-"""Whose end is it? Late answers, daemons, successors, and those who are restarted with another (E45, E62)."""
+"""Which process ended: late answers, daemons, successors, restarts with another (E45, E62)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.pid1 import PYTHON, Pidone, Running, compile_c, until
 
-#: Goes into the background: `daemon.py PIDFILE [ignore]`; says "daemon PID" when it is there, and serves until SIGTERM.
+#: A program that goes into the background: `daemon.py PIDFILE [ignore]`. It prints "daemon PID"
+#: when it is up, and serves until SIGTERM.
 DAEMON = """
 import os, signal, sys, time
 if os.fork(): os._exit(0)
@@ -36,7 +37,7 @@ def daemon(write: Write, tmp_path: Path, role: str = "sidecar", more: str = "", 
 
 
 def report(run: Running, path: Path) -> tuple[Any, str]:
-    """(the document, its line)"""
+    """Return (the report, its cause as one line)."""
     result = run.end()
     document = json.loads(path.read_text())
     assert document["exit_code"] == result.code, result
@@ -48,7 +49,7 @@ def instance(document: Any, number: int = -1) -> Any:
 
 
 def outside(run: Running, pid: int) -> int:
-    """The pid out here of one that is numbered so in the namespace."""
+    """Return the outer pid of the process with this pid in the namespace."""
     space = os.stat(f"/proc/{run.pid}/ns/pid").st_ino
     for entry in Path("/proc").iterdir():
         try:
@@ -64,7 +65,7 @@ def outside(run: Running, pid: int) -> int:
 def test_a_late_answer_of_an_instance_that_has_ended_is_nobody_s(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:  # E45
-    """The process between PID 1 and a daemon is killed while its program is looked for in a long PATH."""
+    """The test kills the intermediate process while its child searches a long PATH."""
     here = tmp_path / "bin"
     here.mkdir()
     program = here / "served"
@@ -77,13 +78,13 @@ def test_a_late_answer_of_an_instance_that_has_ended_is_nobody_s(
     with pidone.start("-v", "-c", file) as run:
         run.line("m started")
         daemon_pid = int(run.line("daemon ").split()[1])
-        program.unlink()  # from now on it is looked for in vain
+        program.unlink()  # from now on, no search finds it
         os.kill(outside(run, daemon_pid), signal.SIGKILL)
         killed = 0
         end = time.monotonic() + 30
         while killed < 12 and time.monotonic() < end:
             for name, pid in run.children().items():
-                if name == "pidone" and has_children(pid):  # it stands between; its child still looks
+                if name == "pidone" and has_children(pid):  # the intermediate process; its child still searches
                     killed += 1
                     os.kill(pid, signal.SIGKILL)
         assert killed == 12, run.end(kill=True)
@@ -153,7 +154,7 @@ def test_after_a_restart_the_report_tells_of_each_daemon(
         second = int(run.line("daemon ", count=2).split()[1])
         run.said("sidecar d")
         until(lambda: "1 now" in run.told.decode(), "it is said")
-        time.sleep(0.1)  # until it is followed: no line says so without -v
+        time.sleep(0.1)  # time for PID 1 to follow it: without -v, no line says so
         run.kill(signal.SIGTERM)
         document, _ = report(run, path)
     ends = [
@@ -171,7 +172,7 @@ def test_a_daemon_that_is_not_found_is_told_with_its_reason(pidone: Pidone, writ
     assert "cannot start d: its pid_file" in line and instance(document)["failed"], line
 
 
-#: Takes root's rights for good, says so, and waits.
+#: Become root for good, print it, and wait.
 SETUID = """
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -191,7 +192,7 @@ int main(void)
 def test_who_stands_between_outlives_a_signal_that_it_may_not_send(
     pidone: Pidone, write: Write, public: Path, tmp_path: Path
 ) -> None:
-    """A set-uid program below a user that was dropped to (kill(2), EPERM)."""
+    """pidone changes to a user, and that user's program is set-uid (kill(2), EPERM)."""
     source = tmp_path / "setuid.c"
     source.write_text(SETUID)
     program = public / f"setuid-{os.getpid()}"
@@ -208,7 +209,7 @@ def test_who_stands_between_outlives_a_signal_that_it_may_not_send(
 
 # -- a master that replaces itself
 
-#: As gunicorn does on USR2: forks a new master, which takes the pid file over when the old one has ended.
+#: As gunicorn on USR2: fork a new master, which takes over the pid file when the old one has ended.
 MASTER = """
 import os, signal, sys, time
 path, code = sys.argv[1], int(sys.argv[2])
@@ -235,7 +236,7 @@ while True: time.sleep(10)
 """
 
 
-#: A Pod's 2 s are 10: the machine may be busy.
+#: The 2 s of a Pod become 10 s, because the machine may be busy.
 SLOW = "[group]\ntime_scale = 5\n"
 
 
@@ -260,7 +261,7 @@ def test_a_master_that_replaces_itself_goes_on_as_the_process(
         run.line(f"master {second} got 10")
         os.kill(outside(run, second), signal.SIGTERM)
         result = run.end()
-    assert result.code == 5, result  # the second one's own
+    assert result.code == 5, result  # the code of the second master
     instances = json.loads(path.read_text())["processes"][0]["instances"]
     assert [(one["pid"], one["successor"]) for one in instances] == [(first, False), (second, True)], instances
     assert json.loads(path.read_text())["processes"][0]["restarts"] == 0
@@ -279,7 +280,7 @@ def test_a_stop_while_a_master_is_being_replaced_reaches_both(pidone: Pidone, wr
 
 
 def test_an_end_without_a_successor_is_an_end_at_once(pidone: Pidone, write: Write, tmp_path: Path) -> None:
-    """Nobody is left who could be one: nothing is waited for."""
+    """No process is left that could be a successor, so pidone does not wait."""
     with pidone.start("-v", "-c", write("g.toml", SLOW + master(write, tmp_path, code=4))) as run:
         first = int(run.line("first ").split()[1])
         run.said("m is running(started")
@@ -287,13 +288,13 @@ def test_an_end_without_a_successor_is_an_end_at_once(pidone: Pidone, write: Wri
         began = time.monotonic()
         os.kill(outside(run, first), signal.SIGTERM)
         result = run.end()
-    assert result.code == 4 and time.monotonic() - began < 8, result  # who is waited for has 10 s
+    assert result.code == 4 and time.monotonic() - began < 8, result  # a wait for a successor takes 10 s
 
 
 def test_a_pid_file_that_names_somebody_else_is_no_successor(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
-    """The file of an earlier life, or one that an app has written: it may name PID 1, or another of the group."""
+    """The file may be from an earlier lifetime or an app, and name PID 1 or another process."""
     file = write(
         "g.toml",
         process("log", "sidecar", helper, "app", "log")
@@ -333,7 +334,7 @@ def test_what_is_restarted_with_another_is_stopped_and_starts_after_it(
         run.kill(signal.SIGTERM)
         result = run.end()
     lines = [line for line in result.lines if "main" not in line]
-    # the pool is told when db has ended; it starts when db has started again
+    # pidone signals the pool when db has ended. The pool starts when db has started again.
     assert lines[2:4] == ["pool got 15", "pool ends"] or lines[2:5] == ["db started", "pool got 15", "pool ends"], (
         result
     )

@@ -1,4 +1,4 @@
-"""The app's world cannot change what PID 1 imports, and reaches the app untouched (design, section 2)."""
+"""The app's environment cannot change what PID 1 imports, and reaches the app unchanged."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def hostile(tmp_path: Path) -> Path:
     directory.mkdir()
     for name in NAMES:
         (directory / f"{name}.py").write_text(HOSTILE)
-    # and as a user's site-packages, by PYTHONUSERBASE
+    # They are also the site-packages of a user, by PYTHONUSERBASE.
     site = directory / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
     site.parent.mkdir(parents=True)
     site.symlink_to(directory)
@@ -62,7 +62,8 @@ def hostile(tmp_path: Path) -> Path:
     return directory
 
 
-#: A python3 that is one: pyenv's is a script that adds to the environment, which is no doing of pidone's.
+#: A PATH with a real python3. pyenv's is a script that adds to the environment, which pidone does
+#: not do.
 REAL = f"{Path(PYTHON).parent}:/usr/bin:/bin"
 
 
@@ -140,10 +141,10 @@ main()
 
 
 def loaded(*arguments: str) -> set[str]:
-    """The modules that a PID 1 has loaded at its end, beyond those of the bare interpreter."""
+    """Return the modules that PID 1 has loaded at its end, beyond those of the bare interpreter."""
     reading, writing = os.pipe()
     command = (PYTHON, "-I", "-S", "-c", MODULES, str(ROOT))
-    # descriptor 3 belongs to the one process that patches itself; the app is given it like any other (E9)
+    # Descriptor 3 belongs to the patched PID 1. The app inherits it like any other (E9).
     wrap = ("bash", "-c", f'exec 3>&{writing}; exec "$@"', "bash")
     result = Pidone(*command).run(*arguments, wrap=wrap, pass_fds=(writing,))
     os.close(writing)
@@ -197,7 +198,7 @@ def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(writ
 def test_the_launcher_is_stale_and_says_nothing_when_a_source_has_changed(
     source: Path, public: Path, tmp_path: Path
 ) -> None:
-    """It then starts from the sources: slower, and right."""
+    """It then starts from the sources: slower, but correctly."""
     copy = tmp_path / "source"
     shutil.copytree(source / "pidone", copy / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
     command = [PYTHON, "-m", "pidone.cli.main", "launcher", str(tmp_path / "pidone")]
@@ -209,7 +210,7 @@ def test_the_launcher_is_stale_and_says_nothing_when_a_source_has_changed(
     version.write_text(version.read_text().replace(__version__, "9.9.9"))
     os.utime(version, ns=(before.st_atime_ns, before.st_mtime_ns))  # as in a reproducible build
     for compiled in (copy / "pidone" / "__pycache__").glob("__init__.*"):
-        compiled.unlink()  # which pip makes anew; Python goes by size and time itself
+        compiled.unlink()  # pip compiles it again; Python itself compares size and time
     assert version.stat().st_size == before.st_size
     assert launcher.run("--version").text == "pidone 9.9.9\n"
     version.write_text('__version__ = "9.9"\n')
@@ -246,7 +247,7 @@ def test_python_m_pidone_is_the_same_program() -> None:
 
 @pytest.fixture
 def copied(source: Path, tmp_path: Path) -> tuple[Path, Pidone]:
-    """(a package of the test's own, its launcher)."""
+    """Return (a package for this test, its launcher)."""
     shutil.copytree(source / "pidone", tmp_path / "copy" / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "copy" / "pidone", Pidone(str(tmp_path / "pidone"))
 
@@ -259,7 +260,7 @@ def launch(package: Path, pidone: Pidone) -> None:
 def test_the_exit_code_does_not_depend_on_the_file_that_knows_the_words(
     copied: tuple[Path, Pidone], helper: str
 ) -> None:
-    """An upgrade in the container, say: what PID 1 has not loaded yet is gone when there is trouble."""
+    """PID 1 loads this file on trouble. An upgrade in the container can remove it before that."""
     package, pidone = copied
     launch(package, pidone)
     (package / "init" / "messages.py").unlink()

@@ -1,4 +1,4 @@
-"""Log files that others touch, or that several write to (E52, E54); pieces of lines (E53); prompts; stderr apart."""
+"""Log files that others move or share (E52, E54), pieces of lines (E53), prompts and stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.namespace.test_output import one
 from tests.namespace.test_signals import process
 from tests.pid1 import Pidone, until
 
-# -- who else touches the file
+# -- a file that others change
 
 
 @pytest.mark.parametrize("how", ["mv", "rm"])
@@ -41,7 +41,7 @@ def test_a_log_file_that_is_moved_away_is_opened_again_and_no_line_is_lost(
 
 
 def test_what_another_has_rotated_is_not_rotated_again(pidone: Pidone, write: Write, tmp_path: Path) -> None:
-    """Right before its own rotation: the file of that name is new, and has hardly anything in it."""
+    """This is right before pidone's own rotation: the file of that name is new and almost empty."""
     log = tmp_path / "web.log"
     lines = "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo line $i; done"
     script = f"{lines % 400}; until [ -e {tmp_path}/go ]; do sleep 0.01; done; {lines % 400}"
@@ -97,7 +97,7 @@ def test_the_group_s_one_log_file_has_one_writer(pidone: Pidone, write: Write, t
 def test_who_writes_little_is_not_lost_beside_who_writes_much(
     pidone: Pidone, write: Write, tmp_path: Path
 ) -> None:  # E54
-    """With a writer each, the one's file is rotated away under the other, and deleted."""
+    """With one writer per process, one would rotate and delete the other's file."""
     log = tmp_path / "all.log"
     shared = f"log = {{ file = '{log}', max_size = '4KiB', keep = 2 }}"
     little = f"echo before; until [ -e {tmp_path}/go ]; do sleep 0.01; done; for i in $(seq 30); do echo after $i; done"
@@ -257,7 +257,7 @@ def test_a_line_that_comes_in_quick_pieces_is_not_torn(pidone: Pidone, write: Wr
     assert "".join(line[6:] for line in result.lines) == "12345", result
 
 
-# -- stderr apart
+# -- separate stderr
 
 
 def test_stderr_goes_its_own_way_where_it_is_asked_to(pidone: Pidone, write: Write) -> None:
@@ -288,7 +288,7 @@ def test_what_cannot_be_apart_is_an_error(pidone: Pidone, write: Write, log: str
     assert result.code == 2 and "log.stderr = " in result.err, result
 
 
-# -- the last lines of all
+# -- the last lines of all processes
 
 
 def test_the_last_lines_of_all_are_the_last_of_all(pidone: Pidone, write: Write, tmp_path: Path) -> None:

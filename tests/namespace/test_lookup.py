@@ -1,4 +1,4 @@
-"""Who, with what, and since when: user, groups and env_file at the start (E50), files of an earlier life (E60)."""
+"""Users, groups and env_file at the start (E50), and files of an earlier lifetime (E60)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.namespace.test_control import Line
 from tests.namespace.test_signals import process
 from tests.pid1 import PYTHON, Pidone, until
 
-#: The machine's users and groups for one namespace only: `app` is 1111 in them.
+#: The machine's users and groups, with a user `app` of uid 1111, for one namespace only.
 OWN_USERS = [
     "unshare", "--mount", "sh", "-euc",
     "mount --make-rprivate /; d=$(mktemp -d); cp /etc/passwd /etc/group $d; "
@@ -32,7 +32,10 @@ WHO = "id -u; id -g; id -G"
 
 
 def test_a_user_that_an_init_step_changes_is_the_new_one(pidone: Pidone, write: Write) -> None:  # E50
-    """`usermod -o -u $PUID app`, as many images for a home server do; here by sed, for the file is a mount."""
+    """Many images for a home server run `usermod -o -u $PUID app`.
+
+    The test uses sed instead, because the file is a mount.
+    """
     file = write(
         "g.toml",
         process("puid", "init", "sh", "-c", "sed s/1111:1111/2222:3333/ /etc/passwd >/tmp/p; cat /tmp/p >/etc/passwd")
@@ -115,7 +118,7 @@ def test_a_restart_reads_them_again(pidone: Pidone, helper: str, write: Write, t
 def test_its_probes_hooks_and_commands_beside_it_use_what_the_instance_has(
     pidone: Pidone, write: Write, tmp_path: Path
 ) -> None:
-    """Although the file and the user are others by now."""
+    """The file and the user have changed meanwhile."""
     run_env = tmp_path / "run.env"
     run_env.write_text("TOKEN=mine\n")
     out = tmp_path / "out"
@@ -132,7 +135,7 @@ readiness = {{ exec = ["sh", "-c", "{say}$(TOKEN)"], period = "50ms" }}
     entries = process("main", "primary", "sleep", "60", more=more)
     with line.start(entries, wrap=OWN_USERS) as run:
         until(lambda: (out / "mine").exists(), "the probe has run")
-        # as an init step of another life would: in the namespace's own files
+        # As an init step of another lifetime would: in the namespace's own files.
         enter = ["nsenter", "-t", str(run.pid), "-m", "-p", "sh", "-c", script]
         subprocess.run(enter, check=True)
         (out / "mine").unlink()
@@ -143,7 +146,7 @@ readiness = {{ exec = ["sh", "-c", "{say}$(TOKEN)"], period = "50ms" }}
         run.end()
 
 
-#: A name service that hangs: libnss_hang.so.2 answers nobody, as an LDAP server that is gone.
+#: A name service that hangs: libnss_hang.so.2 answers nothing, like an LDAP server that is down.
 HANG = """
 #define _GNU_SOURCE
 #include <nss.h>
@@ -157,7 +160,7 @@ enum nss_status _nss_hang_getpwnam_r(const char *n, struct passwd *p, char *b, s
 """
 
 
-#: The directory of the C library's modules, as this namespace's own.
+#: Give this namespace its own copy of the directory of the C library's modules.
 PRIVATE_LIBRARIES = [
     "unshare", "--mount", "sh", "-euc",
     "mount --make-rprivate /; l=/usr/lib/$(uname -m)-linux-gnu; u=$(mktemp -d /dev/shm/XXXXXX); mkdir $u/u $u/w; "
@@ -166,7 +169,7 @@ PRIVATE_LIBRARIES = [
 
 
 def hanging(directory: Path) -> str:
-    """Commands of a shell: from then on users are asked for where nobody answers. Needs libraries of its own."""
+    """Return shell commands that make each lookup of a user hang. They need PRIVATE_LIBRARIES."""
     (directory / "hang.c").write_text(HANG)
     library, switch = directory / "libnss_hang.so.2", directory / "nsswitch.conf"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(directory / "hang.c")], check=True)
@@ -187,7 +190,7 @@ def test_a_resolver_that_hangs_is_killed_and_pid_1_stays_awake(
     )
     with pidone.start("-c", file, wrap=PRIVATE_LIBRARIES) as run:
         run.line("log started")
-        run.kill(signal.SIGUSR1)  # the primary's, which is not there yet
+        run.kill(signal.SIGUSR1)  # for the primary, which does not run yet
         result = run.end()
     assert result.code == 126 and "within 1 s: the lookup hangs" in result.err, result
     assert "log ends" in result.lines and "Traceback" not in result.err, result
@@ -231,7 +234,7 @@ def test_a_resolver_that_hangs_refuses_a_reload_and_the_next_one_is_done(
 def test_a_process_can_open_its_standard_output_whatever_its_user(
     pidone: Pidone, write: Write, log: str, how: str
 ) -> None:  # E49
-    """As nginx does with `error_log /dev/stderr`; and where the program drops its rights itself."""
+    """nginx does so with `error_log /dev/stderr`. A program may also give up its own rights."""
     script = "echo a >/dev/stdout; echo b >/dev/stderr; echo c >/proc/self/fd/1; echo d >>/dev/stdout"
     words = ["sh", "-c", script]
     if not how:
@@ -243,7 +246,7 @@ def test_a_process_can_open_its_standard_output_whatever_its_user(
     assert "denied" not in said, result
 
 
-# -- files of an earlier life
+# -- files of an earlier lifetime
 
 
 def stale(tmp_path: Path, more: str = "") -> str:
@@ -251,7 +254,7 @@ def stale(tmp_path: Path, more: str = "") -> str:
 
 
 def test_a_ready_file_of_an_earlier_life_is_not_believed(pidone: Pidone, write: Write, tmp_path: Path) -> None:
-    """`docker restart` finds what was there (E60)."""
+    """`docker restart` keeps the files of the container (E60)."""
     (tmp_path / "ready").touch()
     side = process("side", "sidecar", "sleep", "60", more=stale(tmp_path) + "\nrestart = 'never'")
     result = pidone.run("-c", write("g.toml", side + process("main", "primary", "echo", "started")))
@@ -272,14 +275,14 @@ def test_one_that_has_come_or_changed_since_is(pidone: Pidone, write: Write, tmp
 
 
 def test_one_that_has_come_between_the_fork_and_the_look_is(tmp_path: Path) -> None:
-    """On a busy machine a partner may write it before the forked child has looked."""
+    """On a busy machine another process may write it before the forked child checks it."""
     ready = tmp_path / "ready"
     ready.touch()
     path, changed, day = os.fsencode(ready), ready.stat().st_ctime_ns, 86400 * 10**9
     before = lookup.stamp(path, changed, changed + day)
     assert before is not None and file.run(path, False, before)[0] == FAILURE
     assert lookup.stamp(path, changed - 1, changed) is None and file.run(path, False, None)[0] == SUCCESS
-    assert lookup.stamp(path, changed - day, changed - 1) == before  # the clock has been set back
+    assert lookup.stamp(path, changed - day, changed - 1) == before  # the clock was set back
 
 
 def test_the_old_meaning_is_there_for_who_says_so(pidone: Pidone, write: Write, tmp_path: Path) -> None:
@@ -290,7 +293,7 @@ def test_the_old_meaning_is_there_for_who_says_so(pidone: Pidone, write: Write, 
 
 
 def test_after_a_restart_it_has_to_come_again(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
-    """An instance that says nothing is not ready by the word of the one before."""
+    """An instance that does not notify is not ready through the file of the one before."""
     script = f"test -e {tmp_path}/second && exec sleep 60; touch {tmp_path}/ready {tmp_path}/second; exec sleep 60"
     more = f"readiness = {{ file = '{tmp_path}/ready', period = '20ms' }}"
     side = process("side", "sidecar", "sh", "-c", script, more=more)
@@ -303,7 +306,7 @@ def test_after_a_restart_it_has_to_come_again(pidone: Pidone, helper: str, write
         run.end()
 
 
-# -- what check notes
+# -- notes of check
 
 
 def test_quotes_in_an_env_file_and_a_home_of_root_s_are_worth_a_note(write: Write, tmp_path: Path) -> None:
@@ -382,7 +385,7 @@ liveness = {{ tcp = "web", period = "1s" }}
 
 
 def free_ports() -> int:
-    """A multiple of ten from which on ten ports are free."""
+    """Return a multiple of ten with free ports from there on."""
     import socket
 
     for base in range(20000 + os.getpid() % 1000 * 10, 60000, 10):

@@ -1,4 +1,4 @@
-"""[metrics]: Prometheus metrics of a real group, and /health."""
+"""[metrics]: Prometheus metrics and /health of a real group."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 def scrape(port: int) -> dict[tuple[str, tuple[str, ...]], float]:
-    """{(name, values of its labels, by the labels' names): value}"""
+    """Return {(name, values of the labels in the order of their names): value}."""
     families = text_string_to_metric_families(get(port, "/metrics")[1])
     return {
         (s.name, tuple(value for _, value in sorted(s.labels.items()))): s.value
@@ -50,7 +50,10 @@ def scrape(port: int) -> dict[tuple[str, tuple[str, ...]], float]:
 
 
 def server(run: Running, port: int) -> int:
-    """Pid out here of PID 1's child that listens at this port (proc(5), net/tcp: local address, state, inode)."""
+    """Return the outer pid of the child of PID 1 that listens at this port.
+
+    It finds the port by the local address, state and inode of net/tcp (proc(5)).
+    """
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     inode = next(row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "0A")
     for pid in Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split():
@@ -98,7 +101,10 @@ def test_they_tell_of_a_group_what_status_tells(
 def test_a_daemon_s_processor_time_and_memory_are_those_of_its_session(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, port: int
 ) -> None:
-    """It leads no session: who has started it did. And what a worker has used is not lost when that ends."""
+    """The daemon leads no session: the process that started it does.
+
+    The processor time of a worker still counts after the worker has ended.
+    """
     line = Line(pidone, write, tmp_path / "c.sock")
     work = write("work", "#!/bin/sh\n(i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done)\ntouch worked\nsleep 1000\n")
     launch = write("launch", f"#!/bin/sh\ncd {tmp_path} && setsid sh -c '{work} & echo $! >pid.new; mv pid.new pid'\n")
@@ -151,7 +157,7 @@ def test_a_port_that_is_taken_is_said(pidone: Pidone, helper: str, write: Write,
 
 
 def test_without_the_library_that_is_said_once(write: Write, tmp_path: Path, source: Path) -> None:
-    """An interpreter without it: the system's own, or one that hides it."""
+    """The interpreter hides the library."""
     hide = tmp_path / "hide"
     hide.mkdir()
     boot = (
@@ -189,7 +195,7 @@ def test_what_metrics_may_not_be(pidone: Pidone, write: Write, lines: str, words
 def test_a_pid_1_that_does_not_answer_costs_a_scrape_its_patience(
     tmp_path: Path, answer: bytes | None, words: str
 ) -> None:
-    """As one that is stopped or traced: the server serves one scrape at a time."""
+    """A suspended or traced PID 1 does not answer, and the server serves one scrape at a time."""
     with socket.socket(socket.AF_UNIX) as line, ThreadPoolExecutor(1) as other:
         line.bind(str(tmp_path / "c"))
         line.listen()

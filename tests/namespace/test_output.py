@@ -1,4 +1,4 @@
-"""Output that pidone carries: with a name before each line, as JSON, to files; and what must not happen to it."""
+"""Output through pidone: a name before each line, JSON, files; and the faults it must not have."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def one(write: Write, script: str, log: str = "'prefix'", group: str = "") -> st
 
 
 def pump(run: Running) -> int:
-    """Pid out here of the pump: the child of pidone that reads, but is no declared process."""
+    """Return the outer pid of the pump: the child that reads, but is no declared process."""
     return until(lambda: [pid for name, pid in run.children().items() if name == "pidone"], "there is a pump")[0]  # type: ignore[no-any-return]
 
 
@@ -35,7 +35,7 @@ def test_each_line_has_its_process_s_name_and_both_streams_keep_their_order(pido
 
 
 def test_a_pump_that_is_told_to_end_before_it_runs_lives_on() -> None:
-    """A primary may be over, and the sweep's SIGTERM sent, before the pump has been given a processor."""
+    """The primary may end, and the sweep may send SIGTERM, before the pump first runs."""
     code = "import os; from pidone.init.inherited import Inherited; "
     code += "from pidone.init.signals import ALL; i = Inherited(); "
     code += "os.kill(os.getpid(), 15); i.restore_signals(%s); os.write(1, b'alive')"
@@ -91,7 +91,7 @@ def test_lines_stay_whole_and_in_order_although_ten_write_at_once_and_in_pieces(
 
 
 def test_a_line_of_eighty_megabytes_and_binary_bytes_do_no_harm(pidone: Pidone, write: Write, tmp_path: Path) -> None:
-    """It comes in pieces, each marked, and other processes' lines are whole in between."""
+    """The line comes in marked pieces, and other lines stay whole between them."""
     script = "head -c 80000000 /dev/zero | tr '\\0' x; echo; head -c 3000000 /dev/urandom; echo; echo end"
     out = tmp_path / "out"
     with out.open("wb") as file, pidone.start("-c", one(write, script), stdout=file) as run:
@@ -126,18 +126,18 @@ def test_a_reader_that_stops_reading_stops_the_writers_and_nothing_else(
         result = run.end()
     os.close(writing)
     os.close(reading)
-    assert result.code == 143 and time.monotonic() - began < 8, result  # main has been told, and its end was seen
+    assert result.code == 143 and time.monotonic() - began < 8, result  # main got the signal, and pidone saw its end
     assert "the grace of 1 s is over: dropping output that nobody reads" in result.err, result
 
 
 def stands_still(pid: int) -> bool:
     before = written(pid)
-    time.sleep(0.2)  # what is looked for is that nothing happens
+    time.sleep(0.2)  # the test expects that nothing happens
     return written(pid) == before
 
 
 def written(pid: int) -> int:
-    """Bytes that a process has written so far (proc(5), io)."""
+    """Return the number of bytes that a process has written so far (proc(5), io)."""
     found = re.search(r"^wchar: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.M)
     return int(found[1]) if found else 0
 
@@ -145,7 +145,7 @@ def written(pid: int) -> int:
 def test_a_pump_that_pidone_s_own_last_sigkill_ends_is_replaced_without_a_word(
     pidone: Pidone, helper: str, write: Write
 ) -> None:
-    """Where a process is left at the end of the grace all are killed, and with them the pump."""
+    """Where a process is left at the end of the grace, pidone kills all, also the pump."""
     stubborn = [process(name, "sidecar", helper, "app", name, "ignore=15") for name in "ab"]
     main = process("main", "primary", helper, "app", "main", "ignore=15")
     file = write("g.toml", "[group]\ngrace = '1s'\ntime_scale = 0.2\nlog = 'prefix'\n" + "".join(stubborn) + main)
@@ -168,7 +168,7 @@ def test_a_pump_that_dies_is_replaced_and_that_is_said(pidone: Pidone, write: Wr
     numbers = [int(line.split()[-1]) for line in result.lines]
     assert numbers == sorted(numbers) and len(numbers) >= numbers[-1] - 3, (
         result
-    )  # what it had just read is all that may lack
+    )  # only what the pump had just read may be lost
 
 
 def test_nobody_who_reads_is_no_reason_for_an_app_to_die(pidone: Pidone, write: Write) -> None:
@@ -209,7 +209,10 @@ class TestFiles:
     def test_a_full_disk_is_said_stops_no_process_and_is_over_when_it_is(
         self, pidone: Pidone, write: Write, tmp_path: Path, rotated: bool
     ) -> None:
-        """Under the rotation what is put aside fills the disk, and the newest lines are lost until there is room."""
+        """With rotation, the rotated files fill the disk.
+
+        The newest lines are lost until there is room.
+        """
         disk = tmp_path / "disk"
         disk.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=True)
@@ -242,7 +245,7 @@ class TestFiles:
     def test_a_link_or_a_pipe_in_its_place_is_not_followed_or_waited_for(
         self, pidone: Pidone, write: Write, tmp_path: Path
     ) -> None:
-        """The directory may be the app's own, and pidone root."""
+        """The directory may belong to the app while pidone runs as root."""
         (tmp_path / "secret").write_text("secret")
         (tmp_path / "link").symlink_to(tmp_path / "secret")
         os.chown(tmp_path / "link", 4242, 4242, follow_symlinks=False)

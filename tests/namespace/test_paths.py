@@ -1,4 +1,7 @@
-"""Root walks no path that somebody else leads astray (E48): each by a hostile user, and what goes on working."""
+"""As root, pidone follows no path that another user redirects (E48).
+
+Each test has a hostile user, or shows a use that must keep working.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ HOSTILE = 4242
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
-    """A directory of another user's."""
+    """Return a directory of another user."""
     directory = tmp_path / "theirs"
     directory.mkdir()
     os.chown(directory, HOSTILE, HOSTILE)
@@ -30,7 +33,7 @@ def theirs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A directory of root's with a file, which the other user would like to have or to see changed."""
+    """Return a directory of root with a file that the other user wants to read or to change."""
     directory = tmp_path / "secret"
     directory.mkdir(mode=0o700)
     (directory / "file").write_text("secret")
@@ -39,7 +42,7 @@ def secret(tmp_path: Path) -> Path:
 
 
 def unchanged(secret: Path) -> bool:
-    """But for times."""
+    """Return whether the directory is unchanged, apart from its times."""
     file, directory = (secret / "file").stat(), secret.stat()
     same = (file.st_uid, file.st_mode & 0o777, directory.st_uid, directory.st_mode & 0o777) == (0, 0o600, 0, 0o700)
     return same and sorted(os.listdir(secret)) == ["file"] and (secret / "file").read_text() == "secret"
@@ -74,7 +77,7 @@ def test_a_volume_follows_no_link_of_an_app_s(
 def test_a_reload_applies_nothing_through_a_link_either(
     pidone: Pidone, write: Write, helper: str, theirs: Path, secret: Path, tmp_path: Path
 ) -> None:
-    """The app has put it in the volume's place, while it ran."""
+    """The app put the link in the place of the volume while it ran."""
     line = Line(pidone, write, tmp_path / "c.sock")
     volume = f'[[volume]]\nname = "a"\npath = "{theirs}/data"\nmode = "0777"\nowner = "nobody"\n'
     with line.start(volume, process("main", "primary", helper, "app", "main")) as run:
@@ -118,7 +121,8 @@ def test_nor_when_it_is_rotated(pidone: Pidone, write: Write, theirs: Path, secr
     """The app moves the log's directory away, and puts a link in its place."""
     (theirs / "logs").mkdir()
     os.chown(theirs / "logs", HOSTILE, HOSTILE)
-    # Only once all is written: between the move and the link there is no directory, which is another reason.
+    # It waits until all is written: between the move and the link no directory exists, and pidone
+    # would give that as the reason.
     script = f"seq 2000; until grep -qx 2000 {theirs}/logs/app.log; do sleep 0.02; done; "
     script += f"mv {theirs}/logs {theirs}/away; ln -s {secret} {theirs}/logs; "
     script += f"chown -h {HOSTILE} {theirs}/logs; seq 2000"
@@ -129,7 +133,10 @@ def test_nor_when_it_is_rotated(pidone: Pidone, write: Write, theirs: Path, secr
 
 
 def test_each_reason_why_lines_are_lost_is_said(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
-    """The directory is gone first, then a link to somewhere else: of the first alone one looks for the wrong thing."""
+    """First the directory is missing, then it is a link to another place.
+
+    A user who reads only the first reason looks for the wrong fault.
+    """
     logs = theirs / "logs"
     script = "line() { echo line; }; trap line USR1; trap exit USR2; echo up; while :; do sleep 0.02; done"
     log = f"log = {{ file = '{logs}/app.log' }}"
@@ -147,7 +154,7 @@ def test_each_reason_why_lines_are_lost_is_said(pidone: Pidone, write: Write, th
 def test_a_termination_message_is_not_emptied_or_read_through_a_link(
     pidone: Pidone, write: Write, theirs: Path, secret: Path
 ) -> None:
-    """The process runs as root, and its message's directory is another one's."""
+    """The process runs as root, and the directory of its message belongs to another user."""
     link(theirs / "way", secret)
     more = f"termination_message = '{theirs}/way/file'"
     result = pidone.run("-c", write("g.toml", process("main", "primary", "true", more=more)))
@@ -174,7 +181,7 @@ def test_a_probe_asks_for_no_file_behind_a_link(pidone: Pidone, write: Write, th
 def test_a_report_is_not_written_through_a_link(
     pidone: Pidone, write: Write, theirs: Path, secret: Path, where: str
 ) -> None:
-    """In its own place a link is replaced, whoever has put it there."""
+    """Another user's link is an error, also in the place of the report itself."""
     path = theirs / "report.json"
     if where == "itself":
         link(path, secret / "file")
@@ -203,11 +210,14 @@ def test_an_env_file_is_not_read_through_a_link(pidone: Pidone, write: Write, th
     assert result.code == 2 and "is a link owned by uid" in result.err, result
 
 
-# -- what goes on working
+# -- uses that keep working
 
 
 def test_root_s_own_links_and_a_config_map_s_are_followed(pidone: Pidone, write: Write, tmp_path: Path) -> None:  # E48
-    """/var/run is a link, and what is in a ConfigMap is two; that is a read-only mount which everybody may write to."""
+    """/var/run is a link, and a file of a ConfigMap is two.
+
+    A ConfigMap is a read-only mount that every user may write to.
+    """
     (tmp_path / "real").mkdir()
     (tmp_path / "log").symlink_to(tmp_path / "real")
     config = tmp_path / "config"
@@ -220,7 +230,7 @@ def test_root_s_own_links_and_a_config_map_s_are_followed(pidone: Pidone, write:
     more = f"env_file = '{config}/env'\nlog = {{ file = '{tmp_path}/log/app.log' }}"
     script = "test -e /var/run && echo $A"
     result = pidone.run("-c", write("g.toml", process("main", "primary", "sh", "-c", script, more=more)), wrap=mounted)
-    if result.code == 2 and "others may write" in result.err:  # a bind mount keeps the flags of what it is of
+    if result.code == 2 and "others may write" in result.err:  # a bind mount keeps the flags of its source
         raise AssertionError(result)
     assert result.code == 0, result
     assert (tmp_path / "real" / "app.log").read_text() == "from the map\n"
@@ -233,7 +243,7 @@ def test_the_report_goes_to_standard_output_by_its_usual_names(pidone: Pidone) -
 
 
 def test_a_component_that_becomes_a_link_meanwhile_is_not_followed(tmp_path: Path, secret: Path) -> None:
-    """Between the look at it and its opening."""
+    """It becomes one between the check and the open."""
     (tmp_path / "way").mkdir()
     parent = os.open(tmp_path, os.O_PATH)
     (tmp_path / "way").rmdir()
@@ -251,7 +261,7 @@ def test_a_circle_of_links_is_an_error(tmp_path: Path) -> None:
 
 
 def test_who_is_not_root_follows_what_its_user_may_follow(anyone: Pidone, write: Write, public: Path) -> None:
-    """It can do no more than that user anyway."""
+    """As another user, pidone can do no more than that user."""
     there = public / f"free-{os.getpid()}"
     there.mkdir()
     there.chmod(0o777)

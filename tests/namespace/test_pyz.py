@@ -1,4 +1,4 @@
-"""pidone.pyz: all of it in one file, for any image that has a Python."""
+"""pidone.pyz: all of pidone in one file, for any image that has a Python."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.pid1 import PYTHON, ROOT, Pidone
 
 @pytest.fixture(scope="session")
 def file(public: Path) -> Path:
-    """pidone.pyz, in a directory without anything else of pidone's."""
+    """Return pidone.pyz, in a directory without any other file of pidone."""
     directory = public / "one-file"
     directory.mkdir()
     path = directory / "pidone.pyz"
@@ -36,7 +36,11 @@ def file(public: Path) -> Path:
 
 @pytest.fixture(params=["the Python that has made it", "another one"])
 def one(request: pytest.FixtureRequest, file: Path) -> Pidone:
-    """What another version has compiled this one cannot use, and reads the sources: the magic number is spoilt."""
+    """Start pidone from the archive.
+
+    The second variant has a wrong magic number: Python cannot use the compiled files of another
+    version, and reads the sources.
+    """
     if request.param.startswith("the"):
         return Pidone(sys.executable, "-I", "-S", str(file))
     other = file.with_name("other.pyz")
@@ -55,7 +59,7 @@ def test_a_single_command_sees_what_it_sees_without_it(one: Pidone, helper: str)
 
 
 def test_a_group_runs_from_it_with_all_that_its_children_load(one: Pidone, write: Write, tmp_path: Path) -> None:
-    """The file's reader, probes, the pump, the control socket, the report: children that import from the archive."""
+    """Children import from the archive: the reader, probes, pump, control socket, report."""
     text = f"[group]\ncontrol = '{tmp_path}/c.sock'\nlog = 'prefix'\n"
     text += process("side", "sidecar", "sleep", "1000", more="startup = { exec = ['true'], period = '100ms' }")
     ctl = [PYTHON, "-I", str(Path(one.program[-1]).with_name("pidonectl")), "status", "--json"]
@@ -72,7 +76,7 @@ def test_a_pause_and_the_place_of_another_work_from_it(one: Pidone, write: Write
     text = process("main", "sidecar", "true", more="restart = 'never'\nessential = true")
     text += "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
     assert one.run("-c", write("g.toml", text)).code == 0
-    named = Pidone(*one.program[:-1], str(file.with_name("tini")))  # by a link to the first of them
+    named = Pidone(*one.program[:-1], str(file.with_name("tini")))  # by a link to the first archive
     assert named.run("-e", "5", "--", "sh", "-c", "exit 5").code == 0
 
 

@@ -1,4 +1,4 @@
-"""Nothing stays a zombie, nothing is lost in the crowd, and nobody is signalled who is not ours."""
+"""No zombie stays, no exit is lost in a crowd, and pidone signals no foreign process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.pid1 import PYTHON, Pidone, Running, until
 
 
 def zombies(pid: int) -> list[str]:
-    """Children of `pid` that have ended and are not reaped."""
+    """Return the children of `pid` that have ended, and that it has not reaped."""
     found = []
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         try:
@@ -74,7 +74,10 @@ def test_a_stopped_child_is_no_dead_one(pidone: Pidone, helper: str) -> None:  #
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_stopped_primary_is_continued_when_it_is_told_to_end(pidone: Pidone, helper: str, number: int) -> None:  # E19
-    """SIGTERM overtakes the SIGCHLD that tells of the stop, for its number is lower; the more often, the likelier."""
+    """SIGTERM overtakes the SIGCHLD of the suspension, because its number is lower.
+
+    The test repeats this to make it likely.
+    """
     with pidone.start("--", helper, "app", "a") as run:
         run.line("a started")
         child = run.child("a")
@@ -97,13 +100,13 @@ def test_a_process_that_daemonizes_is_adopted_and_swept_at_the_end(pidone: Pidon
 
 
 def test_the_primary_s_number_is_never_signalled_after_it_is_reaped(pidone: Pidone, helper: str) -> None:  # E18
-    """The leftover lives on in the grace; what arrives then goes to nobody, for the primary is gone."""
+    """The leftover uses the grace. pidone forwards no signal then: the primary has ended."""
     script = f"{helper} leave x {helper} app rest ignore=15 ends=10 && exec {helper} app main"
     with pidone.start("-t", "30s", "--", "sh", "-c", script) as run:
         run.line("main started")
         run.line("rest started")
         os.kill(run.child("main"), signal.SIGTERM)
-        run.line("rest got 18")  # after SIGTERM, for one that is stopped
+        run.line("rest got 18")  # it follows SIGTERM, for a suspended process
         run.kill(signal.SIGUSR2)
         run.kill(signal.SIGWINCH)
         os.kill(run.child("rest"), signal.SIGUSR1)
@@ -114,7 +117,7 @@ def test_the_primary_s_number_is_never_signalled_after_it_is_reaped(pidone: Pido
 
 
 class TestNotPid1:
-    """A laptop, CI, `docker exec`: a child subreaper instead."""
+    """On a laptop, in CI or under `docker exec`, pidone is a child subreaper."""
 
     def start(self, pidone: Pidone, *arguments: str) -> Running:
         return Running([*pidone.program, *arguments])
@@ -140,7 +143,7 @@ class TestNotPid1:
         assert stranger.communicate()[0] == b"stranger got 15\nstranger ends\n"
 
     def test_a_crowd_of_leftovers_does_not_make_it_deaf(self, pidone: Pidone) -> None:
-        """To look at all of /proc once for each of them took 37 s for 2,500."""
+        """Reading all of /proc once for each leftover took 37 s for 2,500 of them."""
         script = "i=0; while [ $i -lt 800 ]; do sleep 1000 & i=$((i + 1)); done; exit 3"
         began = time.monotonic()
         result = self.start(pidone, "-t", "2s", "--", "sh", "-c", script).end()
@@ -154,6 +157,6 @@ class TestNotPid1:
 
 
 def test_under_another_init_it_works_as_a_subreaper(pidone: Pidone, helper: str, write: Write) -> None:
-    """docker run --init, or a shell above: not PID 1 of its namespace."""
+    """Under docker run --init, or below a shell, pidone is not PID 1 of its namespace."""
     result = pidone.bare("sh", "-c", f"{pidone.program[0]} -- sh -c 'exit 6'; echo $?")
     assert result.text == "6\n" and "not pid 1" in result.err, result

@@ -1,4 +1,4 @@
-"""`pidonectl reload`: what has changed in the file is ended and started anew, in order; nothing else notices."""
+"""`pidonectl reload` restarts what has changed in the file, in order; nothing else notices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ def line(pidone: Pidone, write: Write, tmp_path: Path) -> Line:
 
 
 class Group:
-    """app(name, more): an entry. rewrite(*entries): the file, read again."""
+    """A group whose file can change.
+
+    app: return an entry.
+    reload: write a file of these entries, and make pidone read it again.
+    """
 
     def __init__(self, line: Line, helper: str) -> None:
         self.line, self.helper = line, helper
@@ -70,7 +74,7 @@ def test_only_what_has_changed_is_ended_and_started(line: Line, group: Group) ->
 
 
 def test_a_changed_process_that_speaks_for_itself_is_heard_again(line: Line, group: Group, write: Write) -> None:
-    """Its socket has the same name, and so the listener stays; whom it means is another one."""
+    """Its socket keeps its name, so the listener stays. The process of that socket is a new one."""
     words = "import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
     words += "s.sendto(b'READY=1', '\\\\0' + os.environ['NOTIFY_SOCKET'][1:]); time.sleep(60)"
     script = write("say.py", words.replace("\\\\", "\\"))
@@ -293,7 +297,7 @@ def test_one_whose_leftovers_are_kept_is_reloaded_as_well(line: Line, group: Gro
 
 
 def test_a_reader_that_has_stopped_stops_no_reload(line: Line, group: Group, tmp_path: Path) -> None:
-    """The pump is waiting, and cannot hand over: the pipes go from plan to plan until one can read them."""
+    """The pump waits and cannot hand over: plans pass the pipes on until a pump can read them."""
     reading, writing = os.pipe()
     main = group.app("main", "primary")
     flood = process(
@@ -322,7 +326,7 @@ def test_a_reader_that_has_stopped_stops_no_reload(line: Line, group: Group, tmp
 
 
 def test_a_restart_of_all_calls_a_reload_off_and_the_group_goes_on(line: Line, group: Group, write: Write) -> None:
-    go = Path(line.path).with_name("go")  # until then it does not end by SIGTERM
+    go = Path(line.path).with_name("go")  # until this file exists, SIGTERM does not end the process
     waits = f"until [ -e {go} ]; do sleep 0.05; done"
     script = write("slow.sh", f"#!/bin/sh\ntrap '{waits}; exit 0' TERM; echo up; while :; do sleep 0.05; done\n")
     slow = process("slow", "sidecar", script)

@@ -1,4 +1,4 @@
-"""Why did it die? Real deaths of real groups: what the last line says, and what --report keeps."""
+"""Why a process died: real deaths of real groups, the last line, and what --report keeps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.pid1 import HELD, PYTHON, ROOT, Pidone, Result
 
 
 def said(result: Result) -> str:
-    """The report's line."""
+    """Return the line of the report."""
     found = [line for line in result.err.splitlines() if line.startswith("pidone: report: ")]
     assert len(found) == 1, result
     return found[0]
@@ -58,7 +58,7 @@ def test_a_fault_is_told_from_what_somebody_sent(pidone: Pidone, helper: str) ->
 
 
 def test_who_could_have_sent_sigkill_is_named(pidone: Pidone, helper: str, write: Write) -> None:
-    """Of two neighbours only one may: the other is neither root nor of the victim's user."""
+    """Only one of two neighbours may: the other is neither root nor of the victim's user."""
     kill = 'until p=$(pgrep -f "app victim$"); do sleep 0.01; done; kill -9 $p; trap "" TERM; echo done; sleep 0.3'
     file = write(
         "g.toml",
@@ -161,7 +161,7 @@ def test_a_single_command_s_report_tells_signals_and_orphans(pidone: Pidone, hel
 
 @pytest.mark.parametrize("more", [[], ["-v"]])
 def test_a_command_that_could_not_be_run_is_no_orphan(pidone: Pidone, tmp_path: Path, more: list[str]) -> None:
-    """With -v its answer comes before its end, without it is read only then."""
+    """With -v the answer comes before the end; without, pidone reads it only at the end."""
     made = report(pidone.run(*more, "-o", str(tmp_path / "out.json"), "--", "/no/such"), tmp_path / "out.json")
     assert made["exit_code"] == 127 and made["orphans"] == 0, made
     assert [event["what"] for event in made["events"] if event["what"] in ("failed", "reaped")] == ["failed"]
@@ -189,7 +189,7 @@ def test_a_report_that_cannot_be_written_is_said_and_changes_no_code(pidone: Pid
 
 
 def test_a_disk_that_is_full_keeps_the_report_of_before(pidone: Pidone, tmp_path: Path) -> None:
-    """Whole or not at all."""
+    """pidone writes the report as a whole, or not at all."""
     full = ["sh", "-c", f'mount -t tmpfs -o size=4k tmpfs {tmp_path} && echo old >{tmp_path}/r.json && "$@" && '
             f"cat {tmp_path}/r.json; ls {tmp_path}", "sh"]  # fmt: skip
     result = pidone.run("-o", f"{tmp_path}/r.json", "--", "true", wrap=full)
@@ -204,7 +204,7 @@ def test_a_report_into_a_pipe_that_nobody_reads_is_not_waited_for(pidone: Pidone
 
 
 def test_killed_again_and_again_costs_pid_1_nothing(pidone: Pidone, write: Write) -> None:
-    """Who could have done it is looked for beside it, and it may be killed again before that is found."""
+    """A helper searches for the suspects, and the next kill may come before it has finished."""
     quick = "backoff = { initial = '1ms', max = '1ms' }\nleftovers = 'keep'"
     many = process("idle", "sidecar", "sleep", "60", more="replicas = 60")
     killed = "".join(process(f"k{n}", "sidecar", "sh", "-c", "kill -9 $$", more=quick) for n in range(2))

@@ -1,4 +1,4 @@
-"""The control socket for others: two rights; every field of every request; commands that wait; what is healthy."""
+"""The control socket for others: two rights, all fields of requests, commands that wait, health."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOKER, STEERER, NOBODY, ADM = 33, 34, 4242, 4
 
 
 class Shared(Line):
-    """A group whose control socket others may use."""
+    """A group with a control socket that other users may use."""
 
     def start(self, *entries: str, group: str = "", **options: Any) -> Running:
         rights = f"look = ['{LOOKER}', '@{ADM}'], steer = ['{STEERER}']"
@@ -33,7 +33,7 @@ class Shared(Line):
         return self.pidone.start("-c", file, **options)
 
     def as_user(self, uid: int, request: dict[str, Any], groups: str = "") -> dict[str, Any]:
-        """Asked by another user, with these supplementary groups."""
+        """Send a request as another user, with these supplementary groups."""
         script = "import json, socket, sys\ns = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
         script += "s.sendall(sys.argv[2].encode() + b'\\n'); data = b''\n"
         script += "while not (data.endswith(b'\\n') and b'\"ok\"' in data): data += s.recv(65536)\n"
@@ -81,7 +81,7 @@ def test_to_look_and_to_steer_are_two_rights_and_exec_is_steering(shared: Shared
         assert shared.as_user(STEERER, {"do": "exec", "name": "main", "argv": ["true"]})["error"].startswith(
             "exec wants"
         )
-        assert shared.ctl("health").stdout.startswith("unhealthy: log is terminated")  # root, and it is as it was
+        assert shared.ctl("health").stdout.startswith("unhealthy: log is terminated")  # root asks; no change
 
 
 def test_who_may_nothing_cannot_even_connect_and_hears_which_right_is_missing(
@@ -103,7 +103,7 @@ def test_who_may_nothing_cannot_even_connect_and_hears_which_right_is_missing(
 
 
 def test_names_are_looked_up_when_somebody_asks(pidone: Pidone, write: Write, helper: str, tmp_path: Path) -> None:
-    """A user that an init step makes; and one that is not here makes no file wrong."""
+    """An init step may add a user later, and a user who does not exist is no error in the file."""
     text = f"[group]\ncontrol = {{ path = '{tmp_path}/c.sock', look = ['nosuch', '@nosuch', 'daemon'] }}\n"
     shared = Shared(pidone, write, tmp_path / "c.sock")
     with pidone.start("-c", write("g.toml", text + process("main", "primary", helper, "app", "main"))) as run:
@@ -136,7 +136,7 @@ def test_the_socket_is_named_before_the_command_or_after_it(
             assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0, words
 
 
-# -- every field of every request, of every type
+# -- every field of every request, with every type
 
 VALUES = [
     "abc",
@@ -176,15 +176,15 @@ def plain(pidone: Pidone, write: Write, tmp_path: Path, helper: str) -> Iterator
 
 @pytest.mark.parametrize("verb", [verb for verb in FIELDS if FIELDS[verb]])
 def test_every_field_of_every_type_gets_an_answer(plain: tuple[Line, Running], verb: str) -> None:
-    """Never a hang-up; what is wrong is named."""
+    """The socket stays open, and the answer names the error."""
     line, run = plain
     for field in FIELDS[verb]:
         for value in VALUES:
             request = {"do": verb, **{key: RIGHT[key] for key in FIELDS[verb] if key in RIGHT}, field: value}
             if value is True and field == "follow":
-                continue  # it would be followed
+                continue  # the answer would not end
             if verb == "stop" and value is None:
-                continue  # all of it
+                continue  # this stops the whole group
             with line.connect() as one:
                 one.sendall(json.dumps(request).encode() + b"\n")
                 answer = answer_of(one)
@@ -221,7 +221,7 @@ def test_restart_and_start_wait_until_it_has_started_and_say_why_it_has_not(
     line = Line(pidone, write, tmp_path / "c.sock")
     script = f"test -e {tmp_path}/bad && exit 7; test -e {tmp_path}/slow || touch {tmp_path}/up; exec sleep 60"
     more = f"restart = 'on-failure'\nbackoff = {{ initial = '60s' }}\nstartup = {{ file = '{tmp_path}/up', period = "
-    more += "'50ms', failure_threshold = 5 }\npre_stop = { exec = ['false'] }"  # whose failing is not the reason
+    more += "'50ms', failure_threshold = 5 }\npre_stop = { exec = ['false'] }"  # its failure is not the reason
     web = process("web", "sidecar", "sh", "-c", script, more=more)
     with line.start(web, process("main", "primary", helper, "app", "main")) as run:
         run.line("main started")
@@ -265,7 +265,7 @@ def test_a_command_that_cannot_be_executed_is_the_answer(
 
 
 def test_where_pid_1_cannot_fork_a_client_hears_that(anyone: Pidone, write: Write, helper: str, public: Path) -> None:
-    """At the limit of processes: not "connection reset", and not "it may have ended"."""
+    """At the limit of processes, the error is not "connection reset" or "it may have ended"."""
     uid = 2_000_000 + os.getpid()
     path = public / f"limit-{os.getpid()}"
     path.mkdir()
@@ -284,11 +284,11 @@ def test_where_pid_1_cannot_fork_a_client_hears_that(anyone: Pidone, write: Writ
 
 
 def limit(number: int, run: Running, user: tuple[str, ...]) -> None:
-    """As its own user, who may: root needs CAP_SYS_RESOURCE for another's (prlimit(2))."""
+    """Set the limit as the process's own user: root needs CAP_SYS_RESOURCE (prlimit(2))."""
     subprocess.run([*user, "prlimit", "--pid", str(run.pid), f"--nproc={number}:"], check=True)
 
 
-# -- what is healthy
+# -- health
 
 
 def test_a_sidecar_that_has_completed_is_healthy_everywhere(
@@ -316,7 +316,7 @@ def test_a_sidecar_that_has_completed_is_healthy_everywhere(
         run.end()
 
 
-# -- our terminal
+# -- the client's terminal
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -335,7 +335,7 @@ def test_exec_gives_the_terminal_back_when_a_signal_ends_it(plain: tuple[Line, R
 
 
 def test_a_session_that_is_hung_up_leaves_no_exec(plain: tuple[Line, Running]) -> None:
-    """The terminal itself has gone: there is nothing to give back, and that is no traceback."""
+    """The terminal itself is gone: there is nothing to restore, and no traceback."""
     line, run = plain
     words = ["-m", "pidone.cli.main", "exec", "--socket", str(line.path), "log", "--", "sleep", "5432"]
     shell = pexpect.spawn(PYTHON, words, cwd=str(ROOT))

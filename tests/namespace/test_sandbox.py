@@ -1,4 +1,4 @@
-"""`pidonectl sandbox`: the group as a real PID 1 without a container engine."""
+"""`pidonectl sandbox`: the group under a real PID 1, without a container engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(*arguments: str, **options: Any) -> Result:
 
 def test_a_command_runs_below_a_real_pid_1_with_its_own_proc() -> None:
     result = run("--", "sh", "-c", "cat /proc/1/comm; set -- /proc/[0-9]*; echo $#; echo $PPID; exit 7")
-    assert result.code == 7 and result.lines[1:] == ["2", "1"], result  # PID 1 and sh, which counts by itself
+    assert result.code == 7 and result.lines[1:] == ["2", "1"], result  # PID 1, and sh itself, which counts
     assert result.err.startswith("pidonectl: a sandbox has its own PID 1 and /proc; files, network, users"), result
     assert result.err.count("\n") == 1 and "not pid 1" not in result.err, result
 
@@ -65,7 +65,7 @@ def test_as_somebody_else_it_uses_a_user_namespace(anyone: Pidone, source: Path,
 
 
 def test_where_the_kernel_forbids_it_the_setting_is_named(anyone: Pidone, source: Path) -> None:
-    """In a user namespace of the test's own, where a limit can be set without harm to the machine's."""
+    """The test has its own user namespace, where it can set a limit without harm to the machine."""
     python = Path(anyone.program[0]).read_text().split("\n")[0][2:].split()[0]
     forbid = 'echo 0 > /proc/sys/user/max_pid_namespaces && exec "$@"'
     wrap = ("unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh")
@@ -97,7 +97,7 @@ def test_its_end_takes_everything_with_it(helper: str) -> None:
 
 @pytest.mark.parametrize("delay", [0.05, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3])
 def test_a_signal_in_the_first_instants_is_not_lost(delay: float) -> None:
-    """Whenever it comes: before Python listens, before unshare has forked, before pidone runs, and later."""
+    """It may come before Python listens, before unshare forks, before pidone runs, or later."""
     with sandbox("-q", "--", "sleep", "60") as running:
         time.sleep(delay)
         running.process.send_signal(signal.SIGTERM)

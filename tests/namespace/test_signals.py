@@ -1,4 +1,4 @@
-"""Every signal that can be forwarded is, once, to whom it is meant for (design, section 6)."""
+"""pidone forwards each signal that it can forward once, to the process that it is meant for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Write
 from tests.pid1 import PYTHON, Pidone, until
 
-#: What can be caught; the C library keeps 32 and 33 for itself.
+#: All signals that a process can catch. The C library keeps 32 and 33 for itself.
 FORWARDED = [n for n in range(1, 65) if n not in (signal.SIGKILL, signal.SIGSTOP, 32, 33)]
 
 
@@ -21,7 +21,7 @@ def process(name: str, role: str, *command: str, more: str = "") -> str:
 
 
 def test_every_signal_reaches_the_app(pidone: Pidone, helper: str) -> None:  # E13, E14, E15, E22
-    """Faults and the terminal's own included, and those that pidone itself lives by: SIGCHLD, SIGIO, SIGALRM."""
+    """Also faults, the terminal's signals, and those that pidone needs: SIGCHLD, SIGIO, SIGALRM."""
     with pidone.start("--", helper, "app", "a", "ignore=15") as run:
         run.line("a started")
         for number in FORWARDED:
@@ -59,7 +59,8 @@ def test_sigterm_ends_a_program_that_does_nothing_about_it(pidone: Pidone) -> No
     assert (result.code, result.err) == (143, ""), result
 
 
-#: The instants between exec and an app's own sigprocmask(2) are the caller's to decide about: he blocks, it waits (E3).
+#: Between exec and its own sigprocmask(2), an app has the mask of the caller. This one blocks all
+#: signals, so they wait (E3).
 BLOCKED = ("env", "--block-signal")
 
 
@@ -89,7 +90,7 @@ def test_signals_that_come_before_the_primary_are_held_and_delivered(
 def test_a_signal_while_the_file_is_read_is_delivered_to_the_primary(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:  # E1
-    """The file is a FIFO, so that its reading takes as long as the test wants."""
+    """The file is a FIFO, so the test decides how long reading it takes."""
     file = tmp_path / "slow.toml"
     os.mkfifo(file)
     with pidone.start("-c", str(file), wrap=BLOCKED) as run:
@@ -198,7 +199,10 @@ def got(lines: list[str]) -> list[int]:
 
 @pytest.mark.parametrize("blocked", [True, False])
 def test_a_signal_between_fork_and_exec_is_the_program_s(pidone: Pidone, helper: str, blocked: bool) -> None:  # E2
-    """Its exec is held back, and the signal comes before it: to what the mask says that pidone was started with."""
+    """The test delays the exec, and the signal comes before it.
+
+    The signal's effect depends on the mask that pidone was started with.
+    """
     strace = ("strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=execve", "-e", "inject=execve:delay_enter=4000000")
     mask = ("env", "--block-signal=USR1") if blocked else ("env", "--default-signal=USR1")
     with pidone.start("--", helper, "app", "a", wrap=(*mask, *strace)) as run:

@@ -1,4 +1,4 @@
-"""How it ends: in order, in time, with the right code, and nothing left (design, section 6.4 and 6.5)."""
+"""A stop: in order, in time, with the right exit code, and with nothing left."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.pid1 import HELD, PYTHON, Pidone, until
 
 
 def test_a_primary_s_end_is_the_end_at_once(pidone: Pidone, helper: str) -> None:  # E34
-    """Leftovers that obey do not cost the grace, which is far longer than the test's own limit."""
+    """Leftovers that obey end the stop early: the grace is far longer than the test's own limit."""
     script = f"{helper} leave x {helper} app rest && exit 5"
     result = pidone.run("-t", "10m", "--", "sh", "-c", script)
     assert result.code == 5 and result.lines[-2:] == ["rest got 15", "rest ends"], result
@@ -34,7 +34,7 @@ def test_leftovers_get_sigterm_time_and_then_sigkill(pidone: Pidone, helper: str
 
 
 def test_a_shell_that_swallowed_the_signal_is_named(pidone: Pidone, helper: str) -> None:  # E13, E20
-    """The classic: sh -c 'app; more' as the command. sh dies of SIGTERM, its child knows of nothing."""
+    """The usual case: sh -c 'app; more'. SIGTERM ends sh, and its child gets no signal."""
     with pidone.start("--", "sh", "-c", f"{helper} app inner; true") as run:
         run.line("inner started")
         run.kill(signal.SIGTERM)
@@ -47,7 +47,7 @@ def test_a_shell_that_swallowed_the_signal_is_named(pidone: Pidone, helper: str)
 
 
 def test_a_shell_that_sits_on_a_stop_signal_is_named_while_it_does(pidone: Pidone, helper: str) -> None:
-    """As PID 1 would, a shell that traps SIGTERM waits for its foreground child first."""
+    """A shell that traps SIGTERM first waits for its foreground child, as it would as PID 1."""
     script = f"trap 'exit 0' TERM; {helper} app inner ends=10; true"
     with pidone.start("--", "sh", "-c", script) as run:
         run.line("inner started")
@@ -67,7 +67,7 @@ def test_an_app_of_its_own_is_not_taken_for_a_shell(pidone: Pidone, helper: str)
 
 
 def test_a_single_command_has_no_grace_before_it_ends(pidone: Pidone, helper: str) -> None:
-    """As tini does, pidone waits; the grace is for what is left behind."""
+    """pidone waits, as tini does. The grace is for the leftovers."""
     with pidone.start("-t", "100ms", "--", helper, "app", "a", "delay=1000") as run:
         run.line("a started")
         run.kill(signal.SIGTERM)
@@ -133,7 +133,7 @@ def test_a_sidecar_s_end_is_said_and_does_not_end_the_group(pidone: Pidone, help
         run.line("api started")
         run.line("main started")
         os.kill(run.child("api"), signal.SIGTERM)
-        run.said("sidecar api")  # its own last words come before its end
+        run.said("sidecar api")  # the app prints its last line before it ends
         run.kill(signal.SIGUSR1)
         run.line("main got 10")
         run.kill(signal.SIGTERM)
@@ -153,7 +153,7 @@ def test_the_grace_bounds_a_stop_and_the_killed_are_named(pidone: Pidone, helper
         result = run.end()
     assert result.code == 137 and time.monotonic() - began < 9, result
     assert re.match(r"pidone: the grace of 3 s is over: SIGKILL to main \(pid \d\)\n", result.err), result
-    assert "log got 15" in result.lines and "api got 15" in result.lines, result  # told before they are killed (S81)
+    assert "log got 15" in result.lines and "api got 15" in result.lines, result  # signalled before SIGKILL (S81)
 
 
 def test_a_second_stop_signal_changes_nothing(pidone: Pidone, helper: str, write: Write) -> None:  # E40
@@ -265,12 +265,12 @@ def test_a_rewrite_holds_while_the_file_is_read(pidone: Pidone, tmp_path: Path) 
     assert (result.code, result.text) == (0, "started\n"), result
 
 
-#: A user's processes are counted by RLIMIT_NPROC, whoever has started them: each run of the tests has others.
+#: Each run of the tests uses other users: RLIMIT_NPROC counts all processes of a user.
 USER = 1_000_000 + 4 * os.getpid()
 
 
 class TestFailedStart:
-    """A group that could not start leaves nothing running."""
+    """A group that cannot start leaves nothing running."""
 
     def test_a_failed_init_step_gives_its_own_code_and_starts_nothing_more(
         self, pidone: Pidone, helper: str, write: Write
@@ -311,7 +311,7 @@ class TestFailedStart:
     def test_too_many_processes_in_the_middle_of_a_start_stops_what_runs(
         self, anyone: Pidone, helper: str, write: Write
     ) -> None:  # E30
-        """RLIMIT_NPROC counts a user's processes: this user has none but ours."""
+        """RLIMIT_NPROC counts the processes of a user: this user has only those of this test."""
         sidecars = "".join(process(f"s{n}", "sidecar", helper, "app", f"s{n}") for n in range(12))
         file = write("g.toml", sidecars + process("main", "primary", helper, "app", "main"))
         wrap = ("setpriv", f"--reuid={USER}", "--regid=64321", "--clear-groups", "prlimit", "--nproc=8", *HELD)
@@ -337,7 +337,7 @@ class TestFailedStart:
             subprocess.run([*limit, "--nproc=1:"], check=True)
             os.kill(run.child("side"), signal.SIGTERM)
             run.said("cannot start side: cannot fork: resource temporarily unavailable")
-            run.said("leftovers of side: unknown: cannot fork", count=4)  # each time before it is tried
+            run.said("leftovers of side: unknown: cannot fork", count=4)  # each time before the start is tried
             subprocess.run([*limit, f"--nproc={resource.getrlimit(resource.RLIMIT_NPROC)[0]}:"], check=True)
             run.line("side started", count=2)
             run.kill(signal.SIGTERM)
@@ -353,7 +353,10 @@ class TestFailedStart:
 def test_what_sigkill_cannot_end_is_named_and_bounds_nothing(
     pidone: Pidone, helper: str, tmp_path: Path
 ) -> None:  # E38
-    """A process in a frozen cgroup stays, whatever is sent. The v2 freezer lets SIGKILL through, so this wants v1's."""
+    """A process in a frozen cgroup stays, whatever signal it gets.
+
+    The v2 freezer lets SIGKILL through, so the test needs that of v1.
+    """
     top = Path("/sys/fs/cgroup/freezer")
     if not (top / "cgroup.procs").exists():
         pytest.skip("no cgroup v1 freezer here: in v2's a process can be killed, and nothing else stays")

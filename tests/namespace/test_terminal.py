@@ -1,4 +1,4 @@
-"""On a terminal it is as without an init: job control, Ctrl-C, Ctrl-Z, window size, and the terminal given back."""
+"""A terminal works as without an init: job control, Ctrl-C, Ctrl-Z, window size, giving it back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.pid1 import NAMESPACE, PATIENCE, PYTHON, ROOT, SETSID, Pidone, until
 
-#: The app of these tests: says what the terminal sends it, and what size it has.
+#: The app of these tests. It prints the signals that it gets and the size of the terminal.
 APP = r"""
 import os, select, signal, sys
 woken, wake = os.pipe()  # a signal that comes right before a read(2) would not end it
@@ -47,7 +47,7 @@ while True:
 
 
 class Tty:
-    """A command on a new terminal, and the person in front of it."""
+    """A command on a new terminal, and what the user in front of it does."""
 
     def __init__(self, *command: str, cwd: Path | None = None) -> None:
         self.master, slave = os.openpty()
@@ -56,7 +56,7 @@ class Tty:
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, cwd=cwd)
         os.close(slave)
         self.screen = pexpect.fdpexpect.fdspawn(self.master, timeout=PATIENCE, encoding="utf-8", codec_errors="replace")
-        self.screen.logfile_read = sys.stdout  # shown by pytest where the test fails
+        self.screen.logfile_read = sys.stdout  # pytest shows it where the test fails
 
     def __enter__(self) -> Tty:
         return self
@@ -69,28 +69,28 @@ class Tty:
             os.close(self.master)
 
     def see(self, *patterns: str) -> int:
-        """Wait for one of them; which."""
+        """Wait for one of these patterns, and return its index."""
         return int(self.screen.expect(list(patterns)))
 
     def type(self, line: str) -> None:
         self.screen.sendline(line)
 
     def press(self, key: str) -> None:
-        """Ctrl and this key."""
+        """Press Ctrl and this key."""
         self.screen.send(chr(ord(key.upper()) & 0x1F))
 
     def own_prompt(self) -> None:
-        """A prompt that nothing else looks like, and no echo of what is typed."""
+        """Set a unique prompt, and turn the echo off."""
         self.type("stty -echo; PS1='<''> '")
         self.see("<> ")
 
     def reads(self, words: str) -> None:
-        """A cat in the foreground reads them, and gives them back."""
+        """Type words, which a cat in the foreground reads and prints."""
         self.type(words)
         self.see(words)
 
     def try_job_control(self) -> None:
-        """Of a bash, which ends with 5."""
+        """Try the job control of a bash, which ends with 5."""
         self.see(r"bash-[\d.]+# ")
         assert "job control" not in self.screen.before, self.screen.before
         self.own_prompt()
@@ -110,7 +110,10 @@ class Tty:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def resize_until(self, lines: int, columns: int, pattern: str) -> None:
-        """Once more where it was not heard: docker's client asks for the size first, and listens for changes then."""
+        """Resize the terminal until the pattern comes.
+
+        docker's client reads the size before it listens for changes, so it may miss one.
+        """
         for patience in (3, 3, 3, PATIENCE):
             self.resize(lines, columns)
             if self.screen.expect([pattern, pexpect.TIMEOUT], timeout=patience) == 0:
@@ -119,7 +122,7 @@ class Tty:
         raise AssertionError(f"nobody has heard of {lines} lines of {columns}")
 
     def foreground(self) -> str:
-        """The name of the leader of the terminal's foreground process group."""
+        """Return the name of the leader of the terminal's foreground process group."""
         try:
             return Path(f"/proc/{os.tcgetpgrp(self.master)}/comm").read_text().strip()
         except OSError:
@@ -134,15 +137,15 @@ class Tty:
         self.master = -1
 
 
-#: PID 1 of a namespace leads the terminal's session, as an engine's -t has it.
+#: PID 1 of a namespace leads the terminal's session, as with an engine's -t.
 ENGINE = [*NAMESPACE, "--ctty"]
-#: A shell leads it, and pidone is PID 1 of a namespace below.
+#: A shell leads the session, and pidone is PID 1 of a namespace below it.
 SHELL = [SETSID, "--ctty", "sh", "-c", '"$@"; exit $?', "sh", *NAMESPACE[:-1]]
 
 
 @pytest.fixture(params=["engine", "shell"])
 def start(request: pytest.FixtureRequest, pidone: Pidone) -> Iterator[Callable[..., Tty]]:
-    """start(COMMAND...) under pidone on a terminal, in both of its lives."""
+    """start(COMMAND...) runs it under pidone on a terminal, in both ways."""
     with contextlib.ExitStack() as stack:
 
         def start(*command: str) -> Tty:
@@ -228,7 +231,7 @@ def test_a_group_s_primary_has_the_terminal_and_its_sidecars_have_not(start: Sta
 
 
 def test_a_hang_up_reaches_the_app(pidone: Pidone, tmp_path: Path) -> None:
-    """The terminal goes: the kernel's SIGHUP is for the session's leader, which is the app."""
+    """The terminal closes: the kernel sends SIGHUP to the session's leader, which is the app."""
     script = f"trap 'echo > {tmp_path}/out; exit 6' HUP; echo ready; while :; do read x; sleep 0.01; done"
     with Tty(*ENGINE, *pidone.program, "--", "sh", "-c", script) as tty:
         tty.see("ready")
@@ -238,11 +241,11 @@ def test_a_hang_up_reaches_the_app(pidone: Pidone, tmp_path: Path) -> None:
 
 
 class TestUnderAShell:
-    """A laptop: pidone is a job of an interactive shell, in a sandbox or not."""
+    """On a laptop, pidone is a job of an interactive shell, in a sandbox or not."""
 
     @pytest.fixture(params=["not pid 1", "sandbox"])
     def bash(self, request: pytest.FixtureRequest, pidone: Pidone) -> Iterator[tuple[Tty, str]]:
-        """(terminal with an interactive shell, the words that start pidone)."""
+        """Yield (terminal with an interactive shell, the words that start pidone)."""
         with Tty(SETSID, "--ctty", "bash", "--norc", "--noprofile", "-i", cwd=ROOT) as tty:
             tty.see("# ")
             tty.own_prompt()
@@ -298,7 +301,7 @@ class TestUnderAShell:
 
 
 class TestSuspended:
-    """Ctrl-Z was pressed, and then something happens before `fg`."""
+    """The user presses Ctrl-Z, and something happens before `fg`."""
 
     @pytest.fixture
     def tty(self, pidone: Pidone, tmp_path: Path, helper: str) -> Iterator[Tty]:
@@ -327,7 +330,7 @@ class TestSuspended:
 
 
 def test_words_to_a_terminal_that_was_given_away_do_not_stop_pidone(pidone: Pidone) -> None:  # E23
-    """`stty tostop`: who writes from the background is stopped with SIGTTOU."""
+    """With `stty tostop`, SIGTTOU suspends a process that writes from the background."""
     script = f"stty tostop; {pidone.program[0]} -- sh -c 'kill -9 $$'; echo code $?"
     with Tty(SETSID, "--ctty", "sh", "-c", script) as tty:
         tty.see("was killed by SIGKILL")

@@ -1,4 +1,7 @@
-"""How many files of pidone/ one event visits in a real PID 1: docs/explanation/architecture.md has the figures."""
+"""How many files of pidone/ one event visits in a real PID 1.
+
+docs/explanation/architecture.md has the figures.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.pid1 import PYTHON, ROOT, Pidone
 
-#: Starts pidone with each of its calls written to the file `trace`: file, function.
+#: Start pidone, and write the file and the function of each of its calls to the file `trace`.
 TRACE = """
 import posix, sys
 sys.path.append({root!r})
@@ -27,10 +30,10 @@ sys.setprofile(called)
 main()
 """
 
-#: What only notes and counts.
+#: Files that only record and count.
 BESIDES = ("supervisor/record.py", "supervisor/counters.py", "init/record.py")
 
-#: event: (its words in the page, the first and the last function of its way)
+#: {event: (its words in the page, the first and the last function of its way)}.
 WAYS = {
     "stop": ("a stop signal, to SIGTERM at the primary", "init/machine.py take", "init/loop.py kill"),
     "restart": ("an exit, to the timer of its restart", "supervisor/loop.py ending", "group/ending.py restart_later"),
@@ -38,7 +41,10 @@ WAYS = {
 
 
 def visited(lines: list[str], first: str, last: str) -> set[str]:
-    """Files from the last call of `first` before `last` to the first of `last`; both loops are one."""
+    """Return the files from the last call of `first` before `last` to the first call of `last`.
+
+    The two loops count as one.
+    """
     end = lines.index(last)
     begin = max(place for place in range(end) if lines[place] == first)
     files = {line.split()[0] for line in lines[begin : end + 1]} - {*BESIDES}

@@ -1,4 +1,4 @@
-"""A process sees what it would have seen as the container's own command (design, principle 4)."""
+"""A process sees what it would see as the container's own command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.pid1 import PYTHON, Pidone, Result, steady
 
 
 def seen(result: Result) -> list[str]:
-    """The dump's lines without what differs from run to run."""
+    """Return the lines of the dump without what differs from run to run."""
     assert result.code == 0 and result.err == "", result
     return steady(result.text).splitlines()
 
@@ -23,7 +23,11 @@ def test_an_ordinary_start_is_the_same_with_and_without_pidone(pidone: Pidone, h
 
 
 def test_an_odd_start_is_the_same_with_and_without_pidone(pidone: Pidone, helper: str) -> None:  # E3, E4, E8, E9, E11
-    """Masks, dispositions, a closed stdin, more descriptors, limits, umask, nice, timer slack, a strange block."""
+    """Start with an odd signal mask, and more that is odd.
+
+    That is dispositions, a closed stdin, more descriptors, limits, umask, nice, timer slack and an
+    odd environment block.
+    """
     odd = (helper, "odd")
     bare = seen(pidone.bare(helper, "dump", wrap=odd))
     assert {"environment 1: A=2", "environment 3: no-equals", "signal 17: ignored", "nice: 5"} <= set(bare)
@@ -33,7 +37,7 @@ def test_an_odd_start_is_the_same_with_and_without_pidone(pidone: Pidone, helper
 
 def test_the_same_through_the_script_that_pip_installs(installed: Path, helper: str) -> None:
     script = Pidone(str(installed / "pidone"))
-    real = {**os.environ, "PATH": f"{Path(PYTHON).parent}:/usr/bin:/bin"}  # no wrapper, such as pyenv's, as python3
+    real = {**os.environ, "PATH": f"{Path(PYTHON).parent}:/usr/bin:/bin"}  # no wrapper as python3, such as pyenv's
     assert seen(script.run("--", helper, "dump", env=real)) == seen(script.bare(helper, "dump", env=real))
 
 
@@ -103,7 +107,7 @@ def test_closed_standard_descriptors_are_closed_for_the_app_as_well(
     pidone: Pidone, tmp_path: Path, closed: tuple[int, ...]
 ) -> None:  # E8
     script = " ".join([f"exec {fd}<&-;" for fd in closed] + ['exec "$@"'])
-    # an interpreter of its own would hide what it was given, so sh looks first: `[ -e` needs no descriptor
+    # An interpreter would hide what it got, so sh checks first: `[ -e` needs no descriptor.
     probe = 'for fd in 0 1 2; do [ -e /proc/$$/fd/$fd ] && s=$s$fd; done; echo "$s" > out; exec true'
     bare = pidone.bare("sh", "-c", script, "sh", "sh", "-c", probe, cwd=tmp_path)
     expected = (tmp_path / "out").read_text()
@@ -139,7 +143,10 @@ def test_a_caller_s_ignored_sighup_stays_ignored_as_under_nohup(pidone: Pidone, 
 
 
 def test_sigpipe_is_the_default_whatever_the_caller_left(pidone: Pidone, helper: str) -> None:
-    """The one disposition that is lost: CPython sets it before pidone's first instruction (decisions.md)."""
+    """This is the only disposition that changes: CPython sets it before pidone's first instruction.
+
+    decisions.md says so, too.
+    """
     wrap = ("env", "--ignore-signal=PIPE")
     assert "signal 13: ignored" in seen(pidone.bare(helper, "dump", wrap=wrap))
     assert "signal 13: ignored" not in seen(pidone.run("--", helper, "dump", wrap=wrap))

@@ -1,4 +1,4 @@
-"""What should never happen (E46): exceptions planted in PID 1, in each handler and each action; and storms (E47)."""
+"""What should never happen (E46): exceptions in each handler and action of PID 1. Storms (E47)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.pid1 import PYTHON, ROOT, Pidone, Running, until
 
-#: Starts pidone as its launchers do, after it has planted an exception: `plant.py WHERE TIMES WORDS...`. WHERE is a
-#: class and its attribute, or one of a table's functions; it raises the first TIMES times that a file `now` is there.
+#: Start pidone as its launchers do, with a planted exception: `plant.py WHERE TIMES WORDS...`.
+#: WHERE is a class and its attribute, or a function of a table. It raises the first TIMES times
+#: while a file `now` exists.
 PLANT = """
 import posix, sys
 sys.path.append({root!r})
@@ -57,7 +58,7 @@ main()
 
 @pytest.fixture
 def plant(write: Write, tmp_path: Path) -> Pidone:
-    """pidone by a script in which an exception can be planted; it is raised once tmp_path/now is there."""
+    """pidone by a script that plants an exception, which is raised once tmp_path/now exists."""
     return Pidone(PYTHON, "-I", "-S", write("plant.py", PLANT.format(root=str(ROOT))))
 
 
@@ -74,7 +75,8 @@ def started(run: Running) -> None:
         run.line(f"{name} started")
 
 
-#: Of the group's machine, by their places in HANDLERS: those that an event of this test comes to.
+#: Handlers of the group's machine, by their keys in ON_EVENT: those that an event of this test
+#: reaches.
 DECIDING = {"Group.ON_EVENT[5]": "a signal", "Group.ON_EVENT[3]": "an end", "Group.ON_EVENT[6]": "a time"}
 
 
@@ -121,7 +123,7 @@ def test_its_emergency_stop_kills_what_ignores_sigterm_when_the_grace_is_over(
     assert result.code == 70 and "main got 15" in result.lines, result
 
 
-#: What may fail once without harm: how it is come to, and whether the group lives on as if nothing had been.
+#: {what may fail once without harm: what that is}.
 GOING_ON = {
     "Record.add_event": "a note", "Record.may_record": "what may be noted", "GroupLoop.read_descriptors": "a message",
     "Counters.probe_ended": "a probe's answer", "Control.accept": "a session", "Counters.woken": "a figure",
@@ -149,7 +151,7 @@ def test_an_exception_in_anything_else_is_said_and_pid_1_goes_on(
         run.line("log started")
         run.line("main started")
         (tmp_path / "now").touch()
-        (tmp_path / "ready").unlink()  # a line for people, a turn
+        (tmp_path / "ready").unlink()  # makes PID 1 print a line, and record that the process is not ready
         command = [PYTHON, "-m", "pidone.cli.main", "status", "--socket", str(socket)]
         if where == "Control.accept":
             subprocess.run(command, cwd=ROOT, capture_output=True)
@@ -157,7 +159,7 @@ def test_an_exception_in_anything_else_is_said_and_pid_1_goes_on(
             subprocess.run(["nsenter", "-t", str(run.pid), "-p", "-m", helper, "orphans", "3"], capture_output=True)
         if where == "GroupLoop.CALLS[1]":
             run.kill(signal.SIGUSR1)
-            run.line("main got 10")  # it is sent all the same, plainly
+            run.line("main got 10")  # PID 1 sends it all the same
         run.said("pidone: internal error, continuing: ")
         assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
         run.kill(signal.SIGUSR2)
@@ -191,7 +193,7 @@ def test_three_within_a_second_stop_everything(plant: Pidone, helper: str, write
     with plant.start("GroupLoop.read_descriptors", "1000", "-c", group(write, helper), cwd=tmp_path) as run:
         started(run)
         (tmp_path / "now").touch()
-        for number in range(3):  # each is heard by a look of its own
+        for number in range(3):  # PID 1 sees each one in a separate turn
             run.kill(signal.SIGUSR1)
             run.said("going on", count=number + 1)
         result = run.end()
@@ -212,12 +214,12 @@ def test_of_a_single_command_as_well(plant: Pidone, helper: str, tmp_path: Path)
 
 
 def resident(run: Running) -> int:
-    """kB that are PID 1's alone (proc(5), smaps_rollup)."""
+    """Return the private memory of PID 1 in kB (proc(5), smaps_rollup)."""
     lines = Path(f"/proc/{run.pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
 
 
-#: Stops and continues a process so many times, each time when the other has been seen in /proc.
+#: Suspend and continue a process so many times. Wait for each state in /proc.
 SUSPENSIONS = """
 import os, signal, sys
 pid, many = int(sys.argv[1]), int(sys.argv[2])
@@ -229,7 +231,7 @@ for _ in range(many):
     os.kill(pid, signal.SIGCONT); state(b"SR")
 """
 
-#: Of each kind of event; `./do storms` has a hundred thousand.
+#: The number of events of each kind. `./do storms` uses a hundred thousand.
 MANY = int(os.environ.get("PIDONE_STORM", "4000"))
 
 
@@ -255,14 +257,14 @@ def test_a_storm_of_events_costs_no_memory_and_hides_no_death(
         os.kill(run.child("main"), signal.SIGKILL)
         result = run.end()
     print(f"{how}, {MANY:,} {kind}: PID 1 has {before} kB before and {after} kB after")
-    assert after <= before + 128, (before, after)  # the crowd's ring, once, and nothing for each event
+    assert after <= before + 128, (before, after)  # the ring of the crowd, once, and nothing for each event
     document = json.loads(report.read_text())
     ends = [event["process"] for event in document["events"] if event["what"] == "exited"]
     assert ends[:2] == (["api", "main"] if how == "group" else ["helper"]), result
 
 
 def storm(run: Running, helper: str, kind: str, many: int) -> None:
-    """Each event is one that PID 1 has to look at."""
+    """Send events, and let PID 1 see each one."""
     main = run.child("main")
     if kind == "stops":
         subprocess.run([PYTHON, "-c", SUSPENSIONS, str(main), str(many)], check=True)
@@ -283,14 +285,14 @@ def pending(pid: int) -> int:
     return sum(int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:")))
 
 
-# -- its own words
+# -- messages of pidone
 
 
 @pytest.mark.parametrize("way", ["by /proc", "without /proc"])
 def test_a_terminal_that_nobody_reads_costs_a_line_and_no_wait(
     pidone: Pidone, helper: str, write: Write, way: str
 ) -> None:  # E32
-    """poll(2) says of it that there is room, and a write of a whole line would wait."""
+    """poll(2) reports that there is room, and a write of a whole line would block."""
     ours, theirs = pty.openpty()
     loop = process("loop", "sidecar", "false", more="backoff = { initial = '1ms', max = '1ms' }")
     file = write("g.toml", "[group]\ncontrol = false\n" + loop + process("main", "primary", helper, "app", "main"))
@@ -313,7 +315,7 @@ def test_a_terminal_that_nobody_reads_costs_a_line_and_no_wait(
 
 
 def full(master: int) -> bool:
-    """Has nothing been written to a terminal for a while, although it is written to all the time?"""
+    """Return whether a terminal that gets output all the time takes none for a while."""
     import fcntl
     import termios
 
@@ -321,5 +323,5 @@ def full(master: int) -> bool:
         return int.from_bytes(fcntl.ioctl(master, termios.FIONREAD, b"\0" * 4), "little")
 
     before = waiting()
-    time.sleep(0.3)  # what stands still shows by nothing but time
+    time.sleep(0.3)  # only time shows that it stands still
     return before > 3000 and waiting() == before

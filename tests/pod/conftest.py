@@ -1,4 +1,4 @@
-"""A group in a few words, run with --verbose; what it and its apps say comes in one stream, so order can be seen."""
+"""Run groups with --verbose. pidone and its apps print to one stream, so tests see the order."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from tests.pid1 import Pidone, Result, Running
 
 
 def entry(name: str, role: str, *command: str, **keys: str) -> str:
-    """[[process]]; keys are TOML values as they stand."""
+    """Return a [[process]] entry. The keys are TOML values as they are."""
     words = ", ".join(f"'''{word}'''" for word in command)
     more = "".join(f"{key} = {value}\n" for key, value in keys.items())
     return f'[[process]]\nname = "{name}"\nrole = "{role}"\ncommand = [{words}]\n{more}\n'
 
 
 class Pod:
-    """start or run(*entries, **keys of [group]). app(name, role, ...) is an entry that says what it gets."""
+    """Start groups of entries that the methods make.
+
+    start, run: take entries, and the keys of [group].
+    sidecar, primary: return the entry of an app that prints the signals it gets.
+    """
 
     def __init__(self, pidone: Pidone, write: Write, helper: str) -> None:
         self.pidone, self.write, self.helper = pidone, write, helper
@@ -54,7 +58,7 @@ class Pod:
         return self.start(*entries, **group).end()
 
     def refused(self, *entries: str, **group: str) -> str:
-        """What is said of a wrong file; it must say something, and start nothing."""
+        """Return the error of a wrong file. Check that pidone refuses it and starts nothing."""
         result = self.start(*entries, options=(), **group).end()
         assert result.code == 2 and "started" not in result.text, result
         return result.text
@@ -69,14 +73,14 @@ def pod(pidone: Pidone, write: Write, helper: str) -> Iterator[Pod]:
 
 
 def in_order(result: Result, *words: str) -> None:
-    """Lines that hold these words stand in this order."""
+    """Check that lines with these words come in this order."""
     lines = iter(result.lines)
     for word in words:
         assert any(word in line for line in lines), f"{word!r} does not follow: {result}"
 
 
 def stamps(result: Result, name: str) -> list[float]:
-    """Times that `helper stamp NAME` has said."""
+    """Return the times that `helper stamp NAME` has printed."""
     return [float(line.split()[1]) for line in result.lines if line.startswith(f"{name} ") and "." in line]
 
 
@@ -89,7 +93,10 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Web:
-    """A server on the loopback, which a PID namespace shares. paths: what each answers."""
+    """A server on the loopback device, which a PID namespace shares.
+
+    paths: the answer to each path.
+    """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str]]] = []

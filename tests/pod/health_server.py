@@ -1,6 +1,7 @@
-"""A server of grpcio's own with its own health service. Says its port; then takes "SERVICE STATUS" lines of stdin.
+"""A gRPC server of grpcio with its own health service.
 
-A program of its own: gRPC's threads do not go well with a test that forks.
+It prints its port, and then reads lines "SERVICE STATUS" from stdin. It is a separate program
+because gRPC's threads do not work well in a test that forks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""S51 against a server of the field's own library, and against peers that are none."""
+"""S51 against a server of grpcio, and against peers that are no gRPC servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERVER = Path(__file__).with_name("health_server.py")
 
 
 class Server:
-    """grpcio's. set(service, status) returns when it is in force."""
+    """A server of grpcio. `set` returns when the status is in force."""
 
     def __init__(self, *options: str) -> None:
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -52,7 +52,7 @@ def server() -> Iterator[Server]:
 
 
 def answered(pod: Pod, port: int, more: str = "") -> str:
-    """What a probe comes to: its line."""
+    """Return the result of a probe: the line that pidone prints."""
     with one_probe(pod, "readiness", f'grpc = {port}, period = "60s", timeout = "10s"{more}') as run:
         line = run.line("readiness of main: ")
         stop(run)
@@ -73,7 +73,7 @@ def test_grpc_follows_what_the_service_says(pod: Pod, server: Server) -> None:
     with one_probe(pod, "readiness", keys) as run:
         run.line("main is running(started, ready)")
         server.set("my.Service", "NOT_SERVING")
-        run.line("main is running(started, not ready)", count=2)  # before the first answer it was not, either
+        run.line("main is running(started, not ready)", count=2)  # the first time is before the first answer
         server.set("my.Service", "SERVING")
         run.line("main is running(started, ready)", count=2)
         stop(run)
@@ -98,16 +98,16 @@ def test_grpc_a_service_that_is_not_there_is_a_failure(pod: Pod, server: Server)
 
 
 def peer(what: Callable[[socket.socket], None]) -> tuple[socket.socket, int]:
-    """A server that does this to its first client. (it, its port)"""
+    """Start a server that does `what` to its first client. Return (server, port)."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
         client, _ = server.accept()
-        with client, contextlib.suppress(OSError):  # the probe may have gone
+        with client, contextlib.suppress(OSError):  # the probe may have closed its end
             client.settimeout(10)
             client.recv(65536)
             what(client)
-            client.shutdown(socket.SHUT_WR)  # and not close: what has come and was not read would make that a reset
+            client.shutdown(socket.SHUT_WR)  # not close: received bytes that were not read would turn it into a reset
             while client.recv(65536):
                 pass
 
@@ -116,12 +116,12 @@ def peer(what: Callable[[socket.socket], None]) -> tuple[socket.socket, int]:
 
 
 def frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
-    """RFC 9113, 4.1."""
+    """Return an HTTP/2 frame (RFC 9113, 4.1)."""
     return len(body).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + body
 
 
 def literal(name: bytes, value: bytes) -> bytes:
-    """RFC 7541, 6.2.2."""
+    """Return a header field of HPACK (RFC 7541, 6.2.2)."""
     return b"\0" + bytes((len(name),)) + name + bytes((len(value),)) + value
 
 
@@ -134,7 +134,7 @@ STATUS_200, STATUS_404 = b"\x88", b"\x8d"  # RFC 7541, appendix A
 def answer(
     body: bytes = b"\0\0\0\0\2\x08\1", code: bytes = b"0", message: bytes = b"", stream: int = 1, more: bytes = b""
 ) -> bytes:
-    """A server's frames; a good answer's, unless it is told otherwise."""
+    """Return the frames of a server's answer, by default those of a good one."""
     trailers = literal(b"grpc-status", code) + (literal(b"grpc-message", message) if message else b"")
     return (
         frame(HEADERS, END_HEADERS, stream, STATUS_200)
@@ -156,7 +156,7 @@ def dribble(client: socket.socket, data: bytes) -> None:
     "sent",
     [
         HELLO + answer(),
-        HELLO + LEAVE + answer(),  # a server that is stopping still answers what it has begun
+        HELLO + LEAVE + answer(),  # a server that stops still answers the calls it has begun
         HELLO + answer(more=LEAVE),
         HELLO + frame(HEADERS, END_HEADERS, 1, literal(b":status", b"103")) + answer(),
         HELLO + frame(99, 0, 0, b"what is not known is passed over") + answer(),
@@ -179,7 +179,7 @@ def test_who_has_answered_may_have_gone(pod: Pod) -> None:
 
     server, port = peer(reset)
     with server:
-        # the reset may overtake the answer: then there is none
+        # The reset may overtake the answer. Then the probe gets no answer.
         assert answered(pod, port) in ("success", f"failure: 127.0.0.1:{port}: connection reset by peer")
 
 
@@ -212,7 +212,7 @@ def test_who_has_answered_may_have_gone(pod: Pod) -> None:
     ids=range(22),
 )  # fmt: skip
 def test_a_peer_that_speaks_no_grpc_is_a_failure(pod: Pod, sent: bytes, said: str | None) -> None:
-    """None: in words that are h2's."""
+    """None stands for an error in the words of h2."""
     server, port = peer(lambda client: client.sendall(sent))
     with server:
         line = answered(pod, port)
@@ -262,7 +262,7 @@ def test_a_hook_asks_nothing_by_grpc(pod: Pod) -> None:
     ],
 )
 def test_grpc_without_the_library_the_start_is_refused(pod: Pod, absent: str, said: str) -> None:
-    """And not the probe unanswered for ever."""
+    """The probe must not stay without an answer for ever."""
     boot = f"import sys; sys.path.insert(0, {str(SERVER.parents[2])!r}); {absent};"
     boot += "from pidone.init.main import main; main()"
     bare = Pod(Pidone(sys.executable, "-I", "-c", boot), pod.write, pod.helper)

@@ -13,7 +13,7 @@ from tests.pod.conftest import Pod, Web, in_order, status
 
 
 def test_s68_post_start_runs_beside_the_process(pod: Pod, tmp_path: Path) -> None:
-    """Neither waits for the other: the hook ends first here, and waits for the process's file there."""
+    """Both run at once: the process waits for the hook's file, then the hook for the process's."""
     script = f"until [ -e {tmp_path}/hook ]; do sleep 0.01; done; touch {tmp_path}/main; exec sleep 60"
     hook = f"touch {tmp_path}/hook; until [ -e {tmp_path}/main ]; do sleep 0.01; done"
     main = pod.entry("main", "primary", "sh", "-c", script, post_start=f'{{ exec = ["sh", "-c", "{hook}"] }}')
@@ -80,7 +80,7 @@ def test_s72_its_failure_is_said_and_the_stop_goes_on(pod: Pod) -> None:
 
 def test_s73_any_answer_of_http_is_good_and_none_is_not(pod: Pod, web: Web) -> None:
     web.paths["/hook"] = status(500)
-    for scheme in ("http", "https"):  # what is no HTTPS is asked by HTTP
+    for scheme in ("http", "https"):  # a server without HTTPS gets the request by HTTP
         hook = f'{{ http = "{scheme}://127.0.0.1:{web.port}/hook", headers = {{ X-Hook = "1" }} }}'
         with pod.start(pod.primary(post_start=hook)) as run:
             run.line("main is running(started")

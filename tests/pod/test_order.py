@@ -1,4 +1,7 @@
-"""S1-S25: order and gating. Each test is named by its statement; docs/reference/pod.md lists them all."""
+"""S1-S25: order and gating. Each test has the number of its statement.
+
+docs/reference/pod.md lists them all.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def test_s03_the_primary_waits_for_all_steps_and_all_sidecars(pod: Pod, tmp_path
 
 
 def test_s04_a_step_fails_by_its_code_or_by_the_memory(pod: Pod) -> None:
-    """The memory's half, with an exit code of 0: test_s93 makes the cgroup's counter rise."""
+    """The memory part, with an exit code of 0, is in test_s93, where the cgroup's counter rises."""
     result = pod.run(pod.init("step", "sh", "-c", "exit 9"), pod.primary())
     assert result.code == 9 and "main" not in result.text.replace("'main'", ""), result
     assert "step is terminated(Error, exit code 9)" in result.text, result
@@ -99,7 +102,7 @@ def test_s11_a_step_that_cannot_be_executed_has_failed(pod: Pod, tmp_path: Path)
         (tmp_path / "late.part").chmod(0o755)
         (tmp_path / "late.part").rename(tmp_path / "late")
         result = run.end()
-    assert result.code == 0 and result.text.count("cannot start step") == 1, result  # said once
+    assert result.code == 0 and result.text.count("cannot start step") == 1, result  # pidone prints it once
 
 
 def test_s12_a_stop_in_a_step_tells_it_at_once_beside_the_sidecars(pod: Pod) -> None:
@@ -111,7 +114,7 @@ def test_s12_a_stop_in_a_step_tells_it_at_once_beside_the_sidecars(pod: Pod) -> 
         run.kill(signal.SIGTERM)
         result = run.end()
     in_order(result, "two got 15", "two ends")
-    in_order(result, "log got 15", "two ends")  # it did not wait for the step
+    in_order(result, "log got 15", "two ends")  # the sidecar did not wait for the step
     assert result.code == 143 and "three" not in result.lines and "main started" not in result.text, result
 
 
@@ -157,7 +160,7 @@ def test_s17_a_sidecar_that_never_starts_keeps_the_group_pending(pod: Pod, tmp_p
         assert "phase" not in run.seen.decode() and "main started" not in run.seen.decode()
         run.kill(signal.SIGTERM)
         assert run.end().code == 143
-    result = pod.run(side, pod.primary(), start_timeout='"200ms"')  # the way out that a Pod has not
+    result = pod.run(side, pod.primary(), start_timeout='"200ms"')  # the limit that a Pod does not have
     assert result.code == 124 and "main started" not in result.text, result
     assert "not everything started within the group's start_timeout" in result.text, result
 

@@ -1,4 +1,7 @@
-"""S26-S53: probes. HTTP servers are threads of the test: a PID namespace shares the loopback."""
+"""S26-S53: probes. The HTTP servers are threads of the test.
+
+A PID namespace shares the loopback device.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +121,10 @@ def test_s30_before_the_first_result_it_lives_and_is_not_ready(pod: Pod) -> None
 
 
 def test_s31_the_delay_counts_from_the_process_s_start(pod: Pod) -> None:
-    """startup takes 2 s, liveness has a delay of 1.9 s: it is asked at once after startup, not 1.9 s later."""
+    """startup takes 2 s and liveness has a delay of 1.9 s.
+
+    So liveness runs right after startup, and not 1.9 s later.
+    """
     keys = {
         "startup": '{ exec = ["sleep", "2"], timeout = "20s" }',
         "liveness": f'{{ exec = ["{pod.helper}", "stamp", "x"], delay = "1900ms", period = "60s" }}',
@@ -258,7 +264,7 @@ def test_s42_output_changes_nothing(pod: Pod) -> None:
 
 
 def test_s43_a_probe_s_command_knows_the_declared_environment(pod: Pod) -> None:
-    """$(NAME) is expanded in a probe's command, from the declared environment only; not in a hook's."""
+    """A probe's command expands $(NAME), from the declared environment only. A hook's does not."""
     assert expand(b"$(A) $$(A) $(B) $A $(A", {b"A": b"1"}) == b"1 $(A) $(B) $A $(A"
     keys = {"env": '{ PORT = "80", CODE = "0" }'}
     probe = """exec = ["sh", "-c", "test $(PORT) = 80 -a $CODE = 0 -a '$$(PORT)' = '$''(PORT)'"], period = '60s'"""
@@ -270,7 +276,7 @@ def test_s43_a_probe_s_command_knows_the_declared_environment(pod: Pod) -> None:
 
 
 def asked(pod: Pod, web: Web, path: str, more: str = "", host: str = "127.0.0.1") -> str:
-    """What a probe of this path comes to: its line."""
+    """Return the result of a probe of this path: the line that pidone prints."""
     with one_probe(pod, "readiness", f'http = "http://{host}:{web.port}{path}", period = "60s"{more}') as run:
         line = run.line("readiness of main: ")
         stop(run)
@@ -366,7 +372,7 @@ def test_s48_a_long_body_does_no_harm_and_a_dripping_one_is_late(pod: Pod, web: 
 
 
 def hold(answer: bytes) -> Any:
-    """An answer after which the connection stays open."""
+    """Answer, and keep the connection open."""
 
     def handle(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(answer)
@@ -440,7 +446,7 @@ def test_s53_in_the_stop_only_readiness_goes_on(pod: Pod) -> None:
     assert "liveness of" not in after and after.count("got 15") == 2, result
 
 
-# -- not of Kubernetes: a process that speaks for itself
+# -- not in Kubernetes: a process that notifies
 
 
 NOTIFY = """
@@ -537,7 +543,10 @@ def test_the_listener_s_death_is_nobody_else_s(pod: Pod, write: Any) -> None:
 def test_a_daemon_may_say_that_it_is_ready_before_it_is_found(
     pod: Pod, write: Any, tmp_path: Path, launcher: str
 ) -> None:
-    """Said while its launcher is there or a zombie, it is an orphan's word, of a session of its own."""
+    """The notification comes while the launcher runs or is a zombie.
+
+    Then the sender is an orphan with a session of its own.
+    """
     wait = "os.read(said[0], 1)" if launcher != "ends at once" else "0"
     script = f"""
 said = os.pipe()
@@ -620,7 +629,7 @@ def test_a_probe_that_forks_and_floods_costs_nothing(pod: Pod, tmp_path: Path) -
 
 
 def test_a_probe_is_never_asked_twice_at_once() -> None:
-    """Of the machine: however late its answer is."""
+    """The machine runs one at a time, however late the answer is."""
     machine = Group(make(((2, 0, "liveness"),)))
     machine.take((e.BEGIN,), 0.0)
     machine.take((e.EXECED, 0), 0.0)
@@ -631,7 +640,7 @@ def test_a_probe_is_never_asked_twice_at_once() -> None:
 
 
 def test_a_newline_is_its_writer_s_although_numbers_are_used_again(pod: Pod) -> None:
-    """The descriptor of the first is closed, and its number given to one that its newline has let start."""
+    """After the first newline, its descriptor closes, and a new process gets the same number."""
     first = pod.entry("first", "sidecar", "sh", "-c", "echo >&3; exec sleep 60", startup="{ fd = 3 }")
     many = pod.entry(
         "w", "sidecar", "sh", "-c", "echo >&3; exec sleep 60", readiness="{ fd = 3 }", after='["first"]', replicas="8"
@@ -671,7 +680,7 @@ def test_a_flood_of_words_makes_pid_1_neither_deaf_nor_talkative(pod: Pod, write
 
 
 def test_a_group_of_one_is_probed_whatever_is_said(pod: Pod) -> None:
-    """Without -v nobody but its probes waits for the news that it has been executed."""
+    """Without -v, only its probes need the event that the process was executed."""
     main = pod.primary(liveness='{ exec = ["false"], period = "50ms" }')
     with pod.start(main, options=()) as run:
         result = run.end()

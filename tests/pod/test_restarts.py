@@ -1,4 +1,7 @@
-"""S54-S67: restart policy, rules, back-off; and what has no Pod field: limits, replicas, after, essential, daemons."""
+"""S54-S67: restart policy, rules and back-off.
+
+Also what a Pod has no field for: limits, replicas, after, essential, daemons.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ QUICK = '{ initial = "100ms", max = "400ms" }'
 
 
 def failing_until(pod: Pod, tmp_path: Path, starts: int, name: str = "main", code: int = 3) -> tuple[str, ...]:
-    """A command that stamps its start, and ends with `code` until it has been started so often; then with 0."""
+    """Return a command that stamps each start and ends with `code`, at the last start with 0.
+
+    starts: the number of starts, with the last one.
+    """
     file = tmp_path / name
     script = f"{pod.helper} stamp {name}; echo x >>{file}; test $(wc -l <{file}) = {starts} || exit {code}"
     return "sh", "-c", script
@@ -60,7 +66,7 @@ def test_s55_rule_before_the_process_s_policy_before_the_group_s(pod: Pod, tmp_p
     keys = {"restart": '"never"', "restart_rules": "[{ in = [42] }]", "backoff": QUICK}
     main = pod.entry("main", "primary", *failing_until(pod, tmp_path, 2, code=42), **keys)
     result = pod.run(main, restart='"always"')
-    assert result.code == 0 and len(stamps(result, "main")) == 2, result  # 42: the rule; 0: the process's never
+    assert result.code == 0 and len(stamps(result, "main")) == 2, result  # 42: the rule; 0: the "never" of the process
 
 
 @pytest.mark.parametrize(("code", "starts"), [(42, 2), (43, 1)])
@@ -114,7 +120,7 @@ def test_s59_the_first_restart_is_at_once_then_the_wait_doubles_to_its_most(pod:
 
 
 def test_s60_the_wait_counts_from_the_last_end(pod: Pod) -> None:
-    """Measured from the end: a run of half a second in a window of 0.3 s still waits (see decisions.md)."""
+    """The back-off counts from the end: 0.3 s pass after a run of 0.5 s, too (see decisions.md)."""
     side = pod.entry(
         "side", "sidecar", pod.helper, "stamp", "side", "1", "500", backoff='{ initial = "300ms", max = "300ms" }'
     )
@@ -179,7 +185,7 @@ def test_s66_a_stop_calls_a_waiting_restart_off(pod: Pod) -> None:
     main = pod.entry("main", "primary", "sh", "-c", "exit 5", restart='"always"', backoff='{ initial = "60s" }')
     with pod.start(main) as run:
         run.line("main is waiting(CrashLoopBackOff)")
-        run.line("leftovers of main: success")  # now nobody is left whose end could wake PID 1
+        run.line("leftovers of main: success")  # from now on, no process is left whose end could wake PID 1
         began = time.monotonic()
         run.kill(signal.SIGTERM)
         result = run.end()
@@ -221,7 +227,7 @@ def test_s67_every_count_goes_up_and_a_condition_says_it_meanwhile() -> None:
     assert [member.restarts for member in group.members] == [1, 1, 1]
 
 
-# -- what a Pod has no field for
+# -- keys that a Pod does not have
 
 
 def test_a_restart_limit_ends_the_group_with_the_culprit_s_code(pod: Pod) -> None:
@@ -355,7 +361,7 @@ def test_leftovers_are_kept_where_the_file_says_so(pod: Pod) -> None:
     assert result.text.count("left got 15") >= 2, result  # by the sweep
 
 
-# -- programs that go into the background
+# -- daemons
 
 DAEMON = """
 import os, sys, time
@@ -397,9 +403,10 @@ def test_a_daemon_is_followed_restarted_and_stopped_as_the_process(pod: Pod, tmp
 
 
 def test_a_program_of_python_daemon_is_followed(pod: Pod, tmp_path: Path) -> None:
-    """The real thing, with its own pid file and its own handling of SIGTERM.
+    """A real python-daemon, with its own pid file and its own handling of SIGTERM.
 
-    Where its parent is PID 1 it would stay in the foreground, taking that for an init which wants just that.
+    With PID 1 as its parent, python-daemon would stay in the foreground: it takes that parent for
+    an init that wants it there.
     """
     script = pod.write(
         "program.py",
@@ -420,7 +427,7 @@ with context:
         run.kill(signal.SIGTERM)
         result = run.end()
     in_order(result, "main_pid of d: success", "started main", "main ends", "d is terminated(")
-    assert result.code == 0 and not (tmp_path / "d.pid").exists(), result  # told in time to take it away
+    assert result.code == 0 and not (tmp_path / "d.pid").exists(), result  # signalled in time to remove it
 
 
 def test_a_daemon_as_the_primary_gives_the_exit_code(pod: Pod, tmp_path: Path) -> None:
@@ -440,7 +447,7 @@ def test_a_daemon_as_the_primary_gives_the_exit_code(pod: Pod, tmp_path: Path) -
     ],
 )
 def test_a_pid_file_that_is_wrong_is_not_believed(pod: Pod, tmp_path: Path, content: str, said: str) -> None:
-    """A stale file of the instance before, say: the daemon writes its own a little later, and that one counts."""
+    """A stale file of the instance before: the pid that the daemon writes a little later counts."""
     (tmp_path / "d.pid").write_text(content)
     with pod.start(daemon(pod, tmp_path, body="time.sleep(0.3)"), pod.primary()) as run:
         run.line("main started")
@@ -461,8 +468,11 @@ def test_a_pid_file_that_names_a_stranger_fails_the_start(pod: Pod, tmp_path: Pa
 
 
 def test_a_pid_file_that_names_pidone_s_own_helper_is_not_believed(pod: Pod, tmp_path: Path) -> None:
-    """In a fresh container the numbers are the same each time: a file from before can hit the one that looks for it."""
-    script = f"echo $(($$ + 1)) >{tmp_path}/pid"  # whom pidone forks next
+    """In a new container the pids are the same each time.
+
+    So an old pid file can name the helper that reads it.
+    """
+    script = f"echo $(($$ + 1)) >{tmp_path}/pid"  # the pid of the next process that pidone forks
     d = pod.entry("d", "sidecar", "sh", "-c", script, daemonizes="true", pid_file=f'"{tmp_path}/pid"')
     result = pod.run(d, pod.primary(), time_scale="0.05")
     assert result.code == 1 and "main started" not in result.text, result
@@ -491,12 +501,12 @@ def test_two_processes_have_no_file_in_common(pod: Pod) -> None:
 
 
 def test_what_was_never_forked_leaves_nothing_behind() -> None:
-    """Session 0 is everybody's who came into a PID namespace from outside: PID 1's own, too."""
+    """Session 0 is that of PID 1 and of all processes that came into the namespace from outside."""
     assert leftovers.descendants(0) == leftovers.descendants(1) == []
 
 
 def test_a_daemon_s_workers_are_ended_before_it_starts_again(pod: Pod, tmp_path: Path) -> None:
-    """It has forked twice: its session's number is not its own."""
+    """The daemon has forked twice, so the number of its session is not its pid."""
     worker = f"""
 if os.fork() == 0:
     os.execv("{pod.helper}", ["helper", "app", "worker"])"""

@@ -38,7 +38,7 @@ def test_s91_what_cannot_start_is_a_start_error(pod: Pod, program: str, code: in
 
 
 def test_s92_no_end_is_unknown_for_pidone_reaps_every_child(pod: Pod) -> None:
-    """But for one: a launcher that has ended, and whose daemon was not found before everything is killed."""
+    """One exception: the launcher has ended, and pidone kills all before it finds the daemon."""
     daemon = pod.entry("d", "sidecar", "sh", "-c", "exit 0", daemonizes="true", pid_file='"/nope"')
     with pod.start(daemon, pod.primary(), grace='"1s"', time_scale="0.1") as run:
         run.line("d (pid 3) ended with exit code 0")
@@ -47,7 +47,10 @@ def test_s92_no_end_is_unknown_for_pidone_reaps_every_child(pod: Pod) -> None:
 
 
 def fake_counter(pod: Pod, tmp_path: Path) -> tuple[list[str], Path]:
-    """A mount namespace of its own in which the cgroup's counter is a file of ours."""
+    """Return a wrapper that mounts a file over the cgroup's counter, and that file.
+
+    The mount is in a mount namespace of its own.
+    """
     from pidone.config import memory
 
     real = memory.kill_counter()
@@ -132,7 +135,7 @@ def test_s96_the_last_4096_bytes_of_its_message_are_kept(pod: Pod, tmp_path: Pat
 
 
 def test_s96_a_message_is_the_process_s_own_and_never_another_s_file(pod: Pod, public: Path) -> None:
-    """A link that it has put there is not followed with rights that it has not."""
+    """pidone does not follow the process's link with rights that the process does not have."""
     place, secret = public / "message", public / "secret"
     place.mkdir()
     place.chmod(0o777)
@@ -152,7 +155,10 @@ def test_s96_a_message_is_the_process_s_own_and_never_another_s_file(pod: Pod, p
 def test_s97_the_last_lines_of_a_failed_primary_are_its_message(
     pod: Pod, tmp_path: Path, script: str, kept: bool
 ) -> None:
-    """At most 2,048 bytes of them, where it has failed; a /dev of its own has the file that a Pod's has."""
+    """pidone keeps at most 2,048 bytes of them, where the primary has failed.
+
+    The test's own /dev has the file that a Pod has.
+    """
     outer, dev = tmp_path / "outer", tmp_path / "dev"
     outer.touch()
     dev.mkdir()

@@ -1,4 +1,4 @@
-"""S75-S88: termination. The scale makes the kubelet's 2 s of S80 a tenth of a second."""
+"""S75-S88: termination. The scale turns the kubelet's 2 s of S80 into 0.2 s."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def test_s79_who_does_not_run_counts_as_gone(pod: Pod) -> None:
 
 
 def test_s80_after_its_pre_stop_it_still_has_the_window(pod: Pod) -> None:
-    """The grace is 4 s x 0.1, the window 2 s x 0.1: SIGKILL comes 0.2 s after SIGTERM, though the grace is over."""
+    """With the scale, the grace is 0.4 s and the minimum grace 0.2 s.
+
+    SIGKILL comes 0.2 s after SIGTERM although the grace is over.
+    """
     with pod.start(
         pod.primary("main", "ignore=15", pre_stop='{ exec = ["sleep", "987"] }'), grace='"4s"', time_scale=SCALE
     ) as run:
@@ -93,7 +96,7 @@ def test_s81_at_the_end_of_the_grace_all_who_wait_are_told_together(pod: Pod) ->
         for name in ("a", "b", "main"):
             run.line(f"{name} started")
         result, took = stop(run)
-    for name in "ab":  # although neither a nor b has ended: only the grace has
+    for name in "ab":  # although neither a nor b has ended: the grace is over
         in_order(result, "main got 15", f"{name} got 15", f"{name} (pid")
     assert 0.6 <= took < 4 and result.code == 137, (took, result)
 
@@ -152,7 +155,10 @@ def test_s85_a_program_without_a_handler_dies_of_it_as_it_would_not_in_a_pod(pod
 
 
 def test_s86_what_it_leaves_behind_goes_with_it(pod: Pod) -> None:
-    """Its session at once, before it is started again; what has left that, by the sweep. More: test_restarts.py."""
+    """Its session ends before the restart; processes that left the session end by the sweep.
+
+    test_restarts.py has more.
+    """
     script = f"{pod.helper} leave left {pod.helper} app left & {pod.helper} app mine & sleep 0.3; exit 1"
     side = pod.entry(
         "side", "sidecar", "sh", "-c", f"setsid {pod.helper} app own & {script}", backoff='{ initial = "60s" }'
@@ -164,7 +170,7 @@ def test_s86_what_it_leaves_behind_goes_with_it(pod: Pod) -> None:
         result = run.end()
     assert result.code == 0, result
     in_order(result, "mine started", "mine got 15", "mine ends", "started side")
-    in_order(result, "left started", "left got 15")  # at the latest by the sweep: it left the session by itself
+    in_order(result, "left started", "left got 15")  # by the sweep at the latest: it left the session
     in_order(result, "own started", "own got 15")
 
 
@@ -197,4 +203,4 @@ def test_a_stop_never_takes_longer_than_grace_and_window(pod: Pod, what: str) ->
     with pod.start(*sides, main, grace='"20s"', time_scale=SCALE) as run:
         run.line("up", count=4)
         _, took = stop(run)
-    assert took < 2.2 + 0.5 + 2.5, took  # 20 s and 2 s, scaled; the last resort; and a slow machine
+    assert took < 2.2 + 0.5 + 2.5, took  # 20 s and 2 s, scaled; the last resort; and time for a slow machine

@@ -1,7 +1,7 @@
-"""Mistakes to plant into the room `group`, one line each, so that the explorer can show that it finds them.
+"""Mistakes to plant into the room `group`, so that a test can show that the explorer finds them.
 
-A mistake is a piece of the room's own source and what stands there instead; nothing is patched: the room is read once
-more, as a package of another name, with this one change.
+Each is small: a piece of the room's own source, and its replacement. Nothing is patched: the room
+is imported once more, as a package of another name, with the mistake in it.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ STEERED: tuple[Kind, ...] = ((SIDECAR, ALWAYS, "steered"), (PRIMARY, NEVER, "pla
 TIED: tuple[Kind, ...] = ((SIDECAR, ALWAYS, "plain"), (SIDECAR, ALWAYS, "tied"), (PRIMARY, NEVER, "plain"))
 ANEW: tuple[Kind, ...] = ((SIDECAR, ALWAYS, "all anew"), (PRIMARY, NEVER, "plain"))
 
-#: (file, a piece of it that stands there once, what stands there instead)
+#: (file, a piece of its text that occurs once, the replacement)
 Change = tuple[str, str, str]
 
-#: what is wrong: (changes, the group that shows it). Where two places hold a rule, both are changed.
+#: {mistake: (changes, the group that shows it)}. Where two places enforce a rule, both change.
 MISTAKES: dict[str, tuple[list[Change], tuple[Kind, ...]]] = {
     "sidecars are told at once, in no order": (
         [("stop", "alive if group.expired else group.order.free(alive)", "alive")],
@@ -211,7 +211,7 @@ _numbers = itertools.count()
 
 
 def planted(changes: list[Change], directory: Path) -> Any:
-    """The class Group of a room with that mistake."""
+    """Return the class Group of a copy of the room with these changes."""
     name = f"planted_{next(_numbers)}"
     package = directory / name
     package.mkdir()

@@ -1,4 +1,4 @@
-"""docs/explanation/architecture.md shows the automaton as the code has it: `./do generate` writes it."""
+"""docs/explanation/architecture.md shows the automaton of the code: `./do generate` writes it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = {getattr(events, name): name for name in EVENTS}
 
 
 def shown(function: Any) -> str:
-    """stop.begin, Group.advance, process.look_up_over."""
+    """Return the name of a transition, such as stop.begin or Group.advance."""
     if function is None:
         return "-"
     name = function.__qualname__

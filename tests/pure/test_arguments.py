@@ -1,4 +1,4 @@
-"""The command line of pidone, and the small languages in it: signals and durations."""
+"""The command line of pidone, and the syntax of signals and durations in it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_any_words_are_a_command_line_or_a_usage_error(words: list[str]) -> None
 @given(st.sampled_from(sorted(signals.ALL)))
 def test_a_signal_s_name_is_read_as_its_number(number: int) -> None:
     name = signals.name(number)
-    name = name.rpartition(" ")[2]  # "signal 16": before Python 3.11 not every number has a name
+    name = name.rpartition(" ")[2]  # "signal 16": before Python 3.11 some numbers have no name
     assert signals.number(name) == number
     assert signals.number(name.lower()) == number
     assert signals.number(str(number)) == number

@@ -1,4 +1,4 @@
-"""In the place of another: what is decided, on every order of events; and the command lines, as the table says."""
+"""The compat profiles: decisions on every order of events, and the command lines of the table."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_every_letter_of_the_table_is_a_field_and_in_its_usage() -> None:
 
 @pytest.mark.parametrize("profile", [TINI, DUMB_INIT, CATATONIT], ids=lambda profile: profile.name)
 def test_no_command_line_is_more_than_a_misuse(profile: Profile) -> None:
-    """Of all that can be made of these words, four at a time."""
+    """Try all command lines of three of these words."""
     letters = [f"-{letter}" for letter in (*profile.options, "Z")]
     words = [*letters, "-", "--", "---", "--version", "--x=1", "-ve", "prog", "", "3", "15:3", "SIGTERM", "\udcff"]
     for line in itertools.product(words, repeat=3):

@@ -1,4 +1,4 @@
-"""One declaration for each thing: what follows from it is as it says, and it is found in few places."""
+"""Everything is declared once: what derives from a declaration agrees with it, in few places."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def test_what_is_generated_is_what_do_generate_writes(path: Path) -> None:
     assert FILES[path](text) == text, "run ./do generate"
 
 
-#: Keys of one purpose, and of a name that stands for nothing else. The others act in several places of a life.
+#: Keys with one purpose and a name that means nothing else. The other keys act in several places of
+#: a lifetime.
 PLAIN = (
     "nice", "rlimits", "oom_score_adj", "env_file", "requests", "ports", "groups", "replicas", "restart_rules",
     "backoff", "max_restarts", "stop_timeout",
@@ -35,14 +36,14 @@ PLAIN = (
 
 @pytest.mark.parametrize("key", PLAIN)
 def test_a_key_is_found_in_at_most_four_files(key: str) -> None:
-    """By grep for the key as a word of the code: its entry, its slot, what may stand beside it, and where it acts."""
+    """Search for the key as a word: its entry, slot, check against other keys, and use."""
     word = re.compile(rf"\b{key}\b")
     found = [str(path.relative_to(ROOT)) for path in SOURCES if word.search(code(path))]
     assert "pidone/config/keys.py" in found and len(found) <= 4, found
 
 
 def code(path: Path) -> str:
-    """Its names, attributes, and strings of one word."""
+    """Return the attributes, keyword arguments and strings without a space of a file."""
     words = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute):
@@ -78,12 +79,12 @@ def test_a_hook_of_a_handler_that_has_none_of_its_own_asks_as_a_probe_does(tmp_p
 
 
 def example(text: str) -> object:
-    """The value of `key = value`, of TOML that Python reads as well."""
+    """Return the value of `key = value`, written in TOML that Python can read, too."""
     return ast.literal_eval(text.partition(" = ")[2].replace("true", "True"))
 
 
 def noted() -> list[tuple[str, str, list[ast.expr]]]:
-    """(where, kind, fields) of each `….note("kind", …)` of PID 1."""
+    """Return (where, kind, fields) of each `….add_event("kind", …)` of PID 1."""
     found = []
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -105,7 +106,7 @@ def test_what_is_noted_has_the_fields_of_its_entry() -> None:
 
 
 def test_an_event_of_which_the_last_fields_were_cut_off_has_a_sentence() -> None:
-    """One that is too long for its slot loses of its end."""
+    """An event that is too long for its slot loses its last fields."""
     values = {
         "process": 0,
         "pid": 5,

@@ -1,4 +1,4 @@
-"""The file: where a key stands, what each may hold, and what becomes of it."""
+"""The group file: the place of each key, the values that it may have, and the plan that results."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def entry(name: str, role: int, amount: int) -> dict[str, Any]:
 
 
 def test_memory_asked_for_at_the_same_time_is_what_counts() -> None:
-    """An init step is gone when the primary starts: the larger of the two counts, not their sum."""
+    """An init step ends before the primary starts: the larger of the two counts, not the sum."""
     group = [entry("s", plan.SIDECAR, 10), entry("i", plan.INIT, 100), entry("p", plan.PRIMARY, 50)]
     assert memory.peak(group) == (110, [("s", 10), ("i", 100)])
     group[1]["requests"] = 20
@@ -167,7 +167,9 @@ def test_memory_asked_for_at_the_same_time_is_what_counts() -> None:
 
 
 class TestCgroups:
-    """Both versions, from a /proc and a hierarchy made for the test; the real ones are in the other tiers."""
+    """Both versions, with a /proc and a hierarchy made for the test. Other tiers use the real
+    ones.
+    """
 
     def tree(self, tmp_path: Path, cgroup: str, mount: str, files: dict[str, str]) -> str:
         for name, text in files.items():

@@ -1,4 +1,4 @@
-"""The machines on every order of events, for all small groups (see tests/explorer.py); and on long random ones."""
+"""The machines on every order of events of small groups (tests/explorer.py), and on random ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_order_of_events_of_a_primary_alone_keeps_the_rules(kinds: tuple[K
 @pytest.mark.once
 @pytest.mark.parametrize("role", [INIT, SIDECAR])
 def test_every_order_of_events_of_two_processes_keeps_the_rules(role: int) -> None:
-    """Shallow here, for the five Pythons; `./do explore` goes as deep as a minute allows."""
+    """Shallow here, because five Pythons run it. `./do explore` goes as deep as a minute allows."""
     for other in kinds_of(role, True):
         for primary in kinds_of(PRIMARY, False):
             explore((other, primary), 150)
@@ -86,7 +86,7 @@ def test_long_random_lives_of_larger_groups_keep_the_rules(data: st.DataObject) 
 @settings(max_examples=200)
 @given(st.data())
 def test_nobody_starts_before_whom_it_waits_for_and_the_stop_is_the_reverse(data: st.DataObject) -> None:
-    """`after` and replicas: any acyclic order, any order of passing and ending."""
+    """`after` and replicas: any acyclic order, any order of passing and of ending."""
     size = data.draw(st.integers(1, 7))
     needs: list[set[int]] = []
     processes = []
@@ -286,7 +286,7 @@ def test_the_first_rule_that_matches_decides() -> None:  # S56
 
 
 def test_a_stop_during_a_restart_of_all_starts_nothing_anew() -> None:
-    """Found by a random walk: the news of a message, after the stop had begun, counted as the end of all."""
+    """A random walk found this: a message, after the stop began, counted as the end of all."""
     world = begun(((1, 1, "all anew"), (1, 0, "message"), (2, 1, "plain")))
     events = [(e.EXECED, 0), (e.EXITED, 0, 3, 0, False), (e.SIGNAL, TERM)]
     for event in events:
@@ -301,7 +301,7 @@ def test_the_third_stop_signal_ends_the_grace_of_what_was_left_behind_too() -> N
     assert machine.phase == SWEPT and machine.deadline == GRACE
     machine.take((e.SIGNAL, TERM), 0.5)
     machine.take((e.SIGNAL, TERM), 0.5)
-    assert machine.deadline == MINIMUM_GRACE  # of the leftovers, who have been told at 0
+    assert machine.deadline == MINIMUM_GRACE  # for the leftovers, which were signalled at 0
 
 
 def test_a_stop_by_command_counts_while_all_begin_anew() -> None:
@@ -317,13 +317,15 @@ def test_there_are_never_two_pumps() -> None:
     machine = Group(make([(2, 0, "logged")]))
     pumps = [a for a in machine.take((e.BEGIN,), 0.0) if a == (e.RUN_HELPER, -1, "pump")]
     machine.take((e.HELPER_ENDED, -1, "pump", e.UNKNOWN, ""), 1.0)
-    pumps += machine.take((e.HELPER_ENDED, -1, "pump", e.FAILURE, ""), 1.01)  # a reload asks for one
+    pumps += machine.take((e.HELPER_ENDED, -1, "pump", e.FAILURE, ""), 1.01)  # a reload asks for a pump
     pumps += [a for a in machine.take((e.DEADLINE,), 2.0) if a[0] == e.RUN_HELPER]
     assert pumps == [(e.RUN_HELPER, -1, "pump")] * 2
 
 
 def test_a_primary_whose_daemon_is_not_found_before_the_grace_is_over_has_not_succeeded() -> None:
-    """Found by a random walk: an essential sidecar that ends with 0 is no one's blame, and nobody gave a code."""
+    """A random walk found this: an essential sidecar ended with 0, and no process set an exit
+    code.
+    """
     world = begun(((1, 0, "essential"), (2, 0, "daemon")))
     for event in ((e.EXECED, 0), (e.EXITED, 0, 0, 0, False), (e.EXECED, 1), (e.EXITED, 1, 0, 0, False)):
         world.apply(event)
@@ -333,7 +335,7 @@ def test_a_primary_whose_daemon_is_not_found_before_the_grace_is_over_has_not_su
 
 
 def test_a_listener_that_comes_up_in_a_stop_starts_nobody() -> None:  # E41
-    """One for another plan's sockets, for which who is new had waited."""
+    """The listener is for the sockets of another plan, and the new process had waited for it."""
     machine = group(PRIMARY)
     for event in ((e.BEGIN,), (e.EXECED, 0)):
         machine.take(event, 0.0)

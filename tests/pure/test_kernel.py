@@ -1,4 +1,4 @@
-"""PID 1's loop asks the kernel that it was handed, and no other: a simulated one stands in its place."""
+"""PID 1's loop makes system calls only on the kernel object it gets: here a simulated one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pidone.init.plan import single
 from pidone.init.single import Single
 from tests.pure.test_rooms import PACKAGE
 
-#: What PID 1 runs once its loop runs: what is a system call there goes by the kernel it was handed. Words for an errno
-#: and a status are no system calls.
+#: The files that PID 1 uses once its loop runs. Each system call in them goes through the kernel
+#: object. A function that names an errno or reads a status is no system call.
 THROUGH_THE_KERNEL = {
     "init/loop.py", "init/reap.py", "init/record.py", "init/proc.py", "init/report.py", "init/trouble.py",
     "supervisor/control_server.py", "supervisor/counters.py", "supervisor/helpers.py", "supervisor/loop.py",
@@ -37,11 +37,14 @@ def test_the_loop_calls_no_builtin_of_the_kernel_by_itself(path: str) -> None:
 
 
 class Simulated:
-    """A kernel with one child, which is executed and ends with 3. asked: what it was asked for."""
+    """A kernel with one child, which is executed and ends with 3.
+
+    asked: the calls that were made, with their arguments.
+    """
 
     def __init__(self) -> None:
-        self.stop_requests: list[tuple[Any, ...]] = []
-        self.answer = [b"\xff", b""]  # exec is next, and has worked
+        self.asked: list[tuple[Any, ...]] = []
+        self.answer = [b"\xff", b""]  # the exec comes next; it has worked
         self.children = [SimpleNamespace(si_pid=5, si_code=1, si_status=3)]  # CLD_EXITED
         self.woken = False
 
@@ -49,8 +52,8 @@ class Simulated:
         assert hasattr(kernel, name), f"it asks for {name}"
 
         def call(*arguments: Any) -> Any:
-            self.stop_requests.append((name, *arguments))
-            return {"fork": 5, "pipe2": (10, 11), "monotonic": float(len(self.stop_requests)), "getpid": 1}.get(name)
+            self.asked.append((name, *arguments))
+            return {"fork": 5, "pipe2": (10, 11), "monotonic": float(len(self.asked)), "getpid": 1}.get(name)
 
         return call
 
@@ -65,12 +68,12 @@ class Simulated:
         return self.children[0]
 
     def waitpid(self, pid: int, options: int) -> tuple[int, int]:
-        self.stop_requests.append(("waitpid", pid, options))
+        self.asked.append(("waitpid", pid, options))
         self.children.clear()
         return pid, 3 << 8
 
     def sigwaitinfo(self, signals: Any) -> Any:
-        self.stop_requests.append(("sigwaitinfo",))
+        self.asked.append(("sigwaitinfo",))
         self.woken = True
         return SimpleNamespace(si_signo=signal.SIGCHLD, si_code=1, si_pid=5, si_uid=0)
 
@@ -86,17 +89,17 @@ def test_the_real_loop_runs_on_a_simulated_kernel() -> None:
         loop.run([])
     assert ended.value.code == 3
     calls = [
-        asked for asked in simulated.stop_requests if asked[0] not in ("monotonic", "getpid", "close", "set_blocking")
+        asked for asked in simulated.asked if asked[0] not in ("monotonic", "getpid", "close", "set_blocking")
     ]
     assert [name for name, *_ in calls] == ["pipe2", "fork", "sigwaitinfo", "kill", "kill", "waitpid"]
     assert calls[-3:-1] == [("kill", -1, signal.SIGTERM), ("kill", -1, signal.SIGCONT)]
 
 
 def test_what_waits_for_its_turn_does_not_make_the_loop_deaf() -> None:
-    """A helper that cannot be forked says so by an event, and may say it while no event is being taken."""
+    """A helper that cannot be forked leads to an event, perhaps while no event is being taken."""
     simulated = Simulated()
     wanted = arguments.read(["--", "true"])
     loop = Loop(Single(single(wanted.command)), None, None, wanted, simulated)  # type: ignore[arg-type]
     loop.queue.append((events.SUSPENDED, 0))
     loop.feed((events.BEGIN,))
-    assert ("fork",) in simulated.stop_requests and not loop.queue
+    assert ("fork",) in simulated.asked and not loop.queue

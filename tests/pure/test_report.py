@@ -1,4 +1,4 @@
-"""The record's rings, and what is made of them: on invented events, whatever they are."""
+"""The rings of the record, and the reports made from them, with arbitrary invented events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ NAMES = ["step", "log", "main"]
 def document(
     events: list[tuple[Any, ...]], code: int | None = 1, single: bool = False, first: int = 0, **more: Any
 ) -> dict[str, Any]:
-    """first: the number of the first event that the record still has."""
+    """Make a report.
+
+    first: the number of the first event that the record still has.
+    """
     context = {
         "pidone": "1", "group": "g", "single": single, "started_at": "2026-01-01T00:00:00.000Z", "uptime": 60.0,
         "exit_code": code,
@@ -185,7 +188,7 @@ def test_in_a_stop_that_was_asked_for_the_culprit_is_who_had_to_be_killed() -> N
 
 def test_a_living_group_has_no_cause() -> None:
     found = document(STARTED, code=None)["cause"]
-    assert found == {"started_at": None, "process": None, "why": None, "then": None, "lines": []}
+    assert found == {"trigger": None, "process": None, "why": None, "then": None, "lines": []}
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ SAID = st.sampled_from([
 
 
 class Strict(HTMLParser):
-    """Every tag that is opened is closed again."""
+    """A parser that requires each open tag to be closed again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -250,7 +253,7 @@ class Strict(HTMLParser):
 @settings(max_examples=150)
 @given(st.lists(st.one_of(EVENTS, SAID), max_size=30), st.booleans(), st.sampled_from([None, 0, 137]))
 def test_whatever_has_happened_it_can_be_told_and_shown(events: list[Any], single: bool, code: int | None) -> None:
-    """The oldest events may be gone, so nothing may be taken for granted."""
+    """The oldest events may be lost, so a report may not rely on any event."""
     made = document(events, code, single, output={"main": ["<script>alert(1)</script>"]})
     assert text.lines(made)
     xml.fromstring(timeline.draw(made).replace("\x1b", ""))

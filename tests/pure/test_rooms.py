@@ -1,4 +1,4 @@
-"""The house: who may import whom, and how large PID 1 may be (design, sections 1 and 7)."""
+"""The rooms: which may import which, and how large PID 1 may be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.pid1 import ROOT
 
 PACKAGE = ROOT / "pidone"
 
-#: room -> the rooms it may import from; a file at the top of the package is a room of its own.
+#: {room: the rooms it may import from}. A file at the top of the package is a room of its own.
 MAY = {
     "kernel": set(),
     "init": {"kernel"},
@@ -37,13 +37,13 @@ MAY = {
     "__main__": {"init"},
 }
 
-#: What PID 1 imports when it is wanted, from above: on its way to become another one, or in a child.
+#: What PID 1 imports late from higher rooms: before it becomes another PID 1, or in a child.
 LATE = {
     "init/main.py": {"compat.main", "group.group", "helpers.usage", "supervisor.loop", "supervisor.planner"},
     "init/spawn.py": {"config.lookup", "helpers.refusal"},
 }
 
-#: What decides, and so may import what is pure only: the room `group`, and of `init`
+#: The modules of other rooms that the room `group`, which decides, may import: they are pure.
 PURE = {"pidone.control.protocol", *(f"pidone.init.{name}" for name in ("events", "machine", "plan", "slots"))}
 
 
@@ -53,7 +53,7 @@ def is_module(name: str) -> bool:
 
 
 def imports(path: Path) -> list[tuple[int, str, bool]]:
-    """(line, module, only for the type checker?)"""
+    """Return (line, module, whether only the type checker imports it) of each import."""
     tree = ast.parse(path.read_text())
     typing_only = {
         id(inner)
@@ -79,12 +79,14 @@ def sources(room: str) -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """pidone/init/loop.py is init.loop, and pidone/init/__init__.py is init."""
+    """Return init.loop for pidone/init/loop.py, and init for pidone/init/__init__.py."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
 def modules() -> dict[str, tuple[Path, list[tuple[int, str]]]]:
-    """{module: (path, [(line, module of ours that it imports)])}, what only a type checker imports left out."""
+    """Return {module: (path, [(line, module of pidone that it imports)])}, without imports for the
+    type checker.
+    """
     found = {}
     for path in PACKAGE.rglob("*.py"):
         ours = [
@@ -104,7 +106,7 @@ def test_imports_go_downwards_only() -> None:
 
 
 def test_there_is_no_circle_of_imports() -> None:
-    """Those within functions count as well."""
+    """Imports within functions count, too."""
     try:
         TopologicalSorter({module: {other for _, other in ours} for module, (_, ours) in modules().items()}).prepare()
     except CycleError as error:
@@ -141,7 +143,7 @@ def test_every_room_is_known() -> None:
 
 
 def code_lines(path: Path) -> int:
-    """Lines that are neither blank, comment nor docstring."""
+    """Return the number of lines that are neither blank, comment nor docstring."""
     text = path.read_text()
     lines: set[int] = set()
     nothing = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
@@ -156,7 +158,9 @@ def code_lines(path: Path) -> int:
 
 
 def test_pid_1_s_own_code_is_under_4200_lines_of_which_init_has_under_1530() -> None:
-    """What is loaded to say something is left out of what a group adds, and what is generated of both."""
+    """The count leaves out code that PID 1 loads to print a message or a status, and generated
+    code.
+    """
     left_out = {"init": ("slots",), "group": ("slots", "status"), "supervisor": ("messages",)}
     lines = {room: sum(code_lines(p) for p in sources(room) if p.stem not in left_out[room]) for room in left_out}
     assert lines["init"] < 1530 and sum(lines.values()) < 4200, f"{lines}: take something out, or say why it may grow"
@@ -170,7 +174,7 @@ def test_what_a_single_command_s_pid_1_loads_is_under_1520_lines_with_comments()
 
 
 def functions() -> list[tuple[str, int]]:
-    """(where, lines) of each."""
+    """Return (where, number of lines) of each function."""
     found = []
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -187,7 +191,9 @@ def test_a_function_is_one_screen_and_nine_in_ten_are_half_of_one() -> None:
 
 
 def test_a_class_is_no_heap_and_none_is_there_for_one_other() -> None:
-    """At most 25 methods; no class of ours is inherited by just one of ours, whatever keeps a file short."""
+    """A class has at most 25 methods. No class exists only for one other class of pidone to inherit
+    from.
+    """
     children: dict[str, set[str]] = {}
     names = set()
     for path in PACKAGE.rglob("*.py"):
@@ -202,7 +208,7 @@ def test_a_class_is_no_heap_and_none_is_there_for_one_other() -> None:
 
 
 def test_no_clock_but_the_monotonic_one() -> None:  # E33
-    """Suspend, NTP and an administrator step the others."""
+    """Suspend, NTP and an administrator step the other clocks."""
     for path in [
         *sources("init"),
         *sources("group"),

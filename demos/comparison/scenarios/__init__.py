@@ -1,8 +1,10 @@
-"""The days, one file each, in the order of the page.
+"""The scenarios, one file for each, in the order of the page.
 
-The first line of a file's docstring is its title, the rest is the page's text. COLUMNS: what is counted -> what
-would be good: "yes", "no", "less", "more", or "" where neither is. play(stage) -> a value for each column: yes, no,
-a number, words; None where there was nothing to count.
+The first line of a file's docstring is its title on the page, and the rest is the text there. Each
+file has
+
+    COLUMNS      {what is observed: what is good: "yes", "no", "less", "more", or "" for neither}
+    play(stage)  returns a value for each column: True, False, a number or a text; None for no value
 """
 
 from __future__ import annotations

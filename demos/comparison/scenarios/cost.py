@@ -1,8 +1,8 @@
 """What the supervision costs while nothing happens.
 
-The app and two helpers, all idle. Memory is that of all processes but these three, and theirs alone (Private_Dirty):
-pages of programs' files, which the kernel can drop and may share, are not counted. Processor time and wake-ups are
-theirs over ten seconds.
+The app and two helpers run, all idle. The figures are of all other processes. Memory is what
+belongs to these processes alone (Private_Dirty). It excludes the pages of program files, which the
+kernel can drop and may share. Processor time and wake-ups are those of ten seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COLUMNS = {"memory (MB)": "less", "processes": "less", "wake-ups in 10 s": "less
 def play(stage: Stage) -> dict[str, object]:
     stage.start(Scenario(helpers={"one": [], "two": []}))
     stage.happens(lambda: stage.said("one started") and stage.said("two started"))
-    time.sleep(2)  # what was busy with the start is not counted
+    time.sleep(2)  # so that the work of the start is not counted
     pids = [one.pid for one in stage.supervision()]
     wakes, busy = work(pids)
     time.sleep(10)
@@ -34,13 +34,13 @@ def play(stage: Stage) -> dict[str, object]:
 
 
 def private(pid: int) -> int:
-    """kB."""
+    """Return the private dirty memory of a process in kB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(size) for size in re.findall(r"^Private_Dirty:\s+(\d+)", text, re.M))
 
 
 def work(pids: list[int]) -> tuple[int, int]:
-    """(voluntary switches, nanoseconds on a processor) so far, of all their threads."""
+    """Return (voluntary switches, nanoseconds on a processor) so far, of all threads."""
     wakes = busy = 0
     for pid in pids:
         for task in Path(f"/proc/{pid}/task").iterdir():

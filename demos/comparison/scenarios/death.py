@@ -1,4 +1,4 @@
-"""What three scenarios look at: the app has died, with a helper beside it and a process of its own left behind."""
+"""What three scenarios observe: the app has died. It leaves a helper and a process of its own."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ COLUMNS = {
     "the log names the end": "yes",
 }
 
-#: Seconds that a container gets to end of its own accord.
+#: Seconds in which a container may end by itself.
 PATIENCE = 4.0
 
 
 def look(stage: Stage, *app: str, kill: int = 0, names: tuple[str, ...]) -> dict[str, object]:
-    """app: words of the app. kill: the signal that ends it, from outside. names: words of a log that names the end."""
+    """Let the app die, and return a value for each column.
+
+    app: the arguments of the app.
+    kill: the signal from outside that ends the app, or 0 if it ends by itself.
+    names: texts, of which one must be in the container's output if that names the end.
+    """
     stage.start(Scenario(*app, "leave=1", helpers={"helper": ["flush=300"]}))
     stage.happens(lambda: stage.said("rest started"))
     if kill:

@@ -1,7 +1,7 @@
 """A `docker exec` breaks off.
 
-Somebody looks into the container with a shell that starts a program in the background, and the connection is cut (the
-client is killed). What runs on there is nobody's: it belongs to PID 1.
+A shell in the container starts programs in the background. Then the connection breaks: the client
+is killed. The programs that still run have no parent but PID 1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def play(stage: Stage) -> dict[str, object]:
         client.kill()
         client.wait()
     stage.happens(lambda: not [one for one in stage.processes() if one.name == "sleep" and one.state != "Z"])
-    time.sleep(1)  # what is asked is what there is after one second
+    time.sleep(1)  # the columns are on the state after one second
     left, zombies = stage.find("lost") is not None, stage.zombies()
     stage.stop()
     return {

@@ -1,10 +1,10 @@
 """The app exits with 3.
 
-Half a second after its start, with a helper beside it and a process of its own left behind, each of which needs 300
-ms to write its buffer once it is told to end. A platform that starts failed containers again can do so only if the
-container ends, and tells a failure from a success by the exit code only. (dumb-init tells all of them, and exits in
-the same moment: the kernel kills them before they are ready. What systemd knows of it stands in its journal, inside
-of the container.)
+The app exits half a second after its start. A helper and a process of the app are left, and each
+needs 300 ms to write its buffer when it gets SIGTERM. A platform restarts a failed container only
+if the container ends, and it tells a failure from a success only by the exit code. (dumb-init
+signals all processes and exits at the same moment, so the kernel kills them before they are done.
+systemd records the failure in its journal, inside the container.)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The app touches memory that is not its own.
 
-As above; the kernel ends it by SIGSEGV, and a shell would call that 139.
+As above, but the kernel ends the app by SIGSEGV. A shell would show that as 139.
 """
 
 from __future__ import annotations

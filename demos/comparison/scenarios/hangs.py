@@ -1,9 +1,9 @@
 """The app hangs.
 
-It is stopped (SIGSTOP): connections to it are accepted by the kernel, and nothing answers. Docker's own HEALTHCHECK
-sees that under each of them, marks the container unhealthy, and leaves it as it is. Only pidone can ask by itself
-(`liveness = { http = ... }`, once a second); systemd has a watchdog (`WatchdogSec=`) for an app that speaks to it,
-which this one, as most, does not.
+SIGSTOP suspends the app. The kernel still accepts connections to it, but nothing answers. Docker's
+own HEALTHCHECK notices that under every peer. It marks the container unhealthy, and leaves it as it
+is. Only pidone can probe the app by itself (`liveness = { http = ... }`, once a second). systemd
+has a watchdog (`WatchdogSec=`) for an app that sends it messages. This app, like most, sends none.
 """
 
 from __future__ import annotations

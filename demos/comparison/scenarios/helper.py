@@ -1,6 +1,7 @@
 """A helper crashes.
 
-It has run for two seconds, and is killed from outside. Whoever supervises it starts it again, and the app runs on.
+The helper has run for two seconds when SIGKILL from outside ends it. A supervisor starts it again,
+and the app runs on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ COLUMNS = {"it is back": "yes", "after (ms)": "less", "the app runs on": "yes", 
 def play(stage: Stage) -> dict[str, object]:
     stage.start(Scenario(helpers={"helper": []}))
     stage.happens(lambda: stage.said("helper started"))
-    time.sleep(2)  # who ends at once is made to wait by all of them
+    time.sleep(2)  # all supervisors delay the restart of a process that ends at once
     before = stage.find("main")
     died = stage.kill("helper")
     back = stage.happens(lambda: stage.when("helper started", 2), 5)

@@ -1,8 +1,8 @@
 """An init step fails.
 
-Before the app there is something to be done, a migration say, and it ends with 4. (The start script begins with `set
--e`; supervisord knows no steps, and runs it as one more program; in s6's and runit's cores it is a line of the app's
-`run`.)
+A step must run before the app, such as a migration. It exits with 4. (The start script begins with
+`set -e`. supervisord knows no steps, and runs it as one more program. In the cores of s6 and runit
+it is a line of the app's `run`.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The app is killed.
 
-As above, by SIGKILL from outside of the container: as the kernel does it when memory runs out. A shell would call
-that 137.
+As above, but SIGKILL from outside the container ends the app. The kernel does the same when memory
+runs out. A shell would show that as 137.
 """
 
 from __future__ import annotations

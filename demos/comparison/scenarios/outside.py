@@ -1,8 +1,9 @@
 """What the platform sees of an app that has failed.
 
-The app, with a helper beside it, fails for good: it exits with 3 every time it is started. Seen is what `docker
-inspect` says as soon as the container has ended, or a HEALTHCHECK that asks the app has called it unhealthy; and
-whether Docker's own `--restart on-failure` gets its turn.
+The app has a helper, and fails for good: it exits with 3 at every start. The table shows what
+`docker inspect` says as soon as the container has ended, or a HEALTHCHECK that asks the app has
+marked it unhealthy. It also shows whether Docker's own `--restart on-failure` starts the container
+again.
 """
 
 from __future__ import annotations

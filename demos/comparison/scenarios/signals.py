@@ -1,9 +1,10 @@
 """Which signals reach the app.
 
-All 60 that a process can be sent and take: 1 to 64 but SIGKILL and SIGSTOP, which nobody can take, and 32 and 33,
-which are the C library's own. Each is sent to PID 1 from outside, as `docker kill --signal` does, and the app says
-what it got. Where the container ends of one, the next is sent to a new one. (The app is PID 1 itself under bare: it
-has a handler for each. One that has none would not see SIGTERM there at all.)
+There are 60 signals that a process can handle: 1 to 64 without SIGKILL and SIGSTOP, which no
+process can handle, and without 32 and 33, which the C library uses itself. Each is sent to PID 1
+from outside, as `docker kill --signal` does. The app says which signal it got. If a signal ends the
+container, the next signal goes to a new one. (Under bare the app itself is PID 1. It has a handler
+for each signal. An app without a handler would not get SIGTERM there at all.)
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ ALL = [number for number in range(1, 65) if number not in (signal.SIGKILL, signa
 
 COLUMNS = {"of 60 reach it": "more", "it gets another instead": "less", "lost": ""}
 
-#: So many that are lost are named.
+#: Up to this number, the lost signals are named.
 FEW = 12
 
-#: Seconds in which a signal that is passed on has come, on a busy machine too; those by which people end a program may
-#: take longer: supervisord looks at them once a second.
+#: Seconds in which a forwarded signal arrives, even on a busy machine. The signals in ENDS may take
+#: longer: supervisord checks for them once a second.
 PATIENCE = 0.3
 ENDS: dict[int, float] = {signal.SIGTERM: 2.5, signal.SIGINT: 2.5, signal.SIGQUIT: 2.5, signal.SIGHUP: 2.5}
 
@@ -38,7 +39,7 @@ def play(stage: Stage) -> dict[str, object]:
 
 
 def try_one(stage: Stage, number: int) -> int | None:
-    """What the app got of it: this signal, another, or None."""
+    """Send a signal to PID 1, and return the signal that the app got, or None."""
     if not stage.runs or not stage.running() or stage.find("main") is None:
         restart(stage)
     before = len(got(stage))
@@ -46,7 +47,7 @@ def try_one(stage: Stage, number: int) -> int | None:
     if not stage.happens(
         lambda: len(got(stage)) > before, ENDS.get(signal.Signals(number), PATIENCE) if number < 32 else PATIENCE
     ):
-        restart(stage)  # it may be stopped, or about to end
+        restart(stage)  # the container may be suspended, or about to end
         return None
     first = got(stage)[before]
     if first in (signal.SIGTERM, signal.SIGINT) or first != number:

@@ -1,7 +1,7 @@
 """From the container's start to the app's.
 
-From the container's first instruction, exec of its PID 1, to the app's first: the middle of seven starts, the
-engine's own time not counted. The app alone, without helpers.
+The time runs from exec of the container's PID 1 to the app's first instruction. It excludes the
+engine's own time. The figure is the median of seven starts. The app has no helpers.
 """
 
 from __future__ import annotations

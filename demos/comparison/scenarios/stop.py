@@ -1,9 +1,10 @@
 """`docker stop`.
 
-The app has a buffer that needs 300 ms to be written, its helper one that needs 400. Docker gives ten seconds, then it
-kills; a helper that the app still writes to should be told after the app has ended, and not before. (`tini -g` would
-tell the helper, and then end with the app, as dumb-init does. runit's PID 1 tells its services and is gone in the
-same moment: whether one of them hears it before the kernel kills it is chance.)
+The app needs 300 ms to write its buffer, and its helper needs 400 ms. Docker kills both after ten
+seconds. The app may still write to the helper, so the helper should get its signal after the app
+has ended, not before. (`tini -g` would signal the helper, and then end with the app, as dumb-init
+does. runit's PID 1 signals its services and exits at the same moment. It is chance whether a
+service gets the signal before the kernel kills it.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Without privileges.
 
-All capabilities dropped, a read-only root with a `/run` and a `/tmp`, Docker's own seccomp profile, no cgroups to
-write to: what a container of a cautious platform has.
+A cautious platform runs a container like this: all capabilities dropped, a read-only root with a
+`/run` and a `/tmp`, Docker's own seccomp profile, and no writable cgroups.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Asks its neighbour, and then tries to take its port: there is one network, and each port of it is one process's."""
+"""Ask the server, and then try to take its port.
+
+All processes share one network, so each port belongs to one process.
+"""
 
 import socket
 import sys

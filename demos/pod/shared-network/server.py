@@ -1,4 +1,4 @@
-"""Answers on localhost with the address it was asked from."""
+"""Answer on localhost with the address of the client."""
 
 from http.server import BaseHTTPRequestHandler, HTTPServer
 

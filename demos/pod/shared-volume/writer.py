@@ -1,4 +1,7 @@
-"""Writes the page anew ten times a second: beside it, then in its place, so that a reader never finds half of one."""
+"""Write a new page ten times a second.
+
+The script writes another file and renames that, so that a reader never sees a partial page.
+"""
 
 import os
 import time

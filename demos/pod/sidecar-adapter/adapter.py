@@ -1,6 +1,7 @@
-"""GET /health -> 200 or 503 and one line why, worked out of what the app says at $METRICS in Prometheus' text format.
+"""GET /health -> 200 or 503, and one line why. It reads the app's metrics from $METRICS.
 
-Healthy is: the app answers, and of the memory that it counts at least the part $LEAST is available.
+They are in Prometheus' text format. The app is healthy if it answers, and if at least the part
+$LEAST of the memory that it reports is available.
 """
 
 import os
@@ -11,7 +12,7 @@ LEAST = float(os.environ["LEAST"])
 
 
 def metrics() -> "dict[str, float]":
-    """name -> value, of metrics without labels."""
+    """Return {name: value} of all metrics without labels."""
     with urllib.request.urlopen(os.environ["METRICS"], timeout=2) as answer:
         lines = answer.read().decode().splitlines()
     words = [line.split() for line in lines if line and not line.startswith("#") and "{" not in line]

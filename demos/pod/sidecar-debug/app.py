@@ -1,4 +1,4 @@
-"""Takes jobs from a list of the store, and cannot do one of them."""
+"""Take jobs from a list of the store. One kind of job always fails."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ import time
 
 
 def ask(*words: str) -> str:
-    """One command to redis, in its own protocol; the answer's last line."""
+    """Send redis a command in its own protocol, and return the last line of the answer."""
     parts = "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
     with socket.create_connection(("127.0.0.1", 6379)) as line:
         line.sendall(f"*{len(words)}\r\n{parts}".encode())

@@ -1,4 +1,4 @@
-"""Writes numbered lines to its log until it is told to end, then a thousand more, and one that is the last."""
+"""Write numbered lines to the log until SIGTERM, then a thousand more, and a last line."""
 
 import signal
 import time

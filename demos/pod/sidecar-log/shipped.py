@@ -1,6 +1,6 @@
-"""The collector's pre_stop: over when the app's last line has arrived in the second place, and at most after 5 s.
+"""The collector's pre_stop: wait until the app's last line is in the second place, 5 s at most.
 
-Hooks run when the stop begins, while the app is still being stopped: so this waits for the app as well.
+Hooks run when the stop begins, while the app still stops. So this waits for the app as well.
 """
 
 import time

@@ -1,4 +1,7 @@
-"""Asks its one address a hundred times a second; each second it says who has answered, and what has failed."""
+"""Send requests to one address, 5 ms after each answer.
+
+After every hundred requests, say which servers answered, and how many requests have failed.
+"""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""One of the cluster: says who it is."""
+"""One server of the cluster: answers with its name."""
 
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -1,6 +1,6 @@
-"""Says when it starts and when it is told to end; SIGUSR1 is the mistake it makes: it exits with 3.
+"""Report the start and SIGTERM. SIGUSR1 makes the program fail: it exits with 3.
 
-Its words go to a file, wherever its init sends what it prints.
+The reports go to a file, because each init sends stdout elsewhere.
 """
 
 import os

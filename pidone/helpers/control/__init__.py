@@ -1,10 +1,10 @@
-"""One client of the control socket, answered in a child that PID 1 has forked for it.
+"""One session of the control socket: PID 1 forks a child, which answers one client.
 
-answer        who asks, what for, the answer, and a deadline
+answer        checks access, reads the request and answers it, with a deadline
 session       the connection, and what is known of the group
 fields        what a request may hold
-access        who may ask for what
-queries       what it tells
-commands      what it commands
-exec_session  runs somebody's command beside a process
+access        which users may look at the group, and which may steer it
+queries       answers what only reads
+commands      answers what commands PID 1
+exec_session  runs the client's command beside a process
 """

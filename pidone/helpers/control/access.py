@@ -1,7 +1,8 @@
-"""Who may look at a group, and who may steer it: two rights, of users and of groups, by `[group] control`.
+"""Which users may look at a group, and which may steer it.
 
-The kernel tells who has connected (SO_PEERCRED and SO_PEERGROUPS, unix(7), socket(7)); names are looked up here, in the
-session's own process, at each request. Who may steer may look as well.
+`[group] control` gives these two rights to users and to groups of users. The kernel identifies the
+user that has connected (SO_PEERCRED and SO_PEERGROUPS, unix(7), socket(7)). The session's own
+process looks names up, at each request. A user who may steer may also look.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from pidone.helpers.control.session import RequestError
 
 LOOK, STEER = "look", "steer"
 
-#: getsockopt(2), since Linux 4.13; Python has no name for it.
+#: An option of getsockopt(2) since Linux 4.13. Python has no name for it.
 SO_PEERGROUPS = 59
 
 
 def check(session: Session, right: str) -> None:
-    """Raises Refused, which names the right that is missing."""
+    """Raises RequestError, which names the missing right, unless the client has it."""
     uid = session.peer[1]
     if uid in (0, os.getuid()):
         return
@@ -41,10 +42,10 @@ def check(session: Session, right: str) -> None:
 
 
 def groups_of(connection: socket.socket) -> list[int]:
-    """The peer's gid and supplementary groups; as far as the kernel tells."""
+    """Return the peer's gid and its supplementary groups, as far as the kernel tells."""
     _, _, gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     try:
-        data = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1024)  # the most that Python asks for
+        data = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1024)  # the most that Python can ask for
     except OSError:
         data = b""  # Linux before 4.13, or more than 256 groups
     return [gid, *struct.unpack(f"{len(data) // 4}I", data[: len(data) // 4 * 4])]
@@ -59,7 +60,7 @@ def is_among(uid: int, groups: list[int], names: tuple[str, ...]) -> bool:
             elif lookup.user(name)[0][0] == uid:
                 return True
         except lookup.UnknownNameError:
-            continue  # not here yet, or no more
+            continue  # the name does not exist yet, or not any more
     return False
 
 

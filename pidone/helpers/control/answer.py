@@ -1,6 +1,7 @@
-"""What a session does, in a child that PID 1 has forked: who asks, what for, the answer, and a deadline.
+"""What a session does: it checks access, reads the request and answers it, with a deadline.
 
-Root and pidone's own user may ask for everything; others look, or steer, where the file says so.
+Each session is a child that PID 1 forks. Root and pidone's own user may ask for everything. Other
+users may look or steer where the file says so.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from pidone.init import trouble
 
 
 def run(loop: GroupLoop, fd: int, _: int = -1) -> tuple[int, str]:
-    """Until the answer is given, the client has hung up, or the time is over: then SIGALRM ends this process."""
+    """Serve the client on `fd` until it has its answer or has hung up.
+
+    SIGALRM ends this process when the time is over.
+    """
     signal.alarm(ASKING + ANSWERING)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     session = Session(GroupSnapshot(loop), socket.socket(fileno=fd))
     try:
-        access.check(session, access.LOOK)  # who may not even look is not listened to
+        access.check(session, access.LOOK)  # a user who may not even look gets no request read
         answer(session, session.request())
     except ReloadedError:
         session.say({"ok": True, "reloaded": True})
@@ -38,7 +42,10 @@ def run(loop: GroupLoop, fd: int, _: int = -1) -> tuple[int, str]:
 
 
 def answer(session: Session, request: dict[str, Any]) -> None:
-    """Raises what `run` takes."""
+    """Answer one request.
+
+    Raises RequestError, ReloadedError, DisconnectedError and OSError, which `run` handles.
+    """
     signal.alarm(ANSWERING)
     from pidone.helpers.control import commands, exec_session, fields, queries
 

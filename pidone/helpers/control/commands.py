@@ -1,4 +1,4 @@
-"""What a session of the control socket commands: it sends PID 1 the command, and waits for what comes of it."""
+"""What a session commands: it sends PID 1 the command, and waits for the outcome."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pidone.init.messages import how
 from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
 from pidone.init.signals import number as signal_number
 
-#: Seconds in which a process that is started by a command is to have started, where nobody says.
+#: Seconds for a process that a command starts to have started, unless the client gives a time.
 STARTING = 60.0
 
-#: Seconds that a reload may take until what has changed has ended.
+#: Seconds that a reload may take until all changed processes have ended.
 TAKING_OVER = 120
 
 
@@ -40,7 +40,7 @@ def signal(session: Session, request: dict[str, Any]) -> None:
 
 def stop(session: Session, request: dict[str, Any]) -> None:
     if request.get("name") is None:
-        pthread_sigmask(SIG_BLOCK, (SIGTERM,))  # the sweep's: the answer comes before our end
+        pthread_sigmask(SIG_BLOCK, (SIGTERM,))  # the sweep's SIGTERM must not end us before the answer
         session.command(STOP_ALL)
         session.say({"ok": True})
         return
@@ -53,7 +53,7 @@ def stop(session: Session, request: dict[str, Any]) -> None:
         }
         raise RequestError(f"{request['name']} is the {ROLES[role]}: {why[role]}")
     session.command(STOP_ONE, process.id)
-    if process.alive:  # as far as we know
+    if process.alive:  # as at the fork
         await_one(session, "exited", process)
     session.say({"ok": True})
 
@@ -83,8 +83,9 @@ def begin(session: Session, request: dict[str, Any], verb: int) -> None:
 
 
 def has_started(session: Session, process: ProcessState, timeout: float) -> bool:
-    """Of the instance that the command brings: until it has started, or an init step has ended with 0; False where that
-    takes too long. Raises Refused where it has failed.
+    """Wait until the command's new instance has started, or an init step has ended with 0.
+
+    Return False where that takes too long. Raises RequestError where it has failed.
     """
     pid, role, why = 0, process.role, ""
     index, name = process.id, process.name
@@ -110,12 +111,18 @@ def has_started(session: Session, process: ProcessState, timeout: float) -> bool
 
 
 def not_started(process: ProcessState, event: tuple[Any, ...]) -> RequestError:
-    """event: a "failed"; one that was too long for the record has lost its text."""
+    """Return the error of a "failed" event.
+
+    An event that was too long for the record has lost its text.
+    """
     return RequestError(f"{process.name} could not be started: {event[5] if len(event) > 5 else ''}")
 
 
 def await_one(session: Session, kind: str, process: ProcessState) -> None:
-    """Until that has come of it; its failing is an answer, too."""
+    """Wait until the process has an event of this kind.
+
+    Raises RequestError where the process fails, the group stops or the time is over.
+    """
     for event in session.following(session.since, ANSWERING - 2):
         if event[2] == kind and event[3] == process.id:
             return
@@ -127,7 +134,10 @@ def await_one(session: Session, kind: str, process: ProcessState) -> None:
 
 
 def reload(session: Session, request: dict[str, Any]) -> None:
-    """A broken file changes nothing, and all its errors are the answer; a good one's when it has taken over."""
+    """Have PID 1 read the file again, and answer when the new plan has taken over.
+
+    A broken file changes nothing, and the answer has all its errors.
+    """
     wrong = wrong_file(session)
     if wrong:
         session.say({"ok": False, "error": wrong[0], "errors": wrong})
@@ -136,7 +146,7 @@ def reload(session: Session, request: dict[str, Any]) -> None:
     session.command(RELOAD, 0, os.getpid())
     try:
         for event in session.following(session.since, TAKING_OVER):
-            # one that names a session is that one's alone
+            # an event that names a session is for that session only
             if event[2:5] == ("turned", -1, "not reloaded") and event[5:] in ((), (os.getpid(),)):
                 raise RequestError("the group is stopping or already reloading, or the file changed meanwhile")
     except ReloadedError:
@@ -146,9 +156,10 @@ def reload(session: Session, request: dict[str, Any]) -> None:
 
 
 def wrong_file(session: Session) -> list[str]:
-    """Every error of the file, as `pidonectl check` has them. Raises Refused where none can be told.
+    """Return every error of the file, as `pidonectl check` lists them.
 
-    A child finds them: a name service that hangs takes it along, and not the answer (E50).
+    A child looks for them. Where a name service hangs, SIGALRM ends the child, and this session
+    still answers (E50). Raises RequestError where the child fails.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -161,7 +172,7 @@ def wrong_file(session: Session) -> list[str]:
     os.close(writing)
     with open(reading, "rb") as pipe:
         data = pipe.read()
-    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # a signal is negative
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # negative: killed by that signal
     if ended == -SIGALRM:
         raise RequestError(HUNG)
     if ended:
@@ -185,7 +196,7 @@ def errors_of(session: Session) -> list[str]:
     return []
 
 
-#: What is asked -> who does it.
+#: {verb: the function that carries it out}
 ANSWERS = {
     "signal": signal, "stop": stop, "start": start, "restart": restart, "reload": reload,
 }  # fmt: skip

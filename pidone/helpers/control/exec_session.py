@@ -1,9 +1,10 @@
-"""`pidonectl exec NAME -- CMD`: a command beside a process, on the caller's descriptors, as a child of PID 1.
+"""`pidonectl exec NAME -- CMD`: runs a command beside a process, on the caller's descriptors.
 
-Theory. The session's child, which is PID 1's own, becomes the command, so that it is reaped and named in the record. A
-keeper, forked off before that (twice, so that the command has no child it does not know), holds the connection: when
-the command has ended it tells the client how; when the client has gone it ends the command and all of its session, so
-that no broken connection leaves an orphan.
+Theory. The session's process, a child of PID 1, becomes the command, so that PID 1 reaps the
+command and names it in the record. Before that, it forks a keeper (twice, so that the command has
+no child that it does not know), which holds the connection. When the command has ended, the keeper
+tells the client how. When the client has hung up, the keeper ends the command and all of its
+session. So no broken connection leaves an orphan.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ from pidone.init.slots import Process as Declared
 from pidone.init.spawn import SetupError, execute, prepare
 from pidone.report import replay
 
-#: Seconds between two hang-ups in the group's stop, until its grace is over.
+#: Seconds between two SIGHUPs during the group's stop, until its grace is over.
 HANGUP_INTERVAL = 0.3
 
 
 class Foreground:
-    """Stands for a terminal in `prepare`: the session is ours already, and the terminal, if it is one, becomes ours."""
+    """Stands for a Terminal in `prepare`.
+
+    This process leads a session already. Where stdin is a terminal, it becomes the controlling one.
+    """
 
     def __init__(self, tty: bool) -> None:
         self.tty = tty
@@ -48,8 +52,11 @@ class Foreground:
 
 
 def run(session: Session, request: dict[str, Any]) -> NoReturn:
-    """request: "name", "argv", "tty", "term". Never returns: this process becomes the command."""
-    signal.alarm(0)  # from here on it lives as long as its client
+    """Become the command. Never returns. Raises RequestError.
+
+    request: its "name", "argv", "tty" and "term" count.
+    """
+    signal.alarm(0)  # from here on, this process lives as long as its client
     process = session.process(request["name"])
     argv = [os.fsencode(word) for word in request["argv"]]
     if not argv or len(session.fds) != 3:
@@ -72,13 +79,13 @@ def become(session: Session, process: ProcessState, argv: list[bytes], tty: bool
     command = Declared(**slots)
     code = CANNOT
     try:
-        if declared.to_look_up is not None and not declared.resolved:  # it has not been started yet
+        if declared.to_look_up is not None and not declared.resolved:  # the process was not started yet
             command.user, found = lookup.of(declared.to_look_up, declared.declared_env)
             command.env = (*found, *slots["env"])
         for number, fd in enumerate(session.fds):
             os.dup2(fd, number)
             os.close(fd)
-        inherited.closed = ()  # what PID 1 was started without is not what the caller is without
+        inherited.closed = ()  # closed descriptors of PID 1's are not the caller's: close none
         prepare(command, inherited, Foreground(tty))  # type: ignore[arg-type]
         code, text = execute(command, inherited)
     except SetupError as refused:
@@ -94,7 +101,7 @@ def become(session: Session, process: ProcessState, argv: list[bytes], tty: bool
 
 
 class StoppingError(Exception):
-    """The group's stop has come to the keeper."""
+    """The keeper has received the SIGTERM of the group's stop."""
 
 
 def stopping(number: int, frame: object) -> None:
@@ -102,7 +109,7 @@ def stopping(number: int, frame: object) -> None:
 
 
 def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
-    # a stop that comes now must find the keeper, and not end it; the command has its own mask from its exec on
+    # a stop that comes now must not end the keeper; the command gets its own mask before its exec
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
     between = os.fork()
     if between:
@@ -111,7 +118,7 @@ def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
     try:
         if os.fork() == 0:
             os.setsid()
-            for fd in (0, 1, 2, *session.fds):  # or a pipe of the caller's would never come to its end
+            for fd in (0, 1, 2, *session.fds):  # otherwise a pipe of the caller's would never come to its end
                 os.close(fd)
             signal.signal(signal.SIGTERM, stopping)
             try:
@@ -125,7 +132,10 @@ def fork_keeper(session: Session, pid: int, pidfd: int) -> None:
 
 
 def keep(session: Session, pid: int, pidfd: int) -> None:
-    """Until the command has ended, or the client has gone; and then until all of it has."""
+    """Wait until the command has ended, and tell the client how.
+
+    Where the client hangs up first, end the command and all of its session.
+    """
     poll = select.poll()
     poll.register(session.connection, select.POLLIN | select.POLLHUP)
     if pidfd >= 0:
@@ -149,7 +159,7 @@ def running(pid: int) -> bool:
 
 
 def tell_end(session: Session, pid: int) -> None:
-    """PID 1 notes how it ended, a moment after."""
+    """Tell the client how the command ended, once PID 1 has recorded it."""
     end = time.monotonic() + MINIMUM_GRACE
     while time.monotonic() < end:
         for event in replay.events(session.known.common.memory, session.since):
@@ -161,18 +171,24 @@ def tell_end(session: Session, pid: int) -> None:
 
 
 def hang_up_again(session: Session, pid: int) -> None:
-    """In the group's stop, which has hung it up once: a shell that was about to read its next line may not look."""
+    """Send SIGHUP to the command until it ends, in the group's stop; then tell the client how.
+
+    The stop has sent one SIGHUP. A shell that was about to read its next line may miss that.
+    """
     while running(pid):
         time.sleep(HANGUP_INTERVAL)
         try:
             os.killpg(pid, signal.SIGHUP)
         except OSError:
-            pass  # it has ended meanwhile
+            pass  # the command has ended meanwhile
     tell_end(session, pid)
 
 
 def hang_up(pid: int) -> None:
-    """As a terminal's hang-up, and then as long as it takes: first the command, then what it has left behind."""
+    """End the command, and then what it has left behind.
+
+    SIGHUP comes first, as from a terminal that hangs up, then SIGTERM and SIGKILL.
+    """
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL):
         for whom in (-pid, pid):
             try:

@@ -1,4 +1,7 @@
-"""What the fields of a request may hold: anybody can send anything, and hears which field is wrong."""
+"""What the fields of a request may hold.
+
+A client can send anything, so the error names the field that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class RequestError(Exception):
-    """str(): which field, and what it may hold."""
+    """A field is wrong. str(): which field, and what it may hold."""
 
 
 def text(value: Any) -> str:
@@ -30,11 +33,11 @@ def count(value: Any) -> int:
 
 
 def place(value: Any) -> int:
-    """Of an event; -1 is before all of them."""
+    """Return the number of an event; -1 comes before all events."""
     return -1 if value == -1 and not isinstance(value, bool) else count(value)
 
 
-#: More than a life of any group; NaN and numbers too large for a float are not below it.
+#: More seconds than any group lives. NaN and numbers too large for a float are not below it.
 MAX_SECONDS = 1e9
 
 
@@ -67,7 +70,10 @@ READERS: dict[str, Callable[[Any], Any]] = {
 
 
 def read(request: dict[str, Any]) -> Fields:
-    """Null is as if the field was not there; a field that nobody knows is left out. Raises Wrong."""
+    """Return the fields of a request. Raises RequestError.
+
+    Null counts as a missing field. Unknown fields are left out.
+    """
     found = Fields()
     for key, reader in READERS.items():
         if request.get(key) is not None:
@@ -79,7 +85,7 @@ def read(request: dict[str, Any]) -> Fields:
 
 
 class Fields(dict):  # type: ignore[type-arg]
-    """Raises Wrong for one that must be there."""
+    """The fields of a request. The lookup of a missing one raises RequestError."""
 
     def __missing__(self, key: str) -> Any:
         raise RequestError(f"the request has no {key}")

@@ -1,4 +1,4 @@
-"""What a session of the control socket tells: states, health, events, output, and when something has come to be."""
+"""What a session of the control socket answers: states, health, events, output, and waits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def report(session: Session, request: dict[str, Any]) -> None:
 
 
 def health(session: Session, request: dict[str, Any]) -> None:
-    """Is all of the group ready? If not, why not, in one line."""
+    """Answer whether all of the group is ready, and if not, why, in one line."""
     wrong = [
         f"{process.name} is {process.state_text}"
         for process in session.known.processes
@@ -42,7 +42,7 @@ def health(session: Session, request: dict[str, Any]) -> None:
 
 
 def events(session: Session, request: dict[str, Any]) -> None:
-    """What the record has, and, if asked to follow, what comes."""
+    """Send the events of the record, and with `follow` new events as they come."""
     names = session.known.common.names
     since = request.get("since", -1)
     for event in replay.events(session.known.common.memory, since):
@@ -56,7 +56,10 @@ def events(session: Session, request: dict[str, Any]) -> None:
 
 
 def logs(session: Session, request: dict[str, Any]) -> None:
-    """The last lines of carried output, and, if asked to follow, what comes: {"name", "data"} a piece."""
+    """Send the last lines of carried output, and with `follow` new output as it comes.
+
+    Each piece is {"name", "data"}.
+    """
     streams, tails = session.known.common.output
     places = {place: id for place, (id, _) in enumerate(streams)}
     if request.get("name") is not None:
@@ -66,7 +69,7 @@ def logs(session: Session, request: dict[str, Any]) -> None:
         raise RequestError('pidone does not carry that output; set log = "prefix" in the file')
     counts = {place: tail(tails, place)[0] for place in places}
     lines = last_lines(tails, counts)
-    # The first bytes of a character wait for the rest.
+    # The decoders keep the first bytes of a character until the rest comes.
     decoders = {place: codecs.getincrementaldecoder("utf-8")("backslashreplace") for place in places}
     for place, data in lines[-request.get("lines", 20) :] if request.get("lines", 20) else []:
         piece(session, places[place], decoders[place].decode(data, final=not request.get("follow")))
@@ -77,7 +80,10 @@ def logs(session: Session, request: dict[str, Any]) -> None:
 
 
 def last_lines(tails: Any, counts: dict[int, int]) -> list[tuple[int, bytes]]:
-    """(place, line) of all that the tails have, in the order in which they came. counts: {place: bytes so far}."""
+    """Return (place, line) of every line in the tails, in the order in which they came.
+
+    counts: {place: bytes so far}, which this brings up to date.
+    """
     found: list[tuple[int, int, int, bytes]] = []
     for place in counts:
         count, data = tail(tails, place)
@@ -97,7 +103,10 @@ def last_lines(tails: Any, counts: dict[int, int]) -> list[tuple[int, bytes]]:
 def follow_logs(
     session: Session, tails: Any, places: dict[int, int], counts: dict[int, int], decoders: dict[int, Any]
 ) -> None:
-    """counts, decoders: of each place, as far as its output is shown."""
+    """Send new output as it comes, until the client hangs up.
+
+    counts, decoders: {place: ...}, as far as its output is sent.
+    """
     while not session.gone():
         for event in replay.events(session.known.common.memory, session.since):
             if event[2:5] == ("turned", -1, "reloaded"):
@@ -118,7 +127,10 @@ def piece(session: Session, index: int, text: str) -> None:
 
 
 def wait(session: Session, request: dict[str, Any]) -> None:
-    """Until a process is started, ready or has ended: "reached", or not within the time."""
+    """Wait until a process is started, is ready or has exited.
+
+    The answer has "reached": whether this came within the time.
+    """
     process, until = session.process(request["name"]), request["until"]
     if until not in ("started", "ready", "exited"):
         raise RequestError(f"until = {until}: expected started, ready or exited")
@@ -147,7 +159,10 @@ def reached(session: Session, process: ProcessState, until: str, timeout: float)
 
 
 def may_be_followed(session: Session, process: ProcessState, since: int) -> bool:
-    """After the end of one with a pid_file: has another process taken its place?"""
+    """Return whether another process takes the place of one that has ended.
+
+    This is possible only for a process with a pid_file.
+    """
     if not process.has_pid_file:
         return False
     for event in session.following(since, 2 * session.known.common.minimum_grace):
@@ -158,7 +173,7 @@ def may_be_followed(session: Session, process: ProcessState, since: int) -> bool
     return False
 
 
-#: What is asked -> who answers.
+#: {verb: the function that answers it}
 ANSWERS = {
     "status": status, "report": report, "health": health, "events": events, "logs": logs, "wait": wait,
 }  # fmt: skip

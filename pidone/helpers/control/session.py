@@ -1,7 +1,7 @@
 """One session of the control socket: its connection, and what it knows of the group.
 
-It holds a snapshot of all that PID 1 knew at the fork, and the record's memory, which goes on. One request is one line
-of JSON; each answer is one, too, and the last has "ok".
+It holds a snapshot of all that PID 1 knew at the fork, and the record's memory, which PID 1 keeps
+writing. A request is one line of JSON. So is each answer, and the last one has "ok".
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
 from pidone.control.protocol import EXEC, FOLLOW, SESSIONS
 from pidone.report import replay
 
-#: Seconds to send the request in; to be answered in; that following may take.
+#: Seconds for the client to send its request; for the answer; for following.
 ASKING, ANSWERING, FOLLOWING = 1, 30, 3600
 
 #: Bytes of a request.
 MAX_REQUEST = 1 << 16
 
-#: Seconds between two looks at the record. Only who follows it looks, and PID 1 does nothing for that.
+#: Seconds between two checks of the record. Only a session that follows the record checks it, and
+#: PID 1 does nothing for that.
 POLL_INTERVAL = 0.02
 
 
 class RequestError(Exception):
-    """str(): why there is no answer."""
+    """The request is refused. str(): why."""
 
 
 class ReloadedError(Exception):
-    """The file has been read again: there may be processes that this session does not know."""
+    """The file was read again, so there may be processes that this session does not know."""
 
 
 class DisconnectedError(Exception):
@@ -47,7 +48,14 @@ class DisconnectedError(Exception):
 
 
 class Session:
-    """known: the group, at the fork. peer: (pid, uid) of the client. fds: descriptors that came with the request."""
+    """One client's session.
+
+    known: the group, as at the fork.
+    connection: the client's socket.
+    peer: (pid, uid) of the client.
+    fds: descriptors that came with the request.
+    since: the number of the latest event that the session knows.
+    """
 
     def __init__(self, known: GroupSnapshot, connection: socket.socket) -> None:
         self.known = known
@@ -59,15 +67,16 @@ class Session:
         self.fds: list[int] = []
         self.since = known.latest
 
-    # -- the line
+    # -- the connection
 
     def request(self) -> dict[str, Any]:
-        """Raises Refused, and Gone where none comes."""
+        """Read the request. Raises RequestError, and DisconnectedError where none comes."""
         data, end = b"", time.monotonic() + ASKING
         while b"\n" not in data:
             if len(data) >= MAX_REQUEST:
                 raise RequestError(f"the request has more than {MAX_REQUEST} bytes")
-            # Not a timer's signal: what has come must count, however late a busy machine lets us look.
+            # Not a timer's signal: data that has arrived must count, however late a busy machine
+            # runs this process.
             if not select.select([self.connection], [], [], max(0.0, end - time.monotonic()))[0]:
                 if data:
                     raise RequestError(f"incomplete request: no newline within {ASKING} s")
@@ -76,7 +85,7 @@ class Session:
             self.fds += fds
             if not part and not data:
                 raise DisconnectedError
-            data += part or b"\n"  # who says no more has said all of it
+            data += part or b"\n"  # a client that ends its side has sent all
         try:
             made = json.loads(data.partition(b"\n")[0])
         except (ValueError, RecursionError):
@@ -86,13 +95,16 @@ class Session:
         return made
 
     def send(self, verb: int, index: int, number: int) -> tuple[int, ...]:
-        """A command to PID 1, as it will note it."""
+        """Send a command to PID 1. Return it as PID 1 will record it."""
         command = (verb, index, number, *self.peer)
         os.write(self.known.commands, b"".join(word.to_bytes(4, "big") for word in command))
         return command
 
     def go_on(self, seconds: float) -> None:
-        """It will take a while: it is no longer one of those that keep others waiting."""
+        """Tell PID 1 that this session will take a while.
+
+        PID 1 then counts it as a follower, so that it does not keep other clients waiting.
+        """
         signal.alarm(int(seconds) + 2)
         self.send(FOLLOW, 0, os.getpid())
 
@@ -100,13 +112,16 @@ class Session:
         self.connection.sendall(json.dumps(answer).encode() + b"\n")
 
     def gone(self) -> bool:
-        """Has the client hung up? One that only says no more, as `nc -N`, still listens: poll(2), POLLRDHUP."""
+        """Return whether the client has hung up.
+
+        A client that has only ended its own side, as `nc -N`, still listens: poll(2), POLLRDHUP.
+        """
         line = select.poll()
-        line.register(self.connection, 0)  # POLLHUP comes unasked
+        line.register(self.connection, 0)  # poll(2) always reports POLLHUP
         return bool(line.poll(0))
 
     def command(self, verb: int, id: int = 0, number: int = 0) -> None:
-        """Send it to PID 1, and wait until that has noted it. Raises Refused."""
+        """Send a command to PID 1, and wait until PID 1 has recorded it. Raises RequestError."""
         command = self.send(verb, id, number)
         for event in self.following(self.since, 5.0, heeds_reload=False):
             if verb == EXEC and event[2:] == ("turned", -1, "exec refused", number):
@@ -129,7 +144,11 @@ class Session:
         raise RequestError(f"no process '{name}'{there}")
 
     def following(self, since: int, seconds: float = FOLLOWING, heeds_reload: bool = True) -> Iterator[replay.Event]:
-        """Events as they come, until the client is gone or the time is over. Raises Reloaded, if it heeds that."""
+        """Yield events as they come, until the time is over.
+
+        Raises DisconnectedError when the client has hung up, RequestError where too many clients
+        follow, and with `heeds_reload` ReloadedError after a reload.
+        """
         end = time.monotonic() + seconds
         seen: tuple[int, ...] | None = None
         while time.monotonic() < end:
