@@ -7,7 +7,7 @@ checks that the written files are up to date.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pidone import probes
 from pidone.config import keys
 from pidone.config.keys import REQUIRED, Slot
 from pidone.init import plan
+from scripts import schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -153,10 +154,13 @@ def of_file(text: str) -> str:
     return text
 
 
-FILES = {
+#: {file: a function from its text to what it should be}
+FILES: dict[Path, Callable[[str], str]] = {
     ROOT / "pidone" / "init" / "slots.py": lambda _: of_init(),
     ROOT / "pidone" / "group" / "slots.py": lambda _: of_group(),
     ROOT / "docs" / "reference" / "file.md": of_file,
+    ROOT / "docs" / "reference" / "report.schema.json": lambda _: schemas.text(schemas.report()),
+    ROOT / "docs" / "reference" / "control.schema.json": lambda _: schemas.text(schemas.control()),
 }
 
 if __name__ == "__main__":

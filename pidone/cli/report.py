@@ -14,7 +14,7 @@ from pidone.cli.stderr import print_error
 from pidone.config.answer import printable
 from pidone.control.client import add_socket, ask_once
 from pidone.paths import replace_file
-from pidone.report import broken, page, text, timeline
+from pidone.report import load, page, text, timeline
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         document = (
-            broken.load(arguments.file) if arguments.file else ask_once(arguments.socket, {"do": "report"})["report"]
+            load.load(arguments.file) if arguments.file else ask_once(arguments.socket, {"do": "report"})["report"]
         )
-    except broken.ReportError as error:
+    except load.ReportError as error:
         print_error(f"pidonectl: {error}")
         return 1
     try:

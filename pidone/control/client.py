@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from pidone.control.protocol import LONGEST, places
+from pidone.control.protocol import LONGEST, SCHEMA, places
 from pidone.paths import is_own
 
 #: Seconds that a client waits in the queue of a pidone that has too many clients.
@@ -134,6 +134,11 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
             if answer.get("ok") is False:
                 wrong = answer.get("errors") or [answer.get("error", "refused")]
                 raise NoAnswerError("\npidonectl: ".join(wrong), int(answer.get("code", 1)))
+            if "ok" in answer and answer.get("schema") != SCHEMA:
+                raise NoAnswerError(
+                    f"pidone there answers in schema {answer.get('schema', 1)}, and this pidonectl knows {SCHEMA}: "
+                    "use the pidonectl of its version"
+                )
             yield answer
             if "ok" in answer:
                 return

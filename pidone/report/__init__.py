@@ -11,7 +11,7 @@ downwards:
     text      the document -> lines for a terminal
     timeline  the document -> a picture (SVG)
     page      the document -> one HTML page that needs no network
-    broken    a report's file -> the document, or what is wrong with it
+    load      a report's file -> the document, or what is wrong with it
 
 The document is plain JSON. `pidone --report FILE` writes it. The modules below `facts` read it from
 that file or from a running group.

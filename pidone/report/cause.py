@@ -45,7 +45,7 @@ ENDED_FOR = ("probe failed", "hook failed", "no daemon", "grace over")
 def explain(document: Document) -> dict[str, Any]:
     """Return the cause of the end.
 
-    started_at: the kind of the event that began the end, or its message if the kind is "said"; or
+    trigger: the kind of the event that began the end, or its message if the kind is "said"; or
         None.
     process: the culprit's name, or None.
     why: the sentence on how the culprit ended, or on who asked for the stop; or None.

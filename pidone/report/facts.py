@@ -1,6 +1,6 @@
 """Events -> the document: plain JSON, times in seconds since pidone began, processes by name.
 
-{"schema": 1, "pidone", "group", "single", "started_at": ISO 8601, "uptime": s,
+{"schema": 2, "pidone", "group", "single", "started_at": ISO 8601, "uptime": s,
  "exit_code": int, or null while it runs, "grace": s, "stop_signals": [...],
  "memory": {"limit", "peak", "kills"}: bytes and a count, null where unknown,
  "orphans": reaped so far,
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pidone.control.protocol import SCHEMA
 from pidone.init.plan import ROLES
 from pidone.report.events import Names, named
 from pidone.report.replay import Event
@@ -46,7 +47,7 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
         for instance in process["instances"]:
             if instance["ready"] and instance["ready"][-1][1] is None and instance["ended"] is not None:
                 instance["ready"][-1][1] = instance["ended"]
-    document = {"schema": 1, **context, "processes": list(processes.values()), "events": events}
+    document = {"schema": SCHEMA, **context, "processes": list(processes.values()), "events": events}
     document.setdefault("output", {})
     document["cause"] = explain(document)
     return document

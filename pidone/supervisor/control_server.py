@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 from pidone import kernel as posix_kernel
 from pidone import paths
-from pidone.control.protocol import COMMAND_SIZE, EXEC, FOLLOW, OF_ALL, RELOAD, SESSIONS, STOP_ALL, places
+from pidone.control.protocol import COMMAND_SIZE, EXEC, FOLLOW, OF_ALL, RELOAD, SCHEMA, SESSIONS, STOP_ALL, places
 from pidone.init import proc
 from pidone.init.events import COMMAND, GROUP
 from pidone.init.fork import fork_into
@@ -30,7 +30,8 @@ COMMANDS = 8
 
 #: The answer to a client for which PID 1 cannot fork a session.
 CANNOT_FORK = (
-    b'{"ok": false, "error": "pidone cannot fork a session to answer: %s; is a limit of processes reached?"}\n'
+    b'{"schema": %d, "ok": false, "error": "pidone cannot fork a session to answer: %s; '
+    b'is a limit of processes reached?"}\n'
 )
 
 #: Connections accepted between two checks of signals and children (E29): each costs a fork.
@@ -125,7 +126,7 @@ class Control:
 def refuse(kernel: "Any", fd: int, error: OSError) -> None:
     """Tell a client why no session answers it. This never waits: the socket's buffer is empty."""
     try:
-        kernel.write(fd, CANNOT_FORK % posix.strerror(error.errno or 0).lower().encode())
+        kernel.write(fd, CANNOT_FORK % (SCHEMA, posix.strerror(error.errno or 0).lower().encode()))
     except OSError:
         pass
     kernel.close(fd)

@@ -129,7 +129,7 @@ def test_a_gunicorn_that_replaces_itself_is_no_end(run: Run, write: Write) -> No
     new = until(lambda: container.exec("cat", "/run/web/g.pid.2", check=False).text.strip(), "there are two masters")
     until(lambda: container.logs()[0].count("Booting worker") >= 2, "the new one serves")
     container.exec("sh", "-c", f"kill -QUIT {old}")
-    container.said(f"pid {new} of its pid_file takes its place")
+    container.said(f"pid {new} from its pid_file replaces it")
     assert container.inspect()["State"]["Running"]
     result, took = container.stop()
     assert took < 9 and f"main (pid {new}) ended with exit code 0" in result.err, (took, result)

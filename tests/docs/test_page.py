@@ -11,7 +11,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from pidone.report import broken, page
+from pidone.report import load, page
 from tests.conftest import Write
 from tests.namespace.test_signals import process
 from tests.pid1 import Pidone
@@ -45,7 +45,7 @@ def shown(browser: Any, pidone: Pidone, helper: str, write: Write, tmp_path: Pat
     result = pidone.run("-o", str(report), "-c", write("g.toml", log + loop + main))
     assert result.code == 139, result
     file = tmp_path / "page.html"
-    file.write_text(page.make(broken.load(report)))
+    file.write_text(page.make(load.load(report)))
     browser.get(file.as_uri())
     return browser
 

@@ -115,7 +115,9 @@ def test_a_second_start_is_refused_with_the_pid_of_the_first(background: Backgro
     assert background.start("sleep", "60").returncode == 0
     again = background.start("sleep", "60")
     assert again.returncode == 1 and again.stderr.count("\n") == 1, again
-    assert again.stderr.startswith(f"pidone: already running as pid {background.pid()}, says {background.pid_file}")
+    assert again.stderr.startswith(
+        f"pidone: already running as pid {background.pid()}, according to {background.pid_file}"
+    )
 
 
 @pytest.mark.parametrize("stale", [True, False])

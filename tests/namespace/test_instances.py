@@ -256,7 +256,7 @@ def test_a_master_that_replaces_itself_goes_on_as_the_process(
         run.kill(signal.SIGUSR2)
         second = int(run.line("second ").split()[1])
         os.kill(outside(run, first), signal.SIGTERM)
-        run.said(f"the former m ended with exit code 0; pid {second} of its pid_file takes its place")
+        run.said(f"the former m ended with exit code 0; pid {second} from its pid_file replaces it")
         run.kill(signal.SIGUSR1)
         run.line(f"master {second} got 10")
         os.kill(outside(run, second), signal.SIGTERM)

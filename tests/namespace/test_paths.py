@@ -144,7 +144,7 @@ def test_each_reason_why_lines_are_lost_is_said(pidone: Pidone, write: Write, th
         run.said(f"cannot be written to {logs}/app.log: no such file or directory; dropping it until that works")
         link(logs, secret)
         run.kill(signal.SIGUSR1)
-        run.said("which is not followed; dropping it until that works")
+        run.said("pidone does not follow it; dropping it until that works")
         run.kill(signal.SIGUSR2)
         result = run.end()
     assert result.code == 0 and result.err.count("it is lost until it can") == 2, result

@@ -260,7 +260,7 @@ def test_what_is_no_report_is_one_line(made: Path, tmp_path: Path) -> None:
         ("empty", "", "is empty: pidone has not written it yet, or ended before it could"),
         ("binary", "\udcff\udc80", "is not a complete report"),
         ("list", "[]", "is not a report of pidone: it is not a table"),
-        ("other", "{}", "is not a report of pidone: its format is None"),
+        ("other", "{}", "is not a report of pidone: its schema is None"),
         ("less", json.dumps({**document, "events": None}), "events is missing or has the wrong type"),
         (
             "odd",

@@ -79,7 +79,7 @@ def test_to_look_and_to_steer_are_two_rights_and_exec_is_steering(shared: Shared
         run.line("main got 10")
         assert shared.as_user(STEERER, STEERING[1])["ok"] and shared.as_user(STEERER, STEERING[4])["ok"]
         assert shared.as_user(STEERER, {"do": "exec", "name": "main", "argv": ["true"]})["error"].startswith(
-            "exec wants"
+            "exec needs"
         )
         assert shared.ctl("health").stdout.startswith("unhealthy: log is terminated")  # root asks; no change
 

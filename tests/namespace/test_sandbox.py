@@ -30,7 +30,9 @@ def run(*arguments: str, **options: Any) -> Result:
 def test_a_command_runs_below_a_real_pid_1_with_its_own_proc() -> None:
     result = run("--", "sh", "-c", "cat /proc/1/comm; set -- /proc/[0-9]*; echo $#; echo $PPID; exit 7")
     assert result.code == 7 and result.lines[1:] == ["2", "1"], result  # PID 1, and sh itself, which counts
-    assert result.err.startswith("pidonectl: a sandbox has its own PID 1 and /proc; files, network, users"), result
+    assert result.err.startswith("pidonectl: a sandbox has its own PID 1 and /proc; it shares files, network, users"), (
+        result
+    )
     assert result.err.count("\n") == 1 and "not pid 1" not in result.err, result
 
 

@@ -195,9 +195,9 @@ def test_three_within_a_second_stop_everything(plant: Pidone, helper: str, write
         (tmp_path / "now").touch()
         for number in range(3):  # PID 1 sees each one in a separate turn
             run.kill(signal.SIGUSR1)
-            run.said("going on", count=number + 1)
+            run.said("continuing", count=number + 1)
         result = run.end()
-    assert result.code == 70 and result.err.count("going on") == 3, result
+    assert result.code == 70 and result.err.count("continuing") == 3, result
     assert [line for line in result.lines if "got 15" in line] == ["main got 15", "api got 15", "log got 15"], result
 
 

@@ -442,7 +442,7 @@ def test_a_daemon_as_the_primary_gives_the_exit_code(pod: Pod, tmp_path: Path) -
     [
         ("", "it is empty"),
         ("1\n", "it names pidone itself"),
-        ("999999\n", "is not there"),
+        ("999999\n", "does not exist"),
         ("x\n", "does not contain a pid"),
     ],
 )
@@ -497,7 +497,7 @@ def test_two_processes_have_no_file_in_common(pod: Pod) -> None:
     keys = {"daemonizes": "true", "pid_file": '"/run/x.pid"', "termination_message": '"/run/x"'}
     said = pod.refused(pod.sidecar("a", **keys), pod.sidecar("b", **keys), pod.primary())
     assert "pid_file /run/x.pid belongs to process 'a' already; give each a file of its own" in said
-    assert "termination_message /run/x is that of process 'a' already" in said
+    assert "termination_message /run/x belongs to process 'a' already" in said
 
 
 def test_what_was_never_forked_leaves_nothing_behind() -> None:

@@ -88,9 +88,7 @@ def test_the_real_loop_runs_on_a_simulated_kernel() -> None:
     with pytest.raises(SystemExit) as ended:
         loop.run([])
     assert ended.value.code == 3
-    calls = [
-        asked for asked in simulated.asked if asked[0] not in ("monotonic", "getpid", "close", "set_blocking")
-    ]
+    calls = [asked for asked in simulated.asked if asked[0] not in ("monotonic", "getpid", "close", "set_blocking")]
     assert [name for name, *_ in calls] == ["pipe2", "fork", "sigwaitinfo", "kill", "kill", "waitpid"]
     assert calls[-3:-1] == [("kill", -1, signal.SIGTERM), ("kill", -1, signal.SIGCONT)]
 

@@ -181,8 +181,8 @@ def test_in_a_stop_that_was_asked_for_the_culprit_is_who_had_to_be_killed() -> N
     found = document([*STARTED, *killed], code=137)["cause"]
     assert found["lines"] == [
         "asked to stop by SIGTERM from outside of this container, 5 ms after the start",
-        "main (pid 4) was killed by SIGKILL, 8 ms after its start: pidone ended it: it had not ended when the grace of"
-        " 8 s was over", "then stopped: log (exit code 0)", "exit code 137",
+        "main (pid 4) was killed by SIGKILL, 8 ms after its start: pidone ended it: it did not exit within"
+        " its grace of 8 s", "then stopped: log (exit code 0)", "exit code 137",
     ]  # fmt: skip
 
 

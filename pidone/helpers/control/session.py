@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pidone.helpers.snapshot import GroupSnapshot, ProcessState
 
-from pidone.control.protocol import EXEC, FOLLOW, SESSIONS
+from pidone.control.protocol import EXEC, FOLLOW, SCHEMA, SESSIONS
 from pidone.report import replay
 
 #: Seconds for the client to send its request; for the answer; for following.
@@ -109,6 +109,9 @@ class Session:
         self.send(FOLLOW, 0, os.getpid())
 
     def say(self, answer: dict[str, Any]) -> None:
+        """Send one answer. The last one has "ok", and names its schema."""
+        if "ok" in answer:
+            answer = {"schema": SCHEMA, **answer}
         self.connection.sendall(json.dumps(answer).encode() + b"\n")
 
     def gone(self) -> bool:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pidone.control.protocol import SCHEMA
+
 #: A record has under two thousand events; a file of this size is something else.
 MAX_REPORT = 64 << 20
 
@@ -36,18 +38,32 @@ def load(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         where = f": line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise ReportError(f"{path} is not a complete report{where}; pidone --report FILE writes one") from None
+    document = of_today(document)
     wrong = faults(document)
     if wrong:
         raise ReportError(f"{path} is not a report of pidone: {wrong}")
     return dict(document)
 
 
+def of_today(document: Any) -> Any:
+    """Return a document of an older schema as one of today's, and any other value as it is."""
+    if isinstance(document, dict) and document.get("format") == 1:
+        from pidone.report import schema_1
+
+        try:
+            return schema_1.upgrade(document, SCHEMA)
+        except (AttributeError, KeyError, TypeError):
+            return document  # `faults` says what is wrong with it
+    return document
+
+
 def faults(document: Any) -> str:
     """Return what is missing or wrong in a document, or "" where nothing is."""
     if not isinstance(document, dict):
         return "it is not a table"
-    if document.get("schema") != 1:
-        return f"its format is {document.get('format')!r}, and this pidonectl knows 1"
+    if document.get("schema") != SCHEMA:
+        found = document.get("schema", document.get("format"))
+        return f"its schema is {found!r}, and this pidonectl knows {SCHEMA} and 1"
     for key, kind in NEEDED.items():
         if not isinstance(document.get(key), kind):  # type: ignore[arg-type]
             return f"{key} is missing or has the wrong type"
