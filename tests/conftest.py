@@ -10,15 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
 from pidone.cli import launcher
-from tests.docker.engine import BASE, Engine, packages
-from tests.pid1 import NAMESPACE, ROOT, Pidone, compile_c
-
-Write = Callable[[str, str], str]
+from tests.support.engine import BASE, Engine, packages
+from tests.support.pid1 import NAMESPACE, ROOT, Pidone, Write, compile_c
 
 #: The smallest image that has pidone and a Python: a volume adds any single program.
 PLAIN = """\
@@ -28,7 +26,7 @@ RUN rm -f /etc/pidone.toml /etc/pidone.toml.plan
 HEALTHCHECK NONE
 """
 
-TIERS = ("pure", "namespace", "pod", "docker", "docs")
+TIERS = ("pure", "namespace", "docker", "docs")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -165,7 +163,7 @@ def open_to_all(directory: Path) -> None:
 @pytest.fixture(scope="session")
 def helper(public: Path) -> str:
     """The path of the compiled helper.c."""
-    compile_c(Path(__file__).with_name("helper.c"), public / "helper")
+    compile_c(ROOT / "tests" / "support" / "helper.c", public / "helper")
     return str(public / "helper")
 
 

@@ -22,8 +22,8 @@ from typing import Any
 from benchmarks.show import commit
 from demos.comparison.peers import PACKAGES, PEERS
 from demos.comparison.stage import Stage
-from tests.docker.engine import Engine
-from tests.pid1 import ROOT, compile_c
+from tests.support.engine import Engine
+from tests.support.pid1 import ROOT, compile_c
 
 IMAGE = "compared"
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from demos.comparison.peers import APP, OUT, PEERS, Scenario
-from tests.docker.engine import Container, Engine
+from tests.support.engine import Container, Engine
 
 #: Seconds after which an event that has not happened counts as one that never happens.
 PATIENCE = 8.0

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
 from demos.comparison import play
-from tests.docker.engine import BASE, Container, Engine
-from tests.pid1 import ROOT
-
-Run = Callable[..., Container]
+from tests.support.engine import BASE, Container, Engine, Run
+from tests.support.pid1 import ROOT, until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,5 +48,20 @@ def demos(engine: Engine) -> Engine:
     return engine
 
 
-def mount(file: str, to: str = "/etc/pidone.toml") -> tuple[str, ...]:
-    return ("-v", f"{file}:{to}:ro")
+@pytest.fixture(scope="module")
+def apps(engine: Engine) -> Iterator[Engine]:
+    for name in ("redis", "postgres", "tomcat"):
+        engine.build(name, file=ROOT / "config" / name / "Dockerfile")
+    yield engine
+
+
+def started(container: Container, name: str, count: int = 1) -> int:
+    """Return the pid of the latest instance, once `count` instances have started and are ready."""
+
+    def look() -> int:
+        text = container.logs()[1]
+        assert container.inspect()["State"]["Running"], text
+        ready = text.count(f"pidone: {name} is running(started, ready)") >= count
+        return int(re.findall(rf"started {name} \(pid (\d+)\)", text)[-1]) if ready else 0
+
+    return int(until(look, f"{name} is ready", 280))

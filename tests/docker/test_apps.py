@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.docker.conftest import Run
-from tests.docker.engine import Container, Engine
-from tests.pid1 import ROOT, until
+from tests.docker.conftest import started
+from tests.support.engine import Container, Engine, Run
 
 pytestmark = pytest.mark.timeout(1200)
 
 
-@pytest.fixture(scope="module")
-def apps(engine: Engine) -> Iterator[Engine]:
-    for name in ("redis", "postgres", "tomcat"):
-        engine.build(name, file=ROOT / "config" / name / "Dockerfile")
-    yield engine
-
-
-def started(container: Container, name: str, count: int = 1) -> int:
-    """Return the pid of the latest instance, once `count` instances have started and are ready."""
-
-    def look() -> int:
-        text = container.logs()[1]
-        assert container.inspect()["State"]["Running"], text
-        ready = text.count(f"pidone: {name} is running(started, ready)") >= count
-        return int(re.findall(rf"started {name} \(pid (\d+)\)", text)[-1]) if ready else 0
-
-    return int(until(look, f"{name} is ready", 280))
-
-
-def test_a_redis_that_hangs_is_noticed_and_started_again_with_its_data(run: Run, apps: Engine) -> None:
+def test_a_redis_that_hangs_is_restarted_and_keeps_its_data(run: Run, apps: Engine) -> None:
     container = run("redis", "-v")
     pid = started(container, "redis")
     assert container.exec("redis-cli", "set", "key", "value").text == "OK\n"
@@ -46,7 +25,7 @@ def test_a_redis_that_hangs_is_noticed_and_started_again_with_its_data(run: Run,
     assert result.code == 0 and took < 10 and "Redis is now ready to exit, bye bye" in result.text, result
 
 
-def test_a_redis_that_has_died_is_started_again_without_a_new_container(run: Run, apps: Engine) -> None:
+def test_a_killed_redis_is_restarted_in_the_same_container(run: Run, apps: Engine) -> None:
     container = run("redis", "-v")
     pid = started(container, "redis")
     container.exec("sh", "-c", f"kill -9 {pid}")
@@ -59,7 +38,7 @@ def psql(container: Container, text: str, check: bool = True) -> str:
     return container.exec("psql", "-h", "/run/postgresql", "-U", "postgres", "-Atc", text, check=check).text.strip()
 
 
-def test_a_postgres_makes_its_cluster_keeps_its_rows_and_stops_cleanly(run: Run, apps: Engine) -> None:
+def test_a_postgres_creates_its_cluster_keeps_rows_and_stops_cleanly(run: Run, apps: Engine) -> None:
     volume = apps.docker("volume", "create").text.strip()
     try:
         container = run("-v", f"{volume}:/srv/postgres", "postgres", "-v")

@@ -20,8 +20,8 @@ from demos.comparison import play, show
 from demos.comparison.peers import PEERS, Scenario
 from demos.comparison.scenarios import SCENARIOS
 from demos.comparison.stage import Stage
-from tests.docker.engine import Engine
-from tests.pid1 import ROOT
+from tests.support.engine import Engine
+from tests.support.pid1 import ROOT
 
 RESULTS = json.loads((ROOT / "demos" / "comparison" / "results.json").read_text())["results"]
 
@@ -64,7 +64,7 @@ def stable(peer: str, cell: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("scenario", REPEATED)
-def test_what_the_page_says_is_found_again(compared: Engine, directory: Path, scenario: str) -> None:
+def test_a_new_run_finds_the_results_on_the_page(compared: Engine, directory: Path, scenario: str) -> None:
     """Some results depend on one second: on a busy machine the slowest may need another try."""
     there = {peer: stable(peer, RESULTS[scenario][peer]) for peer in PEERS}
     peers, told = list(PEERS), list[str]()
@@ -91,7 +91,7 @@ def test_the_readme_s_table_is_made_of_the_page_s_results() -> None:
             assert table[row][peer] == ("yes" if value is good or value == good else "no"), (row, peer, value)
 
 
-def test_every_scenario_of_the_page_is_whole() -> None:
+def test_every_scenario_of_the_page_is_complete() -> None:
     assert list(RESULTS) == list(SCENARIOS)
     for name, cells in RESULTS.items():
         assert list(cells) == list(PEERS) and not show.errors(name, RESULTS)
@@ -108,9 +108,7 @@ def scenario(code: str) -> ModuleType:
     return module
 
 
-def test_a_scenario_that_hangs_is_a_cell_that_says_so_and_its_container_is_gone(
-    compared: Engine, directory: Path
-) -> None:
+def test_a_hanging_scenario_gets_an_error_cell_and_is_removed(compared: Engine, directory: Path) -> None:
     module = scenario("COLUMNS = {'x': ''}")
 
     def hang(stage: Stage) -> dict[str, object]:
@@ -127,7 +125,7 @@ def test_a_scenario_that_hangs_is_a_cell_that_says_so_and_its_container_is_gone(
     assert compared.docker("ps", "-aq").text == "" and "  tini: not over after 3 s" in said
 
 
-def test_an_engine_that_dies_in_between_is_a_cell_that_says_so(directory: Path, tmp_path: Path) -> None:
+def test_an_engine_that_dies_in_a_scenario_gets_an_error_cell(directory: Path, tmp_path: Path) -> None:
     engine = Engine()
 
     def kill(stage: Stage) -> dict[str, object]:
@@ -144,9 +142,7 @@ def test_an_engine_that_dies_in_between_is_a_cell_that_says_so(directory: Path, 
         engine.stop()
 
 
-def test_a_peer_that_is_not_installed_is_a_cell_that_says_so_and_the_rest_goes_on(
-    compared: Engine, directory: Path
-) -> None:
+def test_a_missing_peer_gets_an_error_cell_and_the_rest_continues(compared: Engine, directory: Path) -> None:
     (directory / "Dockerfile").write_text(f"FROM {play.IMAGE}\nRUN rm /usr/bin/tini\n")
     compared.build("without-tini", file=directory / "Dockerfile", directory=directory)
     results = play.play(
@@ -160,7 +156,7 @@ def test_a_peer_that_is_not_installed_is_a_cell_that_says_so_and_the_rest_goes_o
     assert "tini: tini is not installed" in text and re.search(r"the app starts +error +yes", text), text
 
 
-def test_a_scenario_that_fails_is_a_cell_that_says_why(compared: Engine, directory: Path) -> None:
+def test_a_failed_scenario_gets_an_error_cell_with_the_reason(compared: Engine, directory: Path) -> None:
     module = scenario("COLUMNS = {'x': ''}\ndef play(stage): raise RuntimeError('it is not so')")
     results = play.play(compared, play.IMAGE, directory, {"x": module}, ["tini"], lambda text: None)
     assert results == {"x": {"tini": {"error": "it is not so"}}}
@@ -174,7 +170,7 @@ def test_a_scenario_that_fails_is_a_cell_that_says_why(compared: Engine, directo
         (["orphans"], "/nonexistent", 1, "apt-get install gcc libc6-dev"),
     ],
 )
-def test_a_mistake_is_one_line(words: list[str], path: str, code: int, said: str) -> None:
+def test_a_usage_error_prints_no_traceback(words: list[str], path: str, code: int, said: str) -> None:
     command = [sys.executable, str(ROOT / "demos" / "compare"), *words]
     done = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True)
     assert done.returncode == code and said in done.stderr and "Traceback" not in done.stderr, done

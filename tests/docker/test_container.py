@@ -13,11 +13,9 @@ from pathlib import Path
 import pytest
 
 from pidone.cli import pyz
-from tests.conftest import Write
-from tests.docker.conftest import Run, mount
-from tests.docker.engine import BASE, Engine
-from tests.namespace.test_signals import process
-from tests.pid1 import steady, until
+from tests.support.engine import BASE, Engine, Run, mount
+from tests.support.files import process
+from tests.support.pid1 import Write, steady, until
 
 HELPER = "/t/helper"
 
@@ -56,7 +54,7 @@ def test_the_app_sees_what_it_would_see_without_an_init(run: Run, options: list[
     assert dump(run, *name, *options, "plain", "--", HELPER, "dump") == bare
 
 
-def test_one_file_is_all_that_an_image_needs(engine: Engine, tmp_path: Path, run: Run) -> None:
+def test_an_image_needs_only_one_file(engine: Engine, tmp_path: Path, run: Run) -> None:
     """pidone.pyz is copied into an image that has a Python, but nothing of pidone."""
     (tmp_path / "pidone.pyz").write_bytes(pyz.build())
     (tmp_path / "pidone.pyz").chmod(0o755)
@@ -113,7 +111,7 @@ def test_zombies_of_docker_exec_do_not_stay(run: Run) -> None:
     until(lambda: container.exec("sh", "-c", script).text.strip() == "0", "no zombie is left")
 
 
-def test_out_of_memory_is_137_and_said(run: Run) -> None:
+def test_out_of_memory_exits_with_137_and_is_reported(run: Run) -> None:
     """The kernel kills the app, not pidone, which is smaller (E31)."""
     eat = "b = []\nwhile True: b.append(bytearray(1 << 20))"
     container = run("--memory", "48m", "--memory-swap", "48m", "plain", "--", "python3", "-c", eat)
@@ -150,7 +148,7 @@ def test_a_group_of_1_5_gib_in_a_container_of_1_25_gib_is_refused(run: Run, writ
     assert container.stop()[0].code == 0
 
 
-def test_volumes_are_made_and_users_are_become(run: Run, write: Write) -> None:
+def test_volumes_are_created_and_the_user_is_changed(run: Run, write: Write) -> None:
     file = write(
         "g.toml",
         '[[volume]]\nname = "data"\npath = "/data/deep"\nowner = "www-data"\nmode = "0750"\n'
@@ -161,7 +159,7 @@ def test_volumes_are_made_and_users_are_become(run: Run, write: Write) -> None:
     assert result.code == 0 and result.lines == ["www-data", "www-data adm", "www-data:750"], result
 
 
-def test_a_stop_that_takes_too_long_ends_before_docker_s_own_patience(run: Run, write: Write) -> None:  # E37
+def test_a_stop_that_takes_too_long_ends_before_docker_s_timeout(run: Run, write: Write) -> None:  # E37
     stubborn = [process(name, "sidecar", HELPER, "app", name, "ignore=15") for name in ("a", "b")]
     file = write("g.toml", "".join(stubborn) + process("main", "primary", HELPER, "app", "main", "ignore=15"))
     container = run(*mount(file), "plain")
@@ -189,7 +187,7 @@ def test_without_command_and_file_it_says_what_to_give(run: Run) -> None:
     ), result
 
 
-def test_a_healthcheck_s_processes_are_no_business_of_pidone_s(run: Run, engine: Engine) -> None:
+def test_pidone_ignores_the_processes_of_a_healthcheck(run: Run, engine: Engine) -> None:
     container = run(
         "--health-cmd", "sh -c 'sleep 0.01 & exit 0'", "--health-interval", "1s", "plain", "--", HELPER, "app", "a"
     )
@@ -206,7 +204,7 @@ def test_a_healthcheck_s_processes_are_no_business_of_pidone_s(run: Run, engine:
         (["--user", "54321:54321"], "/tmp/pidone-54321"),
     ],
 )  # fmt: skip
-def test_the_control_line_is_found_whoever_runs_it(run: Run, write: Write, options: list[str], place: str) -> None:
+def test_every_user_s_control_socket_is_found(run: Run, write: Write, options: list[str], place: str) -> None:
     """pidone runs as root, as a user, as any uid, and with no place to write but /dev/shm.
 
     Root finds all sockets.

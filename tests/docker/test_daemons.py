@@ -7,10 +7,8 @@ import re
 
 import pytest
 
-from tests.conftest import Write
-from tests.docker.conftest import Run, mount
-from tests.docker.engine import Container, Engine
-from tests.pid1 import until
+from tests.support.engine import Container, Engine, Run, mount
+from tests.support.pid1 import Write, until
 
 NGINX = """
 worker_processes 1;
@@ -60,7 +58,7 @@ def daemons(container: Container, count: int) -> list[str]:
     return container.exec("cat", "/run/web/nginx.pid").lines
 
 
-def test_an_nginx_with_daemon_on_is_restarted_and_stopped_as_the_process(run: Run, write: Write) -> None:
+def test_an_nginx_with_daemon_on_restarts_and_stops_as_the_process(run: Run, write: Write) -> None:
     container = run(*group(write, "sidecar", MAIN), "web", "-v")
     first = daemons(container, 1)[0]
     container.exec("sh", "-c", f"kill -9 {first}")
@@ -74,7 +72,7 @@ def test_an_nginx_with_daemon_on_is_restarted_and_stopped_as_the_process(run: Ru
     assert "SIGKILL to" not in result.err, result
 
 
-def test_an_nginx_with_daemon_on_as_the_primary_is_the_container_s_life(run: Run, write: Write) -> None:
+def test_the_container_ends_with_an_nginx_daemon_as_the_primary(run: Run, write: Write) -> None:
     container = run(*group(write, "primary"), "web", "-v")
     pid = daemons(container, 1)[0]
     container.exec("sh", "-c", f"kill -TERM {pid}")
@@ -161,7 +159,7 @@ DAEMONS = {
 
 
 @pytest.mark.parametrize("name", DAEMONS)
-def test_it_is_restarted_stopped_and_reported_as_the_declared_process(
+def test_it_restarts_stops_and_is_reported_as_the_declared_process(
     run: Run, demos: Engine, write: Write, name: str
 ) -> None:
     before, keys = DAEMONS[name]

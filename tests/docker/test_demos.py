@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.engine import Container, Engine
-from tests.pid1 import PYTHON, ROOT, Result
+from tests.support.engine import Container, Engine
+from tests.support.pid1 import PYTHON, ROOT, Result
 
 DEMOS = {path.parent.name: path.parent.resolve() for path in sorted(ROOT.glob("demos/pod/*/run"))}
 
@@ -51,7 +51,7 @@ def test_every_scenario_of_the_article_is_there() -> None:
 
 
 @pytest.mark.parametrize("name", DEMOS)
-def test_it_tells_its_story_and_leaves_nothing(images: Engine, name: str) -> None:
+def test_a_demo_shows_its_scenario_and_leaves_no_container(images: Engine, name: str) -> None:
     result = run(images, name)
     assert result.code == 0, result
     assert "seen: " in result.text or "docker stop" in result.text, result
@@ -117,7 +117,7 @@ def test_without_an_engine_it_says_so_in_one_line(engine: Engine, tmp_path: Path
     assert result.err.startswith("run: no docker engine answers here"), result
 
 
-def test_a_story_that_does_not_hold_is_a_failure(images: Engine, tmp_path: Path) -> None:
+def test_a_demo_whose_scenario_does_not_hold_fails(images: Engine, tmp_path: Path) -> None:
     """With another program in place of the image's, nothing holds."""
     (tmp_path / "Dockerfile").write_text('FROM pidone-demos\nENTRYPOINT ["sh", "-c", "echo not pidone"]\n')
     images.build("not-pidone", file=tmp_path / "Dockerfile", directory=tmp_path)

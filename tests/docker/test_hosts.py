@@ -11,10 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.docker.conftest import Run
-from tests.docker.engine import Container, Engine
-from tests.pid1 import PATIENCE, ROOT, UNSHARE, Pidone, Result, steady, until
+from tests.support.engine import Container, Engine, Run
+from tests.support.pid1 import PATIENCE, ROOT, UNSHARE, Pidone, Result, Write, steady, until
 
 HELPER = "/t/helper"
 
@@ -112,7 +110,7 @@ def zombies(top: int) -> list[int]:
     return found
 
 
-def test_a_zombie_that_nobody_waits_for_would_be_seen(run: Run) -> None:
+def test_the_check_finds_zombies_that_pid_1_does_not_reap(run: Run) -> None:
     """The check above finds the zombies of a PID 1 that reaps nothing."""
     script = (
         f"import subprocess; subprocess.run(['{HELPER}', 'orphans', '5']); print('main started', flush=True); input()"
@@ -122,7 +120,7 @@ def test_a_zombie_that_nobody_waits_for_would_be_seen(run: Run) -> None:
     assert len(zombies(int(container.inspect()["State"]["Pid"]))) == 5
 
 
-def test_where_it_may_be_no_subreaper_it_says_so_and_runs_all_the_same(run: Run, write: Write) -> None:
+def test_without_the_right_to_be_a_subreaper_it_warns_and_runs(run: Run, write: Write) -> None:
     profile = write("profile.json", json.dumps(WITHOUT_PRCTL))
     careful = ["--init", "--security-opt", "no-new-privileges", "--security-opt", f"seccomp={profile}"]
     result = run(*careful, "plain", "--", "sh", "-c", "exit 6").end()
@@ -222,7 +220,7 @@ def test_podman_shows_the_same_and_stops_it(podman: Podman, public: Path, helper
     assert stopped.lines[-4:] == ["main got 15", "main ends", "rest got 15", "rest ends"], stopped
 
 
-def test_pidone_holds_the_name_spaces_of_a_pod(podman: Podman, public: Path, helper: str) -> None:
+def test_pidone_holds_the_namespaces_of_a_pod(podman: Podman, public: Path, helper: str) -> None:
     """In the infra container of a real Pod: its members share its network and PID namespaces."""
     script = f"""
 podman pod create --name shop --share net,pid --network none --infra-image localhost/plain:latest \\
@@ -244,7 +242,7 @@ podman inspect -f '{{{{.State.ExitCode}}}}' "$(podman pod inspect -f '{{{{.Infra
     assert result.code == 0 and result.lines[-2:] == ["0", "0"] and "pidone --pause" in result.lines[-3], result
 
 
-def test_a_member_of_a_pod_sees_the_same_whoever_holds_it(podman: Podman, public: Path, helper: str) -> None:
+def test_a_pod_member_sees_the_same_with_any_infra_process(podman: Podman, public: Path, helper: str) -> None:
     dumps = []
     for name, infra in (("ours", "pidone --pause"), ("none", "sleep 1000")):
         result = podman.run(f"""

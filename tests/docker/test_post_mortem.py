@@ -14,11 +14,9 @@ import pytest
 
 from demos.comparison.peers import PROGRAM, SUPERVISORD
 from demos.comparison.play import IMAGE
-from tests.conftest import Write
-from tests.docker.conftest import mount
-from tests.docker.engine import Container, Engine
-from tests.namespace.test_signals import process
-from tests.pid1 import ROOT, until
+from tests.support.engine import Container, Engine, mount
+from tests.support.files import process
+from tests.support.pid1 import ROOT, Write, until
 
 DOCUMENT = ROOT / "docs" / "how-to" / "post-mortem.md"
 UNDER = ("nothing", "tini", "supervisord", "pidone")

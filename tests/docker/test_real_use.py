@@ -13,12 +13,10 @@ from pathlib import Path
 import pytest
 
 from pidone.init import plan
-from tests.conftest import Write
-from tests.docker.conftest import Run, mount
-from tests.docker.engine import BASE, Container, Engine
-from tests.docker.test_apps import apps, started
-from tests.namespace.test_signals import process
-from tests.pid1 import ROOT, until
+from tests.docker.conftest import apps, started
+from tests.support.engine import BASE, Container, Engine, Run, mount
+from tests.support.files import process
+from tests.support.pid1 import ROOT, Write, until
 
 __all__ = ["apps"]  # the fixture
 pytestmark = pytest.mark.timeout(1200)
@@ -49,7 +47,7 @@ def test_a_docker_exec_has_time_to_end_in_a_stop(run: Run, tmp_path: Path) -> No
     assert result.code == 0 and took < 5 and (tmp_path / "done").exists(), (took, result)
 
 
-def test_a_shell_that_somebody_left_open_costs_two_seconds_and_is_named(run: Run) -> None:
+def test_an_abandoned_shell_costs_two_seconds_and_is_named(run: Run) -> None:
     container = run("plain", "--", "/t/helper", "app", "main")
     container.said("main started")
     container.exec("bash", "--norc", "-i", options=("-d", "-t"))
@@ -63,7 +61,7 @@ HOG = "data = []\nwhile True: data.append(bytearray(b'x' * (1 << 20)))"
 
 
 @pytest.mark.parametrize("times", range(3))
-def test_a_hog_of_docker_exec_is_not_held_against_who_is_killed_later(run: Run, write: Write, times: int) -> None:
+def test_an_oom_kill_of_docker_exec_does_not_explain_a_later_kill(run: Run, write: Write, times: int) -> None:
     side = process("side", "sidecar", "sleep", "1000", more="restart = 'never'")
     text = side + process("main", "primary", "/t/helper", "app", "main")
     container = run("--memory", "64m", *mount(write("pidone.toml", text)), "plain", "-c", "/etc/pidone.toml")
@@ -76,7 +74,7 @@ def test_a_hog_of_docker_exec_is_not_held_against_who_is_killed_later(run: Run, 
     assert container.stop()[0].code == 0
 
 
-def test_who_is_killed_for_memory_is_still_told_as_that(run: Run, write: Write) -> None:
+def test_an_oom_kill_is_still_reported_as_out_of_memory(run: Run, write: Write) -> None:
     text = process("hog", "sidecar", "python3", "-c", 'exec(open("/hog").read())', more="restart = 'never'")
     text += process("main", "primary", "/t/helper", "app", "main")
     files = (*mount(write("pidone.toml", text)), *mount(write("hog", HOG), "/hog"))
@@ -86,9 +84,7 @@ def test_who_is_killed_for_memory_is_still_told_as_that(run: Run, write: Write) 
 
 
 @pytest.mark.parametrize("moment", ["creating configuration files", "running bootstrap script", "performing post"])
-def test_a_kill_in_the_middle_of_a_postgres_s_first_start_does_no_harm(
-    run: Run, apps: Engine, moment: str
-) -> None:  # E61
+def test_a_kill_during_the_first_start_of_a_postgres_does_no_harm(run: Run, apps: Engine, moment: str) -> None:  # E61
     volume = apps.docker("volume", "create").text.strip()
     containers: list[Container] = []
     try:
@@ -120,7 +116,7 @@ pid_file = "/run/web/g.pid"
 """
 
 
-def test_a_gunicorn_that_replaces_itself_is_no_end(run: Run, write: Write) -> None:  # E62
+def test_a_gunicorn_that_replaces_itself_does_not_end_the_container(run: Run, write: Write) -> None:  # E62
     container = run(*mount(write("pidone.toml", GUNICORN)), "web", "-v")
     container.said("Booting worker")
     read = ("cat", "/run/web/g.pid")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from demos.comparison.play import IMAGE
-from tests.docker.engine import Engine
-from tests.namespace.test_drop_in import ANYWHERE, NAMES, transcript
-from tests.namespace.test_terminal import APP, Tty
-from tests.pid1 import PATIENCE, SETSID, until
+from tests.support.drop_in import ANYWHERE, NAMES, transcript
+from tests.support.engine import Engine
+from tests.support.pid1 import PATIENCE, SETSID, until
+from tests.support.terminal import APP, Tty
 
 RUN = (SETSID, "--ctty", "docker", "run", "--rm", "--network", "none", "-it")
 
@@ -75,7 +75,7 @@ def test_a_group_s_primary_has_the_terminal(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_the_place_of_another_a_shell_has_job_control(compared: Engine, name: str) -> None:
+def test_a_shell_under_a_profile_has_job_control(compared: Engine, name: str) -> None:
     """Under the original catatonit, Ctrl-Z does not work: one of the differences."""
     for init in ([name], ["pidone", "--as", name])[name == "catatonit" :]:
         with interactive(compared, IMAGE, *init, "--", "bash", "--norc", "--noprofile") as tty:
@@ -94,7 +94,7 @@ sys.exit(6)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_the_place_of_another_a_hang_up_comes_as_with_that_one(compared: Engine, public: Path, name: str) -> None:
+def test_a_profile_delivers_a_hang_up_as_the_original_does(compared: Engine, public: Path, name: str) -> None:
     """The engine holds the app's terminal.
 
     The client's terminal hangs up, and the client passes the signal on.
@@ -113,7 +113,7 @@ def test_in_the_place_of_another_a_hang_up_comes_as_with_that_one(compared: Engi
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_the_place_of_another_it_is_as_with_that_one(compared: Engine, public: Path, name: str) -> None:
+def test_a_profile_behaves_on_a_terminal_as_the_original_does(compared: Engine, public: Path, name: str) -> None:
     """Compare Debian's own and pidone, each as PID 1 of docker run -it.
 
     The test covers foreground, window size, Ctrl-C, Ctrl-\\ and the end.

@@ -7,10 +7,8 @@ import re
 
 import pytest
 
-from tests.conftest import Write
-from tests.docker.conftest import Run, mount
-from tests.docker.engine import Container
-from tests.pid1 import ROOT, until
+from tests.support.engine import Container, Run, mount
+from tests.support.pid1 import ROOT, Write, until
 
 NAMES = {"rsyslogd": "log", "python3": "compute", "nginx": "api", "gunicorn": "main"}
 

@@ -17,9 +17,8 @@ import pytest
 
 from benchmarks.show import BARS
 from demos.comparison import show
-from tests.conftest import Write
-from tests.docker.engine import BASE, Container, Engine
-from tests.pid1 import PYTHON, ROOT, Pidone, Result
+from tests.support.engine import BASE, Container, Engine
+from tests.support.pid1 import PYTHON, ROOT, Pidone, Result, Write
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("docs/*/*.md")])
 DOCUMENTS = [path for path in DOCUMENTS if not path.parent.name.startswith(".")]
@@ -74,7 +73,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 THIS = {"./do test\n"}
 
 
-def test_the_readme_names_the_command_that_runs_these_tests_and_so_does_ci() -> None:
+def test_the_readme_and_ci_name_the_command_that_runs_these_tests() -> None:
     readme = [block.text for block in blocks("sh") if block.document.name == "README.md"]
     assert set(readme) >= THIS and "./do hello\n" in readme
     assert "./do test" in (ROOT / ".ci" / "run").read_text().splitlines()
@@ -295,7 +294,7 @@ def test_every_figure_is_one_of_the_benchmark_s_last_run() -> None:
             assert abs(said - value) <= 0.006 * max(value, 1), f"{row}, {column}: {cell} is said, {value} was measured"
 
 
-def test_the_bars_of_the_benchmark_s_last_run_are_kept_or_said_to_be_missed() -> None:
+def test_the_page_lists_every_missed_bar_of_the_last_benchmark_run() -> None:
     bars = json.loads((ROOT / "benchmarks" / "results.json").read_text())["bars"]
     assert [bar["what"] for bar in bars] == [what for what, *_ in BARS]
     missed = {(bar["what"], f"{bar['value']:.2f}", bar["bar"]) for bar in bars if not bar["kept"]}

@@ -12,9 +12,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from pidone.report import load, page
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import Pidone
+from tests.support.files import process
+from tests.support.pid1 import Pidone, Write
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -66,7 +65,7 @@ def test_the_page_shows_why_and_needs_nothing_but_itself(shown: Any) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_the_timeline_has_a_lane_for_each_process_and_says_what_one_points_at(shown: Any) -> None:
+def test_the_timeline_has_a_lane_and_tooltips_for_each_process(shown: Any) -> None:
     svg = shown.find_element(By.CSS_SELECTOR, "#timeline svg")
     assert svg.is_displayed() and svg.size["width"] > 600
     texts = [text.get_attribute("textContent") for text in svg.find_elements(By.TAG_NAME, "text")]
@@ -78,7 +77,7 @@ def test_the_timeline_has_a_lane_for_each_process_and_says_what_one_points_at(sh
 
 
 @pytest.mark.timeout(180)
-def test_the_search_leaves_the_events_that_have_all_its_words(shown: Any) -> None:
+def test_the_search_keeps_the_events_that_contain_all_its_words(shown: Any) -> None:
     all_of_them = rows(shown)
     box = shown.find_element(By.ID, "search")
     box.send_keys("loop EXIT")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pid1 import ROOT
+from tests.support.pid1 import ROOT
 
 EXTENDING, CONTRIBUTING = ROOT / "docs" / "how-to" / "extending.md", ROOT / "CONTRIBUTING.md"
 
@@ -91,7 +91,7 @@ def run(command: str, copy: Path) -> tuple[int, str]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [EXTENDING, CONTRIBUTING], ids=lambda page: page.name)
-def test_it_comes_out_as_the_page_says(page: Path, copy: Path) -> None:
+def test_the_steps_give_the_output_on_the_page(page: Path, copy: Path) -> None:
     for language, text in blocks(page):
         block = text.replace("/tmp/pidone-example", f"{copy.parent}/its")  # several of these tests may run at once
         if language == "diff":
@@ -103,7 +103,7 @@ def test_it_comes_out_as_the_page_says(page: Path, copy: Path) -> None:
                 assert any(fnmatch.fnmatchcase(one, line) for one in said.splitlines()), (command, line, said)
 
 
-def test_what_was_added_says_what_is_wrong_like_all_else(copy: Path) -> None:
+def test_added_keys_report_wrong_values_like_all_others(copy: Path) -> None:
     for _, block in blocks(EXTENDING, "diff"):
         apply(block, copy)
     text = (copy / "example.toml").read_text()

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import Pidone, Running, until
+from tests.support.files import process
+from tests.support.pid1 import Pidone, Running, Write, until
 
 GOOD = process("main", "primary", "echo", "ran")
 
@@ -90,7 +89,7 @@ def test_a_socket(pidone: Pidone, tmp_path: Path) -> None:
         "utf-16",
     ],
 )
-def test_what_is_no_toml(pidone: Pidone, tmp_path: Path, data: bytes, where: str, words: str) -> None:
+def test_a_file_that_is_not_toml(pidone: Pidone, tmp_path: Path, data: bytes, where: str, words: str) -> None:
     (tmp_path / "g.toml").write_bytes(data)
     refused(pidone, f"{tmp_path}/g.toml", where, words)
 
@@ -179,7 +178,7 @@ def test_an_unknown_user_and_group(pidone: Pidone, write: Write) -> None:
 
 
 @pytest.mark.parametrize("user", ["4294967295", "4294967295:0", "0:4294967295", "99999999999"])
-def test_a_number_that_would_leave_root_as_it_is(pidone: Pidone, write: Write, user: str) -> None:
+def test_a_user_number_that_would_leave_root_in_place_is_refused(pidone: Pidone, write: Write, user: str) -> None:
     refused(
         pidone,
         write("g.toml", process("x", "primary", "id", more=f'user = "{user}"')),
@@ -216,7 +215,7 @@ def test_commands_that_make_no_sense(pidone: Pidone, write: Write, command: str)
     ],
     ids=range(12),
 )
-def test_values_from_another_world_are_one_line_each(pidone: Pidone, write: Write, line: str, words: str) -> None:
+def test_absurd_values_give_one_line_each(pidone: Pidone, write: Write, line: str, words: str) -> None:
     file = write("g.toml", f'[[process]]\nname = "m"\nrole = "primary"\ncommand = ["true"]\n{line}\n')
     result = pidone.run("-c", file)
     assert result.code == 2 and words in result.err, result
@@ -264,19 +263,19 @@ class TestStderr:
             assert pidone.run("--", "/no/such", stderr=full).code == 127
             assert pidone.run("--", "sh", "-c", "kill -9 $$", stderr=full).code == 137
 
-    def test_a_closed_one(self, pidone: Pidone) -> None:  # E32
+    def test_a_closed_stderr(self, pidone: Pidone) -> None:  # E32
         wrap = ("sh", "-c", 'exec 2>&-; exec "$@"', "sh")
         assert pidone.run("--", "/no/such", wrap=wrap).code == 127
         assert pidone.run("-c", "/no/such", wrap=wrap).code == 2
 
-    def test_a_pipe_that_nobody_reads(self, pidone: Pidone) -> None:  # E32
+    def test_a_pipe_without_a_reader(self, pidone: Pidone) -> None:  # E32
         reading, writing = os.pipe()
         os.close(reading)
         assert pidone.run("--", "/no/such", stderr=writing).code == 127
         os.close(writing)
 
     @pytest.mark.parametrize("options", [(), ("-v",)])
-    def test_a_pipe_that_nobody_reads_is_not_the_app_s_end(self, pidone: Pidone, options: tuple[str, ...]) -> None:
+    def test_a_pipe_without_a_reader_does_not_end_the_app(self, pidone: Pidone, options: tuple[str, ...]) -> None:
         """The kernel's SIGPIPE for pidone's own line has pidone as its sender.
 
         Forwarded, it would kill the app.
@@ -290,7 +289,7 @@ class TestStderr:
         result = Running([*pidone.program, *options, "--", "sh", "-c", "echo ran; exit 4"], stderr=broken()).end()
         assert (result.code, result.text) == (4, "ran\n"), result
 
-    def test_a_file_that_may_not_grow(self, pidone: Pidone, tmp_path: Path) -> None:
+    def test_a_file_at_its_size_limit(self, pidone: Pidone, tmp_path: Path) -> None:
         """SIGXFSZ of RLIMIT_FSIZE."""
         with open(tmp_path / "log", "wb") as log:
             wrap = ("prlimit", "--fsize=0")

@@ -13,10 +13,8 @@ from pathlib import Path
 import pytest
 
 from pidone.init import plan
-from tests.conftest import Write
-from tests.namespace.test_check import check
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, Pidone, Running, until
+from tests.support.files import check, process
+from tests.support.pid1 import PYTHON, Pidone, Running, Write, until
 
 TWO_THAT_IGNORE = "".join(
     process(name, role, "sh", "-c", f"trap '' TERM; echo {name} up; while :; do sleep 0.05; done".replace("'", '"'))
@@ -37,7 +35,7 @@ def test_a_stop_with_all_defaults_is_over_within_nine_seconds(pidone: Pidone, wr
     assert 8.0 <= took < 9.5, took  # grace, minimum grace of the last, SIGKILL; more on a busy machine
 
 
-def test_check_computes_the_same_bound_and_notes_one_that_docker_does_not_give(write: Write) -> None:
+def test_check_computes_the_stop_bound_and_notes_one_beyond_docker_s(write: Write) -> None:
     for grace, bound, noted in (("6s", 9.0, False), ("8s", 11.0, True), ("100ms", 3.1, False)):
         file = write("g.toml", f"[group]\ngrace = '{grace}'\n" + process("main", "primary", "true"))
         facts = json.loads(check("--json", file).stdout)
@@ -77,7 +75,7 @@ def life(how: str, helper: str, write: Write) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("how", ["single", "group"])
-def test_a_session_from_outside_has_its_time_in_a_stop_that_was_asked_for(
+def test_a_session_from_outside_has_time_to_end_in_a_requested_stop(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, how: str
 ) -> None:
     with pidone.start(*life(how, helper, write)) as run:
@@ -93,7 +91,7 @@ def test_a_session_from_outside_has_its_time_in_a_stop_that_was_asked_for(
 
 
 @pytest.mark.parametrize("how", ["single", "group"])
-def test_one_that_does_not_go_is_named_and_costs_two_seconds_at_most(
+def test_a_session_that_ignores_sigterm_costs_two_seconds_at_most(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, how: str
 ) -> None:
     with pidone.start(*life(how, helper, write)) as run:
@@ -108,7 +106,7 @@ def test_one_that_does_not_go_is_named_and_costs_two_seconds_at_most(
     assert re.search(r"pidone: killed with the container, 2 s after SIGTERM: sh \(pid \d+\)", result.err), result
 
 
-def test_a_primary_s_own_end_waits_for_nobody_from_outside(
+def test_a_primary_s_own_end_does_not_wait_for_outside_sessions(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
     with pidone.start("--", helper, "app", "main", "ends=10", "code=3") as run:
@@ -150,7 +148,7 @@ HAS += "print('has', len(data), flush=True); time.sleep(60)"
 
 
 @pytest.mark.parametrize("times", range(3))
-def test_an_old_kill_is_not_held_against_who_is_killed_next(
+def test_an_old_oom_kill_does_not_explain_the_next_kill(
     counted: Pidone, write: Write, helper: str, tmp_path: Path, times: int
 ) -> None:  # E56
     """A process of `docker exec` was killed: PID 1 did not see its end, and has slept since."""
@@ -169,7 +167,9 @@ def test_an_old_kill_is_not_held_against_who_is_killed_next(
     assert "out of memory" not in said and "out of memory" not in result.err, result
 
 
-def test_a_large_one_is_still_told_as_what_it_is(counted: Pidone, write: Write, helper: str, tmp_path: Path) -> None:
+def test_an_oom_kill_of_a_large_process_is_still_reported_as_that(
+    counted: Pidone, write: Write, helper: str, tmp_path: Path
+) -> None:
     hog = process("hog", "sidecar", PYTHON, "-c", HAS.replace("'", '"'), "40", more="restart = 'never'")
     file = write("g.toml", "[group]\ncontrol = false\n" + hog + process("main", "primary", helper, "app", "main"))
     with counted.start("-c", file) as run:

@@ -7,9 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, ROOT
+from tests.support.files import check, process
+from tests.support.pid1 import PYTHON, ROOT, Write
 
 GOOD = (
     '[group]\nname = "shop"\ngrace = "12s"\n'
@@ -17,11 +16,6 @@ GOOD = (
     + process("api", "sidecar", "nginx", "-g", "daemon off;", more='stop_signal = "SIGQUIT"')
     + process("main", "primary", "serve", "$PORT")
 )
-
-
-def check(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [PYTHON, "-m", "pidone.cli.main", "check", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def test_a_good_file_shows_both_orders_and_their_worst_case(write: Write) -> None:
@@ -153,7 +147,7 @@ def test_wrong_usage_exits_with_2() -> None:
     assert result.returncode == 2 and "invalid choice" in result.stderr
 
 
-def test_a_reader_that_goes_away_is_no_traceback(write: Write) -> None:
+def test_a_reader_that_goes_away_causes_no_traceback(write: Write) -> None:
     command = f"{PYTHON} -m pidone.cli.main check {write('g.toml', GOOD)} | true"
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT)
     assert result.stderr == "", result

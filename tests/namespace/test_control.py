@@ -17,53 +17,9 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PATIENCE, PYTHON, ROOT, Pidone, Running, until
-
-
-class Line:
-    """A group with a control socket at its own path."""
-
-    def __init__(self, pidone: Pidone, write: Write, path: Path) -> None:
-        self.pidone, self.write, self.path = pidone, write, path
-
-    def start(self, *entries: str, group: str = "", **options: Any) -> Running:
-        file = self.write("g.toml", f"[group]\ncontrol = '{self.path}'\n{group}\n" + "".join(entries))
-        return self.pidone.start("-c", file, **options)
-
-    def ctl(self, *words: str, socket: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PIDONE_CONTROL": socket or str(self.path)}
-        command = [PYTHON, "-m", "pidone.cli.main", *words]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, **options)
-
-    def client(self, *words: str, **options: Any) -> subprocess.Popen[str]:
-        """Start a client that runs in the background."""
-        command = [PYTHON, "-m", "pidone.cli.main", words[0], "--socket", str(self.path), *words[1:]]
-        return subprocess.Popen(command, cwd=ROOT, text=True, **options)
-
-    def good(self, *words: str, **options: Any) -> str:
-        result = self.ctl(*words, **options)
-        assert result.returncode == 0 and result.stderr == "", result
-        return result.stdout
-
-    def status(self) -> dict[str, Any]:
-        """Return {name: entry of the process}."""
-        return {one["name"]: one for one in json.loads(self.good("status", "--json"))["processes"]}
-
-    def connect(self) -> socket.socket:
-        line = socket.socket(socket.AF_UNIX)
-        line.connect(str(self.path))  # without a time limit it waits in the queue; with one, a full queue is an error
-        line.settimeout(PATIENCE)
-        return line
-
-    def ask(self, request: bytes) -> dict[str, Any]:
-        with self.connect() as line:
-            line.sendall(request)
-            data = b""
-            while part := line.recv(65536):
-                data += part
-        return dict(json.loads(data.splitlines()[-1])) if data else {}
+from tests.support.control import Line, resident
+from tests.support.files import process
+from tests.support.pid1 import PATIENCE, PYTHON, ROOT, Pidone, Running, Write, until
 
 
 @pytest.fixture
@@ -99,7 +55,7 @@ def test_status_is_a_table_for_people_and_json_for_machines(app: App) -> None:
     assert found["log"]["state"] == "running" and found["log"]["pid"] == int(rows[3][5]) and found["main"]["ready"]
 
 
-def test_stop_keeps_a_sidecar_down_start_and_restart_bring_it_back(app: App) -> None:
+def test_stop_holds_a_sidecar_down_and_start_or_restart_starts_it(app: App) -> None:
     line, run = app
     first = line.status()["log"]["pid"]
     line.good("stop", "log")
@@ -117,7 +73,7 @@ def test_stop_keeps_a_sidecar_down_start_and_restart_bring_it_back(app: App) -> 
     assert run.end().code == 0
 
 
-def test_a_primary_is_restarted_without_being_the_group_s_end_and_not_stopped_alone(app: App) -> None:
+def test_a_primary_can_be_restarted_alone_but_not_stopped_alone(app: App) -> None:
     line, run = app
     result = line.ctl("stop", "main")
     assert result.returncode == 1 and "main is the primary: the group ends with it" in result.stderr, result
@@ -140,7 +96,7 @@ def test_a_start_cuts_a_back_off_short(line: Line, helper: str) -> None:
         assert line.ctl("start", "main").stderr.startswith("pidonectl: main is already running as pid ")
 
 
-def test_a_signal_reaches_the_process_and_a_wrong_one_is_said(app: App) -> None:
+def test_a_signal_reaches_the_process_and_a_wrong_one_is_an_error(app: App) -> None:
     line, run = app
     line.good("signal", "log", "USR1")
     run.line("log got 10")
@@ -150,7 +106,7 @@ def test_a_signal_reaches_the_process_and_a_wrong_one_is_said(app: App) -> None:
     assert line.ctl("signal", "lgo", "HUP").stderr == "pidonectl: no process 'lgo'; is it 'log'?\n"
 
 
-def test_wait_ends_when_it_is_so_and_says_when_it_is_not(line: Line, helper: str, tmp_path: Path) -> None:
+def test_wait_ends_when_the_state_is_reached_and_reports_a_timeout(line: Line, helper: str, tmp_path: Path) -> None:
     ready = f"readiness = {{ file = '{tmp_path}/ready', period = '20ms' }}"
     with line.start(process("main", "primary", helper, "app", "main", more=ready)) as run:
         run.line("main started")
@@ -170,7 +126,7 @@ def test_wait_ends_when_it_is_so_and_says_when_it_is_not(line: Line, helper: str
         run.end()
 
 
-def test_events_tell_what_has_happened_and_follow_what_comes(app: App) -> None:
+def test_events_lists_past_events_and_follows_new_ones(app: App) -> None:
     line, _ = app
     assert re.search(r"^ +[0-9.]+  execed +the exec of log \(pid \d+\) succeeded", line.good("events"), re.M)
     follow = line.client("events", "--follow", stdout=subprocess.PIPE)
@@ -262,7 +218,7 @@ class TestExec:
             assert result.stdout.splitlines() == ["4242", "4343", "/usr", "yes", "0027", "from stdin"], result
             assert line.ctl("exec", "main", "--", "sh", "-c", "kill -9 $$").returncode == 137
 
-    def test_what_is_not_there_is_said(self, app: App) -> None:
+    def test_a_missing_program_is_an_error(self, app: App) -> None:
         line, _ = app
         result = line.ctl("exec", "log", "--", "/nope")
         assert result.returncode == 127, result
@@ -287,7 +243,7 @@ class TestExec:
         until(lambda: not alive(run, "4321") and not alive(run, "5432"), "both are gone")
         assert line.status()["log"]["restarts"] == 0
 
-    def test_on_a_terminal_it_has_one_of_its_own(self, app: App) -> None:
+    def test_an_exec_session_on_a_terminal_has_its_own_terminal(self, app: App) -> None:
         """The session has job control, a window size and its own Ctrl-C.
 
         The client restores its own terminal.
@@ -338,7 +294,7 @@ class TestExec:
         shell.close(force=True)
         assert result.code == 0 and time.monotonic() - began < 5, result
 
-    def test_a_stop_hangs_a_guest_up_until_it_looks(self, app: App, tmp_path: Path) -> None:
+    def test_a_stop_repeats_sighup_until_an_exec_session_ends(self, app: App, tmp_path: Path) -> None:
         """Such is a shell that is about to read its next line when the first SIGHUP comes."""
         line, run = app
         script = f"n=0; trap 'n=$((n+1)); [ $n = 2 ] && exit 0' HUP; trap '' TERM; touch {tmp_path}/up; "
@@ -393,7 +349,7 @@ class TestHostile:
             (b'{"do": "stop", "name": {"a": 1}}\n', "name = {'a': 1}: expected"),
         ],
     )  # fmt: skip
-    def test_nonsense_is_answered(self, app: App, asked: bytes, said: str) -> None:
+    def test_an_invalid_request_gets_an_error(self, app: App, asked: bytes, said: str) -> None:
         line, _ = app
         if len(asked) <= 65536:
             assert said in line.ask(asked).get("error", "")
@@ -402,7 +358,7 @@ class TestHostile:
                 assert said in line.ask(asked).get("error", said)
         assert line.good("health") == "healthy\n"
 
-    def test_half_a_request_and_no_request_are_given_up(self, app: App) -> None:
+    def test_half_a_request_and_no_request_time_out(self, app: App) -> None:
         line, _ = app
         with line.connect() as half, line.connect() as none:
             half.sendall(b'{"do": "sta')
@@ -417,7 +373,9 @@ class TestHostile:
             (b'{"do": "restart", "name": "log"}', b'"ok": true'), (b'{"do": "reload"}', b'"ok": true'),
         ],
     )  # fmt: skip
-    def test_a_client_that_says_no_more_has_its_answer(self, app: App, asked: bytes, said: bytes, end: bytes) -> None:
+    def test_a_client_that_shuts_down_its_sending_half_gets_an_answer(
+        self, app: App, asked: bytes, said: bytes, end: bytes
+    ) -> None:
         """The client shuts down its sending half and reads on, as `nc -N` does."""
         line, _ = app
         with line.connect() as client:
@@ -428,7 +386,7 @@ class TestHostile:
                 answer += part
         assert said in answer, answer
 
-    def test_another_user_is_refused_whoever_may_open_the_socket(self, app: App) -> None:
+    def test_another_user_is_refused_even_if_the_socket_s_mode_is_open(self, app: App) -> None:
         line, _ = app
         assert line.path.stat().st_mode & 0o777 == 0o600
         line.path.chmod(0o777)
@@ -452,7 +410,7 @@ class TestHostile:
         assert "4242 (uid 4242) may not look at this group: add " in result.stdout, result
         assert line.good("health") == "healthy\n"
 
-    def test_many_who_follow_keep_nobody_waiting(self, app: App) -> None:
+    def test_many_following_clients_delay_no_other_client(self, app: App) -> None:
         line, _ = app
         followers = [line.connect() for _ in range(20)]
         for one in followers[:14]:
@@ -462,7 +420,7 @@ class TestHostile:
         for one in followers:
             one.close()
 
-    def test_a_command_is_taken_while_more_comes_than_is_noted(self, app: App) -> None:
+    def test_a_command_is_accepted_while_more_arrives_than_is_recorded(self, app: App) -> None:
         """A session must not write to the record, which is in PID 1's memory, too."""
         line, run = app
         for _ in range(5):
@@ -471,7 +429,7 @@ class TestHostile:
             line.good("signal", "log", "SIGCONT")
 
     @pytest.mark.once
-    def test_more_than_sixteen_commands_at_once_are_sixteen_and_the_rest_is_refused(self, app: App) -> None:
+    def test_sixteen_of_many_commands_run_and_the_rest_are_refused(self, app: App) -> None:
         """PID 1 counts them itself, however many sessions have seen a free place."""
         line, _ = app
         guests = [line.client("exec", "log", "--", "sh", "-c", "exit 6", stderr=subprocess.DEVNULL) for _ in range(24)]
@@ -481,7 +439,7 @@ class TestHostile:
         assert line.ctl("exec", "log", "--", "true").returncode == 0
 
     @pytest.mark.once
-    def test_sixteen_commands_run_beside_and_a_seventeenth_is_refused(self, app: App) -> None:
+    def test_sixteen_exec_sessions_run_and_a_seventeenth_is_refused(self, app: App) -> None:
         line, run = app
         guests = [line.client("exec", "log", "--", "sh", "-c", f"exec sleep 30{n}") for n in range(16)]
         until(lambda: json.loads(line.good("status", "--json"))["exec_sessions"] == 16, "all of them run")
@@ -495,7 +453,7 @@ class TestHostile:
             one.kill()
             one.wait()
 
-    def test_a_hundred_megabytes_of_request_are_not_taken(self, app: App) -> None:
+    def test_a_request_of_a_hundred_megabytes_costs_no_memory(self, app: App) -> None:
         line, run = app
         before = resident(run)
         with line.connect() as flood, contextlib.suppress(OSError):
@@ -503,7 +461,7 @@ class TestHostile:
                 flood.sendall(b"x" * 65536)
         assert line.good("health") == "healthy\n" and resident(run) < before + 1024
 
-    def test_a_start_that_has_failed_is_no_orphan(self, line: Line, helper: str) -> None:
+    def test_a_failed_start_is_not_counted_as_an_orphan(self, line: Line, helper: str) -> None:
         """PID 1 knows the child as its own, however early its answer comes."""
         once = Path(line.write("once.sh", '#!/bin/sh\nrm "$0"\nexit 1\n'))
         once.chmod(0o755)
@@ -517,7 +475,7 @@ class TestHostile:
 
     @pytest.mark.once
     @pytest.mark.timeout(600)
-    def test_two_hundred_hostile_ones_and_a_thousand_good_ones_cost_pid_1_nothing(self, app: App, helper: str) -> None:
+    def test_a_thousand_hostile_and_good_clients_cost_pid_1_nothing(self, app: App, helper: str) -> None:
         """PID 1 keeps reaping, loses no descriptor and no memory, and answers good clients."""
         line, run = app
         enter = ["nsenter", "-t", str(run.pid), "-p", "-m", helper, "orphans", "2000000"]
@@ -555,20 +513,12 @@ class TestHostile:
             assert line.ask(b'{"do": "health"}\n').get("healthy") is True
 
 
-def resident(run: Running) -> int:
-    """Return the private memory of PID 1 in kB (proc(5), smaps_rollup)."""
-    lines = Path(f"/proc/{run.pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
-
-
 def list_sessions(run: Running) -> list[str]:
     return [name for name in run.children() if name.startswith("pidone")]
 
 
 class TestPlaces:
-    def test_a_socket_of_one_that_was_killed_is_replaced_and_a_living_one_s_is_not(
-        self, line: Line, helper: str
-    ) -> None:
+    def test_a_killed_pidone_s_socket_is_replaced_a_running_one_s_is_not(self, line: Line, helper: str) -> None:
         main = process("main", "primary", helper, "app", "main")
         with line.start(main) as first:
             first.line("main started")
@@ -593,14 +543,14 @@ class TestPlaces:
         ("path", "why"),
         [("/no/such/dir/c.sock", "no such file or directory"), ("/etc", "it exists and is not a socket")],
     )
-    def test_a_place_that_cannot_be_had_is_said_and_the_group_runs(
+    def test_an_unusable_socket_path_is_reported_and_the_group_runs(
         self, pidone: Pidone, write: Write, path: str, why: str
     ) -> None:
         file = write("g.toml", f"[group]\ncontrol = '{path}'\n" + process("main", "primary", "sh", "-c", "exit 4"))
         result = pidone.run("-c", file)
         assert result.code == 4 and f"pidone: no control socket: {path}: {why}" in result.err, result
 
-    def test_what_is_no_socket_is_left_alone(self, pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_a_socket_is_left_untouched(self, pidone: Pidone, write: Write, tmp_path: Path) -> None:
         precious = tmp_path / "precious"
         precious.write_text("precious")
         file = write("g.toml", f"[group]\ncontrol = '{precious}'\n" + process("main", "primary", "true"))
@@ -615,7 +565,7 @@ class TestPlaces:
         result = pidone.run("-c", file)
         assert result.code == 2 and "of at most 107 bytes (unix(7)), false, or {" in result.err, result
 
-    def test_nobody_there_is_one_line(self, line: Line, tmp_path: Path) -> None:
+    def test_a_missing_socket_is_reported_in_one_line(self, line: Line, tmp_path: Path) -> None:
         result = line.ctl("status", socket=str(tmp_path / "none"))
         assert result.returncode == 1 and result.stderr.startswith("pidonectl: no pidone answers here: "), result
         assert "no such file or directory; is a group running?" in result.stderr and result.stderr.count("\n") == 1, (
@@ -623,7 +573,7 @@ class TestPlaces:
         )
         assert "at most 107 bytes" in line.ctl("status", socket="/" + "x" * 200).stderr
 
-    def test_a_group_may_go_without(self, pidone: Pidone, helper: str, write: Write) -> None:
+    def test_a_group_can_have_no_control_socket(self, pidone: Pidone, helper: str, write: Write) -> None:
         file = write("g.toml", "[group]\ncontrol = false\n" + process("main", "primary", helper, "app", "main"))
         with pidone.start("-c", file) as run:
             run.line("main started")

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from pidone.cli import pyz
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PATIENCE, PYTHON, ROOT, UNSHARE, Pidone, until
+from tests.support.files import process
+from tests.support.pid1 import PATIENCE, PYTHON, ROOT, UNSHARE, Pidone, Write, until
 
 
 class Background:
@@ -87,7 +86,7 @@ def test_a_group_runs_in_the_background_and_pidonectl_finds_it(background: Backg
     assert [line for line in log.splitlines() if line.endswith("ends")] == ["main ends", "side ends"]
 
 
-def test_pidonectl_finds_it_where_nobody_has_named_a_place(background: Background, helper: str, write: Write) -> None:
+def test_pidonectl_finds_the_group_at_the_default_places(background: Background, helper: str, write: Write) -> None:
     """This runs in its own mount namespace, because these places exist once on a machine."""
     file = write("g.toml", process("main", "primary", helper, "app", "main"))
     ctl = f"{PYTHON} -m pidone.cli.main"
@@ -121,7 +120,7 @@ def test_a_second_start_is_refused_with_the_pid_of_the_first(background: Backgro
 
 
 @pytest.mark.parametrize("stale", [True, False])
-def test_of_many_at_the_same_time_one_runs(background: Background, stale: bool) -> None:
+def test_only_one_of_many_simultaneous_starts_runs(background: Background, stale: bool) -> None:
     if stale:
         background.pid_file.write_text("999999999\n")
     words = [background.program, "--detach", "--pid-file", str(background.pid_file), "sleep", "60"]
@@ -156,7 +155,9 @@ def test_a_stale_pid_file_is_replaced(background: Background, stale: str, strang
     assert done.returncode == 0 and background.pid() == background.pids[-1], done
 
 
-def test_what_the_program_sees_there(background: Background, helper: str, tmp_path: Path) -> None:
+def test_the_program_sees_a_daemon_s_session_and_descriptors(
+    background: Background, helper: str, tmp_path: Path
+) -> None:
     """It sees a session without a terminal, /dev/null, the log, and the descriptors to keep.
 
     Signals, limits and umask are those of the caller.
@@ -213,7 +214,7 @@ def test_the_log_is_appended_to(background: Background) -> None:
         (["--pid-file", "/proc/x/y", "true"], 1, "pidone: cannot use the pid file /proc/x/y: "),
     ],
 )
-def test_what_is_wrong_is_said_in_front_and_nothing_is_left(
+def test_an_error_is_printed_in_the_foreground_and_leaves_no_file(
     background: Background, words: list[str], code: int, said: str
 ) -> None:
     done = background.start(*words)
@@ -221,7 +222,7 @@ def test_what_is_wrong_is_said_in_front_and_nothing_is_left(
     assert not background.pids and not background.pid_file.exists() and not background.log.exists(), done
 
 
-def test_a_broken_file_is_said_with_its_line_before_anything_is_left(background: Background, write: Write) -> None:
+def test_a_broken_file_is_reported_with_its_line_and_leaves_no_file(background: Background, write: Write) -> None:
     file = write("bad.toml", "[group]\ngrace = 5\n" + process("main", "primary", "true"))
     done = background.start("-c", file)
     assert done.returncode == 2 and f"pidone: {file}:2: [group]: grace = 5: expected " in done.stderr, done
@@ -229,7 +230,7 @@ def test_a_broken_file_is_said_with_its_line_before_anything_is_left(background:
 
 
 @pytest.mark.parametrize("what", ["text", "a device", "a pipe", "a link", "a directory"])
-def test_what_is_no_pid_file_is_left_as_it_is(background: Background, tmp_path: Path, what: str) -> None:
+def test_a_file_that_is_not_a_pid_file_is_left_untouched(background: Background, tmp_path: Path, what: str) -> None:
     path = background.pid_file
     if what == "text":
         path.write_text("precious\n")
@@ -258,14 +259,14 @@ def test_what_is_no_pid_file_is_left_as_it_is(background: Background, tmp_path: 
         ("a\nb.pid", "runs"),
     ],
 )
-def test_odd_places_are_no_traceback(background: Background, tmp_path: Path, place: str, said: str) -> None:
+def test_odd_places_cause_no_traceback(background: Background, tmp_path: Path, place: str, said: str) -> None:
     command = [background.program, "--detach", "--pid-file", place, "sh", "-c", "exit 0"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=PATIENCE)
     text = done.stderr.decode("utf-8", "replace")
     assert said in text and "Traceback" not in text, text
 
 
-def test_in_a_directory_that_is_gone_it_says_so(background: Background, tmp_path: Path) -> None:
+def test_in_a_removed_directory_it_prints_an_error(background: Background, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     script = f"cd {gone} && rmdir {gone} && exec {background.program} --detach --pid-file x.pid true"
@@ -274,7 +275,7 @@ def test_in_a_directory_that_is_gone_it_says_so(background: Background, tmp_path
 
 
 @pytest.mark.parametrize("line", ["-vc g.toml", "-gt 5s -c g.toml", "-cg.toml -v", "--config=g.toml"])
-def test_the_file_is_found_from_wherever_it_works(background: Background, group: str, line: str) -> None:
+def test_the_file_is_found_with_another_working_directory(background: Background, group: str, line: str) -> None:
     done = background.start("--directory", "/var", *line.split(), cwd=Path(group).parent)
     assert done.returncode == 0, done
     background.said("main started")

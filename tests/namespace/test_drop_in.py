@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,12 @@ import pytest
 
 from pidone.cli import launcher
 from pidone.compat.table import PROFILES
-from tests.conftest import Write
-from tests.namespace.test_terminal import APP, ENGINE, Tty
-from tests.namespace.test_transparency import seen
-from tests.pid1 import PATIENCE, PYTHON, ROOT, SETSID, UNSHARE, Pidone, Result, Running, until
+from tests.support.drop_in import ANYWHERE, NAMES, transcript
+from tests.support.files import seen
+from tests.support.pid1 import PATIENCE, PYTHON, ROOT, SETSID, UNSHARE, Pidone, Result, Running, Write, until
+from tests.support.terminal import ENGINE, Tty
 
 pytestmark = pytest.mark.once
-
-NAMES = ("tini", "dumb-init", "catatonit")
 
 
 class Pair:
@@ -128,36 +126,36 @@ def alike(pair: Pair, words: list[str], **options: Any) -> None:
     assert theirs == ours, f"{pair.name} {words}: theirs {theirs}, ours {ours}"
 
 
-def test_every_command_line_ends_as_theirs(pair: Pair) -> None:
+def test_every_command_line_ends_as_under_the_original(pair: Pair) -> None:
     for line in LINES[pair.name]:
         alike(pair, split(line))
 
 
 @pytest.mark.parametrize("name", ["tini-static", "docker-init"])
-def test_the_other_names_of_tini_end_as_theirs(links: Path, name: str) -> None:
+def test_the_other_names_of_tini_end_as_under_the_original(links: Path, name: str) -> None:
     for line in LINES["tini"]:
         alike(Pair(name, links), split(line))
 
 
-def test_every_program_ends_as_under_theirs(pair: Pair) -> None:
+def test_every_program_ends_as_under_the_original(pair: Pair) -> None:
     for line in PROGRAMS:
         alike(pair, ["--", *split(line)])
     alike(pair, ["--", ""])
 
 
-def test_a_script_without_a_first_line_is_the_shell_s_as_execvp_has_it(pair: Pair, write: Write) -> None:
+def test_the_shell_runs_a_script_without_a_first_line_as_in_execvp(pair: Pair, write: Write) -> None:
     alike(pair, ["--", write("script", "echo ran with $1; exit 5\n"), "this"])
     alike(pair, ["--", write("other", "#!/nonexistent/interpreter\n")])
     alike(pair, ["--", "script"], env={"PATH": f"/nonexistent:{Path(write('script', 'exit 6')).parent}:/bin"})
     alike(pair, ["--", write("empty", "")])
 
 
-def test_a_path_without_it_ends_as_under_theirs(pair: Pair) -> None:
+def test_a_path_without_the_program_ends_as_under_the_original(pair: Pair) -> None:
     for path in ("/nonexistent", "/etc/passwd", "/nonexistent:/etc/passwd", "/etc/passwd:/nonexistent", "", ":/x"):
         alike(pair, ["--", "nosuchprogram"], env={"PATH": path})
 
 
-def test_what_the_variable_says_is_stronger_than_v(links: Path) -> None:
+def test_the_verbosity_variable_overrides_v(links: Path) -> None:
     """tini warns that it is not PID 1, depending on its verbosity. Each has its own wording."""
     for value in ("0", "1", "2"):
         warned = []
@@ -178,7 +176,7 @@ LOUDER: list[tuple[str, list[str], dict[str, str], list[str], dict[str, str]]] =
 
 
 @pytest.mark.parametrize(("name", "quiet", "quiet_environment", "loud", "loud_environment"), LOUDER)
-def test_more_is_said_where_theirs_says_more(
+def test_it_prints_more_where_the_original_prints_more(
     links: Path, name: str, quiet: list[str], quiet_environment: dict[str, str], loud: list[str],
     loud_environment: dict[str, str],
 ) -> None:  # fmt: skip
@@ -190,7 +188,7 @@ def test_more_is_said_where_theirs_says_more(
         assert said[0] < said[1], (program.program, said)
 
 
-def test_tini_s_w_tells_of_each_orphan(links: Path, helper: str) -> None:
+def test_tini_s_w_prints_a_line_for_each_reaped_orphan(links: Path, helper: str) -> None:
     told = []
     for program in Pair("tini", links):
         with program.start("-w", "--", "sh", "-c", f"{helper} orphans 3; exec {helper} app a") as run:
@@ -203,7 +201,7 @@ def test_tini_s_w_tells_of_each_orphan(links: Path, helper: str) -> None:
     assert told == [3, 3]
 
 
-def test_posixly_correct_is_heard(pair: Pair) -> None:
+def test_posixly_correct_is_respected(pair: Pair) -> None:
     alike(pair, ["echo", "a", "-g"], env={"PATH": "/usr/bin:/bin", "POSIXLY_CORRECT": "1"})
 
 
@@ -242,7 +240,7 @@ ENVIRONMENTS = {
 PLACE = "read a b c d e f g h rest </proc/$$/stat; echo $d $((e == a)) $((f == a)) $g $h"
 
 
-def test_every_environment_does_as_with_theirs(pair: Pair) -> None:
+def test_every_environment_has_the_same_effect_as_in_the_original(pair: Pair) -> None:
     for environment in ENVIRONMENTS[pair.name]:
         alike(
             pair,
@@ -254,12 +252,12 @@ def test_every_environment_does_as_with_theirs(pair: Pair) -> None:
 # -- what the child sees
 
 
-def test_the_child_stands_where_it_stands_under_theirs(pair: Pair) -> None:
+def test_the_child_s_session_and_process_group_match_the_original(pair: Pair) -> None:
     for options in [[], ["-c"]] if pair.name == "dumb-init" else [[], ["-g"]]:
         alike(pair, [*options, "--", "sh", "-c", PLACE])
 
 
-def test_the_child_sees_what_it_sees_under_theirs(pair: Pair, helper: str) -> None:
+def test_the_child_sees_the_same_as_under_the_original(pair: Pair, helper: str) -> None:
     """The original catatonit blocks three signals of the terminal in the child: a difference."""
     theirs, ours = (seen(program.run("--", helper, "dump")) for program in pair)
     if pair.name == "catatonit":
@@ -268,7 +266,7 @@ def test_the_child_sees_what_it_sees_under_theirs(pair: Pair, helper: str) -> No
     assert theirs == ours
 
 
-def test_an_odd_start_is_as_without_an_init_which_theirs_is_not(pair: Pair, helper: str) -> None:
+def test_an_odd_start_is_as_without_an_init_unlike_the_original(pair: Pair, helper: str) -> None:
     """An odd start has a closed stdin, a signal mask and ignored signals: a difference.
 
     The original tini refuses it, catatonit never ends, and dumb-init undoes it. The test ignores
@@ -323,7 +321,7 @@ def read_more(run: Running) -> bytes:
 
 
 @pytest.mark.parametrize("more", [[], ["more"]])
-def test_every_signal_comes_as_under_theirs(pair: Pair, helper: str, more: list[str]) -> None:
+def test_every_signal_arrives_as_under_the_original(pair: Pair, helper: str, more: list[str]) -> None:
     """Each of the 60 signals: by default, and with -g, or -c for dumb-init."""
     options = (["-c"] if pair.name == "dumb-init" else ["-g"]) if more else []
     theirs, ours = (what_comes(program, options, helper) for program in pair)
@@ -337,7 +335,7 @@ def test_every_signal_comes_as_under_theirs(pair: Pair, helper: str, more: list[
         ("dumb-init", ["-c"], {"DUMB_INIT_SETSID": "1"}),
     ],
 )  # fmt: skip
-def test_a_variable_tells_the_group_or_not_as_with_theirs(
+def test_a_variable_selects_group_signals_as_in_the_original(
     links: Path, helper: str, name: str, options: list[str], environment: dict[str, str]
 ) -> None:
     found = [group_told(program, options, helper, environment) for program in Pair(name, links)]
@@ -349,13 +347,15 @@ REWRITES = ["-r 15:3", "-r 15:0", "-r 1:15 -r 15:1", "-r 20:0", "-r 20:10 -c", "
 
 
 @pytest.mark.parametrize("line", REWRITES)
-def test_dumb_init_s_rewrites_are_as_theirs(links: Path, helper: str, line: str) -> None:
+def test_dumb_init_s_rewrites_match_the_original(links: Path, helper: str, line: str) -> None:
     theirs, ours = (what_comes(program, line.split(), helper) for program in Pair("dumb-init", links))
     assert theirs == ours
 
 
 @pytest.mark.parametrize("more", [[], ["more"]])
-def test_a_group_is_told_as_by_theirs(pair: Pair, helper: str, write: Write, more: list[str]) -> None:
+def test_a_process_group_is_signalled_as_by_the_original(
+    pair: Pair, helper: str, write: Write, more: list[str]
+) -> None:
     """Compare how often a child in the program's process group gets the signal.
 
     The child gets it twice where the init sends it, too.
@@ -380,7 +380,7 @@ def group_told(program: Pidone, options: list[str], helper: str, environment: di
 # -- the end
 
 
-def test_what_is_left_in_a_namespace_of_its_own_ends_with_it(pair: Pair, helper: str) -> None:
+def test_leftovers_in_a_pid_namespace_end_with_its_init(pair: Pair, helper: str) -> None:
     """The init ends at once with its program, and the kernel kills the rest.
 
     An init that waited would signal the rest first.
@@ -390,9 +390,7 @@ def test_what_is_left_in_a_namespace_of_its_own_ends_with_it(pair: Pair, helper:
         assert result.code == 4 and "rest ends" not in result.text, result
 
 
-def test_what_is_left_where_it_is_not_pid_1_is_told_or_not_as_by_theirs(
-    pair: Pair, helper: str, tmp_path: Path
-) -> None:
+def test_leftovers_outside_pid_1_are_signalled_as_by_the_original(pair: Pair, helper: str, tmp_path: Path) -> None:
     """Nothing kills it there. dumb-init signals its session, the others signal nothing."""
     told = []
     for which, program in enumerate(pair):
@@ -432,7 +430,7 @@ def find(words: str, log: Path) -> int:
     return -1 if "ends" in log.read_text() else 0
 
 
-def test_orphans_are_reaped_as_by_theirs(pair: Pair, helper: str) -> None:
+def test_orphans_are_reaped_as_by_the_original(pair: Pair, helper: str) -> None:
     for program in pair:
         with program.start("--", "sh", "-c", f"{helper} orphans 200; exec {helper} app a") as run:
             run.line("a started")
@@ -468,7 +466,7 @@ def test_tini_is_a_subreaper_when_it_is_asked_to_be(
 
 
 @pytest.mark.parametrize("name", ["tini", "catatonit"])
-def test_a_fault_s_signal_kills_theirs_outside_of_a_container_and_not_ours(
+def test_outside_a_container_a_fault_signal_kills_only_the_original(
     links: Path, helper: str, name: str, tmp_path: Path
 ) -> None:
     """One of the differences: the original ends, and its program runs on alone."""
@@ -509,7 +507,7 @@ def test_tini_s_p_ends_it_with_its_parent(links: Path, helper: str, number: str,
             os.kill(left, signal.SIGKILL)  # it got no signal
 
 
-def test_a_parent_that_dies_before_it_was_asked_for_is_noticed(links: Path, helper: str, tmp_path: Path) -> None:  # E27
+def test_a_parent_s_death_before_the_prctl_call_is_noticed(links: Path, helper: str, tmp_path: Path) -> None:  # E27
     """The original tini does not notice it.
 
     The test delays the call that asks for the signal, and meanwhile the parent dies.
@@ -567,48 +565,8 @@ def waits(status: Path) -> bool:
 # -- the terminal
 
 
-#: The app of test_terminal. It prints None where its stdin is no terminal of its session.
-ANYWHERE = APP.replace("os.tcgetpgrp(0) == os.getpgrp()", "own()").replace(
-    "def said(",
-    """def own():
-    try:
-        return os.tcgetpgrp(0) == os.getpgrp()
-    except OSError:
-        return None
-def said(""",
-)
-
-
-def transcript(*command: str) -> list[str]:
-    """Return what an app on a terminal gets, and its exit code.
-
-    A SIGHUP or SIGCONT that comes as well is included.
-    """
-    with Tty(*command) as tty:
-        tty.see("up (True|False|None)")
-        said = [str(tty.screen.after)]
-        steps: list[tuple[Callable[[], object], str]] = [(lambda: tty.type("words"), "read words")]
-        if said != ["up None"]:
-            tty.resize_until(50, 132, "got 28 132 50")
-            said += [number for number in re.findall(r"got (\d+)", str(tty.screen.before)) if number != "28"]
-            steps += [
-                (lambda: tty.press("c"), "got 2 132 50"),
-                (lambda: tty.press("\\"), "got 3 132 50"),
-                (lambda: tty.type("more"), "read more"),
-            ]
-        for act, wanted in steps:
-            act()
-            tty.see(re.escape(wanted))
-            besides = re.findall(r"got (\d+)", str(tty.screen.before))
-            said += [number for number in besides if number != "28"] + [wanted]  # docker sets the size at any time
-        said.append(tty.foreground())
-        tty.type("end")
-        said.append(str(tty.code()))
-    return said
-
-
 @pytest.mark.parametrize("leads", [True, False])
-def test_on_a_terminal_all_is_as_with_theirs(pair: Pair, write: Write, leads: bool) -> None:
+def test_on_a_terminal_it_behaves_as_the_original(pair: Pair, write: Write, leads: bool) -> None:
     """Each leads the terminal's session as PID 1, as with docker run -t, or runs below a shell."""
     app = write("app.py", ANYWHERE)
     start = ENGINE if leads else [SETSID, "--ctty", "sh", "-c", '"$@"; exit $?', "sh"]
@@ -623,7 +581,7 @@ OWNS = "import os; print('owns', os.tcgetpgrp(2) == os.getpgrp())"
 
 @pytest.mark.parametrize("before", ['exec "$@" </dev/null', 'mount -t tmpfs none /dev && exec "$@"'])
 @pytest.mark.parametrize("leads", [True, False])
-def test_the_foreground_is_taken_by_what_theirs_takes_it_by(pair: Pair, leads: bool, before: str) -> None:
+def test_the_foreground_is_taken_by_the_same_means_as_the_original(pair: Pair, leads: bool, before: str) -> None:
     """tini uses only stdin, catatonit /dev/tty where it exists, dumb-init a session of its own."""
     found = []
     for program in pair:
@@ -634,7 +592,7 @@ def test_the_foreground_is_taken_by_what_theirs_takes_it_by(pair: Pair, leads: b
     assert found[0] == found[1], found
 
 
-def test_a_shell_has_job_control_as_under_theirs(pair: Pair) -> None:
+def test_a_shell_has_job_control_as_under_the_original(pair: Pair) -> None:
     """The program is bash. Under the original catatonit, Ctrl-Z does not work: a difference."""
     for program in pair if pair.name != "catatonit" else [pair.ours]:
         with Tty(*ENGINE, *program.program, "--", "bash", "--norc", "--noprofile", "-i") as tty:
@@ -677,7 +635,7 @@ def stopped(tty: Tty, name: str) -> bool:
     return False
 
 
-def test_a_hang_up_comes_as_under_theirs(pair: Pair, write: Write, tmp_path: Path) -> None:
+def test_a_hang_up_arrives_as_under_the_original(pair: Pair, write: Write, tmp_path: Path) -> None:
     found = []
     for which, program in enumerate(pair):
         log = tmp_path / f"hang{which}"
@@ -720,12 +678,12 @@ def test_every_name_works_as_a_link_and_by_as(links: Path, name: str) -> None:
         (["--pause", "true"], "--pause runs no program"),
     ],
 )
-def test_wrong_usage_of_that_is_one_line(links: Path, words: list[str], said: str) -> None:
+def test_wrong_usage_of_as_is_one_line(links: Path, words: list[str], said: str) -> None:
     result = Pidone(str(links / "pidone")).run(*words)
     assert result.code == 2 and said in result.err and result.err.count("\n") == 1, result
 
 
-def test_misuse_says_what_is_wrong_and_shows_the_usage_of_who_was_called(pair: Pair) -> None:
+def test_misuse_prints_the_error_and_the_usage_of_the_called_name(pair: Pair) -> None:
     result = pair.ours.run("-Z", "true")
     assert result.code == 1 and result.err.startswith(f"pidone: {pair.name}: invalid option -- 'Z'"), result
     assert f"usage: {pair.name} [-" in result.err and result.text == "", result
@@ -752,7 +710,7 @@ def test_misuse_says_what_would_be_right(links: Path, name: str, words: str, sai
     assert f"usage: {name} [-" in result.err and result.text == "", result
 
 
-def test_a_signal_that_the_caller_ignores_stays_so_under_theirs_but_for_python_s_own(pair: Pair, helper: str) -> None:
+def test_ignored_signals_stay_ignored_except_those_python_sets(pair: Pair, helper: str) -> None:
     """SIGPIPE and SIGXFSZ: one of the differences."""
     for name, number in (("HUP", 1), ("PIPE", 13), ("USR2", 12), ("XFSZ", 25)):
         wrap = ("env", f"--ignore-signal={name}")

@@ -15,15 +15,14 @@ from pidone.control.protocol import COMMAND_SIZE
 from pidone.layout import ERR, OUT
 from pidone.supervisor.control_server import COMMANDS, Control
 from pidone.supervisor.output import Output
-from tests.conftest import Write
-from tests.namespace.test_control import Line
-from tests.namespace.test_signals import process
-from tests.pid1 import Pidone, until
+from tests.support.control import Line
+from tests.support.files import process
+from tests.support.pid1 import Pidone, Write, until
 
 PREFIX, APART = ("prefix", False, False), ("prefix", False, True)
 
 
-def test_where_no_pipe_can_be_had_the_kept_ones_are_still_carried() -> None:
+def test_kept_processes_keep_their_pipes_without_room_for_new_ones() -> None:
     """EMFILE at a reload: the processes that stay keep their own pipes."""
     before = Output({0: ("gone", PREFIX), 1: ("kept", PREFIX)})
     kept = before.pipes[1, OUT]
@@ -44,14 +43,14 @@ def test_where_no_pipe_can_be_had_the_kept_ones_are_still_carried() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_streams_apart_have_two_pipes_that_anybody_may_open() -> None:
+def test_separate_streams_have_two_pipes_that_any_user_can_open() -> None:
     output = Output({0: ("web", APART), 1: ("file", ("file", b"/x", 4096, 1))})
     assert list(output.pipes) == [(0, OUT), (0, ERR), (1, OUT)]
     assert [number for _, number in output.placed(0)] == [1, 2] and output.placed(0)[0][0] != output.placed(0)[1][0]
     assert all(os.fstat(ends[1]).st_mode & 0o777 == 0o666 for ends in output.pipes.values())
 
 
-def test_more_commands_than_are_read_at_once_are_asked_for_again(tmp_path: Path) -> None:
+def test_commands_beyond_one_read_are_read_in_the_next(tmp_path: Path) -> None:
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # PID 1 has it blocked; here it would end the tests
     control = Control(os.fsencode(tmp_path / "c"), False)
     os.write(control.writing, b"".join(number.to_bytes(4, "big") * 5 for number in range(COMMANDS + 3)))
@@ -62,7 +61,7 @@ def test_more_commands_than_are_read_at_once_are_asked_for_again(tmp_path: Path)
     control.close()
 
 
-def test_a_probe_that_its_process_s_end_has_cut_short_is_no_timeout(
+def test_a_probe_that_ends_with_its_process_is_not_a_timeout(
     pidone: Pidone, write: Write, helper: str, tmp_path: Path
 ) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
@@ -83,7 +82,9 @@ def test_a_probe_that_its_process_s_end_has_cut_short_is_no_timeout(
         run.end()
 
 
-def test_a_probe_that_has_timed_out_is_one(pidone: Pidone, write: Write, helper: str, tmp_path: Path) -> None:
+def test_a_probe_that_has_timed_out_counts_as_a_timeout(
+    pidone: Pidone, write: Write, helper: str, tmp_path: Path
+) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
     probe = "readiness = { exec = ['sleep', '60'], period = '50ms', timeout = '50ms' }"
     with line.start(process("main", "primary", helper, "app", "main", more=probe)) as run:
@@ -113,7 +114,7 @@ def test_why_a_probe_has_failed_is_in_the_message_and_in_the_report(
     assert told[:200] in "; ".join(json.loads(report.read_text())["cause"]["lines"])
 
 
-def test_a_probe_that_floods_or_leaves_something_behind_is_answered(
+def test_a_probe_that_floods_or_leaves_a_process_behind_succeeds(
     pidone: Pidone, write: Write, helper: str, tmp_path: Path
 ) -> None:
     """pidone reads any amount of output. A process that keeps the pipe open delays nothing."""

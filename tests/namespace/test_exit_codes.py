@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from pidone import __version__
-from tests.conftest import Write
-from tests.pid1 import PYTHON, Pidone
+from tests.support.pid1 import PYTHON, Pidone, Write
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 125, 255])
@@ -80,7 +79,7 @@ def test_a_script_that_cannot_run_says_which_part_is_missing(
     assert result.err.count("\n") == 1, result
 
 
-def test_a_file_in_path_that_may_not_run_is_passed_over_for_a_later_one(pidone: Pidone, tmp_path: Path) -> None:  # E6
+def test_a_file_that_is_not_executable_is_skipped_in_path(pidone: Pidone, tmp_path: Path) -> None:  # E6
     for name, mode in (("first", 0o644), ("second", 0o755)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "tool").write_text(f"#!/bin/sh\necho {name}\n")
@@ -133,12 +132,12 @@ def test_help_fits_a_screen_and_shows_the_three_ways(pidone: Pidone) -> None:
     assert pidone.run("--version").text == f"pidone {__version__}\n"
 
 
-def test_what_follows_the_command_is_the_command_s(pidone: Pidone) -> None:
+def test_words_after_the_command_belong_to_the_command(pidone: Pidone) -> None:
     assert pidone.run("echo", "-v", "--help").out == b"-v --help\n"
     assert pidone.run("--", "echo", "--", "-c").out == b"-- -c\n"
 
 
-def test_a_program_whose_interpreter_is_missing_is_passed_over_for_a_later_one(pidone: Pidone, tmp_path: Path) -> None:
+def test_a_program_without_its_interpreter_is_skipped_in_path(pidone: Pidone, tmp_path: Path) -> None:
     """pidone tries the next directory of PATH, as execvp(3) does (E6)."""
     for name, interpreter in (("first", "/no/such"), ("second", "/bin/sh")):
         (tmp_path / name).mkdir()

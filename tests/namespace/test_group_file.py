@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 
 from pidone.config import compiled
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, Pidone, Running, until
+from tests.support.files import process
+from tests.support.pid1 import PYTHON, Pidone, Running, Write, until
 
 LOOK = "import os, resource, json; print(json.dumps({'cwd': os.getcwd(), 'ids': [os.getresuid(), os.getresgid()], "
 LOOK += "'groups': os.getgroups(), 'umask': os.umask(0), 'nice': os.nice(0), 'env': dict(os.environ), "
@@ -115,9 +114,7 @@ def test_shell_is_a_line_for_sh(pidone: Pidone, write: Write) -> None:
     assert (result.text, result.code) == ("2\n", 3), result
 
 
-def test_a_primary_that_pauses_holds_the_group_while_its_members_come_and_go(
-    pidone: Pidone, write: Write, helper: str
-) -> None:
+def test_a_pausing_primary_holds_the_group_while_sidecars_restart(pidone: Pidone, write: Write, helper: str) -> None:
     pause = "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
     side = process("side", "sidecar", helper, "app", "side", more="backoff = { initial = '10ms' }")
     with pidone.start("-v", "-c", write("pidone.toml", side + pause), stderr=subprocess.STDOUT) as run:
@@ -131,7 +128,7 @@ def test_a_primary_that_pauses_holds_the_group_while_its_members_come_and_go(
     assert result.code == 0 and "infra (pid" in result.text, result
 
 
-def test_a_pause_heeds_nothing_but_being_told_to_end(pidone: Pidone, write: Write) -> None:
+def test_a_pause_reacts_only_to_sigterm_and_sigint(pidone: Pidone, write: Write) -> None:
     pause = "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
     with pidone.start("-v", "-c", write("pidone.toml", pause), stderr=subprocess.STDOUT) as run:
         run.line("started infra")
@@ -183,7 +180,7 @@ NO_DIRECTORY = "it exists and is not a directory"
 
 
 class TestVolumes:
-    def test_they_are_made_before_anything_starts_with_mode_and_owner(
+    def test_volumes_get_mode_and_owner_before_anything_starts(
         self, pidone: Pidone, write: Write, tmp_path: Path
     ) -> None:
         a, b, c = (tmp_path / "v" / name for name in "abc")
@@ -200,7 +197,7 @@ class TestVolumes:
         found = [(stat.S_IMODE(p.stat().st_mode), p.stat().st_uid, p.stat().st_gid) for p in (a, b, c)]
         assert found == [(0o777, 0, 0), (0o750, 65534, 4), (0o777, 4321, 0)]
 
-    def test_what_is_there_already_is_kept(self, pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    def test_an_existing_volume_is_kept(self, pidone: Pidone, write: Write, tmp_path: Path) -> None:
         here = tmp_path / "here"
         here.mkdir(mode=0o700)
         (here / "data").write_text("x")
@@ -208,7 +205,7 @@ class TestVolumes:
         assert pidone.run("-c", file).code == 0
         assert stat.S_IMODE(here.stat().st_mode) == 0o700 and (here / "data").read_text() == "x"
 
-    def test_one_that_cannot_be_made_is_an_error_with_its_line(
+    def test_a_volume_that_cannot_be_created_is_an_error_with_its_line(
         self, pidone: Pidone, write: Write, tmp_path: Path
     ) -> None:
         write("file", "")
@@ -234,9 +231,7 @@ class TestRequests:
             with contextlib.suppress(OSError):
                 Path("/sys/fs/cgroup", top, self.cgroup).rmdir()
 
-    def test_a_group_that_asks_for_more_than_the_container_may_use_is_refused(
-        self, pidone: Pidone, write: Write
-    ) -> None:
+    def test_a_group_that_requests_more_than_the_limit_is_refused(self, pidone: Pidone, write: Write) -> None:
         file = write(
             "g.toml",
             process("log", "sidecar", "echo", "x", more='requests = { memory = "512MiB" }')
@@ -249,7 +244,7 @@ class TestRequests:
             " use 1.25 GiB; request less, or allow more (docker run -m)\n"
         ), result
 
-    def test_one_that_fits_exactly_starts(self, pidone: Pidone, write: Write) -> None:
+    def test_a_group_that_fits_exactly_starts(self, pidone: Pidone, write: Write) -> None:
         file = write("g.toml", process("main", "primary", "echo", "x", more='requests = { memory = "1.25GiB" }'))
         result = self.run(pidone, file, 1280 << 20).end()
         assert (result.code, result.text) == (0, "x\n"), result
@@ -276,7 +271,7 @@ class TestCompiled:
         command = [PYTHON, "-m", "pidone.cli.main", "check", "--compile", file]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
-    def test_a_start_from_it_needs_no_toml(self, pidone: Pidone, write: Write) -> None:
+    def test_a_start_from_a_compiled_file_needs_no_toml(self, pidone: Pidone, write: Write) -> None:
         file = write("g.toml", process("main", "primary", "echo", "found"))
         self.compile(file)
         result = pidone.run("-c", file, wrap=("strace", "-f", "-e", "trace=openat,open,execve", "-o", f"{file}.trace"))
@@ -286,14 +281,16 @@ class TestCompiled:
         assert "g.toml.plan" in trace and ("config", "resolve") in loaded and "tomllib" not in trace
         assert not {("config", "keys"), ("config", "check"), ("config", "parse"), ("", "readers")} & loaded
 
-    def test_a_changed_file_is_read_anew(self, pidone: Pidone, write: Write) -> None:
+    def test_a_changed_file_is_read_again(self, pidone: Pidone, write: Write) -> None:
         file = write("g.toml", process("main", "primary", "echo", "old"))
         self.compile(file)
         write("g.toml", process("main", "primary", "echo", "new"))
         assert pidone.run("-c", file).text == "new\n"
 
     @pytest.mark.parametrize("other", [("0.4.0", 0, (), ()), (*compiled.MARK[:3], (*compiled.MARK[3], "cpus"))])
-    def test_one_of_another_pidone_is_passed_over(self, pidone: Pidone, write: Write, other: tuple[Any, ...]) -> None:
+    def test_a_compiled_file_of_another_pidone_is_ignored(
+        self, pidone: Pidone, write: Write, other: tuple[Any, ...]
+    ) -> None:
         file = write("g.toml", process("main", "primary", "echo", "found"))
         self.compile(file)
         mark, source, declaration = marshal.loads(Path(file + ".plan").read_bytes())
@@ -303,7 +300,7 @@ class TestCompiled:
             assert pidone.run("-c", file).text == said
 
     @pytest.mark.parametrize("junk", [b"", b"junk", b"\xe3" * 100, b"N"])
-    def test_a_broken_one_is_passed_over(self, pidone: Pidone, write: Write, junk: bytes) -> None:
+    def test_a_broken_compiled_file_is_ignored(self, pidone: Pidone, write: Write, junk: bytes) -> None:
         file = write("g.toml", process("main", "primary", "echo", "found"))
         Path(file + ".plan").write_bytes(junk)
         assert pidone.run("-c", file).text == "found\n"

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, Pidone, Running, compile_c, until
+from tests.support.files import process
+from tests.support.pid1 import PYTHON, Pidone, Running, Write, compile_c, until
 
 #: A program that goes into the background: `daemon.py PIDFILE [ignore]`. It prints "daemon PID"
 #: when it is up, and serves until SIGTERM.
@@ -62,7 +61,7 @@ def outside(run: Running, pid: int) -> int:
     raise AssertionError(f"no pid {pid} there")
 
 
-def test_a_late_answer_of_an_instance_that_has_ended_is_nobody_s(
+def test_a_late_answer_of_an_ended_instance_is_dropped(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:  # E45
     """The test kills the intermediate process while its child searches a long PATH."""
@@ -103,7 +102,7 @@ def has_children(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(("role", "more"), [("primary", ""), ("sidecar", "essential = true"), ("sidecar", "")])
-def test_the_report_tells_how_the_daemon_has_ended_and_not_its_launcher(
+def test_the_report_has_the_end_of_the_daemon_not_of_its_launcher(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, role: str, more: str
 ) -> None:
     policy = "restart = 'never'" if role == "sidecar" and not more else ""
@@ -127,9 +126,7 @@ def test_the_report_tells_how_the_daemon_has_ended_and_not_its_launcher(
         assert f"d (pid {pid}) was killed by SIGSEGV" in line, line
 
 
-def test_the_report_tells_of_a_daemon_that_the_grace_s_end_has_killed(
-    pidone: Pidone, write: Write, tmp_path: Path
-) -> None:
+def test_the_report_shows_a_daemon_that_is_killed_after_the_grace(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     file = write("g.toml", "[group]\ngrace = '300ms'\n" + daemon(write, tmp_path, "primary", "", "ignore"))
     path = tmp_path / "report.json"
     with pidone.start("-v", "-o", str(path), "-c", file) as run:
@@ -142,7 +139,7 @@ def test_the_report_tells_of_a_daemon_that_the_grace_s_end_has_killed(
     assert instance(document)["signal"] == "SIGKILL"
 
 
-def test_after_a_restart_the_report_tells_of_each_daemon(
+def test_after_a_restart_the_report_shows_each_daemon(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
     file = write("g.toml", daemon(write, tmp_path) + process("main", "primary", helper, "app", "main"))
@@ -163,7 +160,7 @@ def test_after_a_restart_the_report_tells_of_each_daemon(
     assert ends == [(first, "SIGKILL"), (second, "SIGTERM")], document
 
 
-def test_a_daemon_that_is_not_found_is_told_with_its_reason(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+def test_a_daemon_that_is_not_found_is_reported_with_the_reason(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     more = f"daemonizes = true\npid_file = '{tmp_path}/none.pid'"
     file = write("g.toml", "[group]\ntime_scale = 0.05\n" + process("d", "primary", "true", more=more))
@@ -189,7 +186,7 @@ int main(void)
 """
 
 
-def test_who_stands_between_outlives_a_signal_that_it_may_not_send(
+def test_the_intermediate_process_survives_a_forbidden_kill(
     pidone: Pidone, write: Write, public: Path, tmp_path: Path
 ) -> None:
     """pidone changes to a user, and that user's program is set-uid (kill(2), EPERM)."""
@@ -279,7 +276,7 @@ def test_a_stop_while_a_master_is_being_replaced_reaches_both(pidone: Pidone, wr
     assert result.lines[-2:] == [f"master {first} ends", f"master {second} ends"] and result.code == 5, result
 
 
-def test_an_end_without_a_successor_is_an_end_at_once(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+def test_an_end_without_a_successor_counts_at_once(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     """No process is left that could be a successor, so pidone does not wait."""
     with pidone.start("-v", "-c", write("g.toml", SLOW + master(write, tmp_path, code=4))) as run:
         first = int(run.line("first ").split()[1])
@@ -291,7 +288,7 @@ def test_an_end_without_a_successor_is_an_end_at_once(pidone: Pidone, write: Wri
     assert result.code == 4 and time.monotonic() - began < 8, result  # a wait for a successor takes 10 s
 
 
-def test_a_pid_file_that_names_somebody_else_is_no_successor(
+def test_a_pid_file_that_names_a_foreign_process_gives_no_successor(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
     """The file may be from an earlier lifetime or an app, and name PID 1 or another process."""
@@ -322,9 +319,7 @@ def tied(write: Write, helper: str, more: str = "") -> str:
     )
 
 
-def test_what_is_restarted_with_another_is_stopped_and_starts_after_it(
-    pidone: Pidone, helper: str, write: Write
-) -> None:
+def test_a_process_tied_by_restart_with_stops_and_starts_after_it(pidone: Pidone, helper: str, write: Write) -> None:
     with pidone.start("-c", tied(write, helper)) as run:
         run.line("main started")
         run.line("pool started")
@@ -341,7 +336,7 @@ def test_what_is_restarted_with_another_is_stopped_and_starts_after_it(
     assert result.lines.count("main started") == 1 and lines.index("pool started", 3) > lines.index("db started", 1)
 
 
-def test_it_waits_for_its_partner_s_back_off(pidone: Pidone, helper: str, write: Write) -> None:
+def test_a_tied_process_waits_for_its_partner_s_back_off(pidone: Pidone, helper: str, write: Write) -> None:
     with pidone.start("-c", tied(write, helper, "\nbackoff = { initial = '600ms' }")) as run:
         run.line("pool started")
         for number in (2, 3):
@@ -363,7 +358,7 @@ def test_it_waits_for_its_partner_s_back_off(pidone: Pidone, helper: str, write:
         (("a", "[]"), "restart_with = []: expected a list of processes"),
     ],
 )
-def test_a_partner_must_be_there_and_start_before(
+def test_a_partner_must_exist_and_start_before(
     pidone: Pidone, write: Write, entries: tuple[str, str], said: str
 ) -> None:
     name, partners = entries
@@ -388,7 +383,7 @@ def test_a_partner_that_is_not_waited_for_is_an_error(pidone: Pidone, write: Wri
     assert result.code == 2 and "it does not wait for 'db'; put 'db' into its after, too" in result.err, result
 
 
-def test_the_reload_of_a_partner_restarts_what_goes_with_it(
+def test_the_reload_of_a_partner_restarts_the_tied_process(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
     file = tied(write, helper).strip()

@@ -13,9 +13,8 @@ import pytest
 from pidone import __version__
 from pidone.cli import pyz
 from pidone.init import ALLOWED
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, ROOT, Pidone
+from tests.support.files import process
+from tests.support.pid1 import PYTHON, ROOT, Pidone, Write
 
 HOSTILE = "import posix; posix.write(2, b'TAKEN OVER\\n'); posix._exit(66)\n"
 NAMES = (
@@ -90,14 +89,16 @@ def environment(hostile: Path) -> dict[str, str]:
     }
 
 
-def test_nothing_of_it_changes_what_pid_1_imports(started: Pidone, hostile: Path, helper: str) -> None:
+def test_a_hostile_environment_does_not_change_pid_1_s_imports(started: Pidone, hostile: Path, helper: str) -> None:
     wanted = environment(hostile)
     result = started.run("--", "/usr/bin/env", cwd=hostile, env=wanted)
     assert result.code == 0 and result.err == "", result
     assert dict(line.split("=", 1) for line in result.lines) == wanted
 
 
-def test_nor_in_the_place_of_another(pidone: Pidone, hostile: Path, tmp_path: Path) -> None:
+def test_a_hostile_environment_does_not_change_a_profile_s_imports(
+    pidone: Pidone, hostile: Path, tmp_path: Path
+) -> None:
     (tmp_path / "tini").symlink_to(pidone.program[0])
     wanted = environment(hostile)
     result = Pidone(str(tmp_path / "tini")).run("-s", "--", "/usr/bin/env", cwd=hostile, env=wanted)
@@ -105,7 +106,9 @@ def test_nor_in_the_place_of_another(pidone: Pidone, hostile: Path, tmp_path: Pa
     assert dict(line.split("=", 1) for line in result.lines) == wanted
 
 
-def test_nor_what_the_child_imports_that_reads_the_file(started: Pidone, hostile: Path, write: Write) -> None:
+def test_a_hostile_environment_does_not_change_the_reader_s_imports(
+    started: Pidone, hostile: Path, write: Write
+) -> None:
     for name in ("tomllib", "pwd", "grp", "json", "typing", "collections", "difflib"):
         (hostile / f"{name}.py").write_text(HOSTILE)
     file = write("g.toml", process("step", "init", "true") + process("main", "primary", "/bin/echo", "ran"))
@@ -113,7 +116,7 @@ def test_nor_what_the_child_imports_that_reads_the_file(started: Pidone, hostile
     assert (result.text, result.err, result.code) == ("ran\n", "", 0), result
 
 
-def test_nor_its_words_on_trouble(started: Pidone, hostile: Path) -> None:
+def test_a_hostile_environment_does_not_change_the_error_messages(started: Pidone, hostile: Path) -> None:
     result = started.run("--", "/no/such", cwd=hostile, env=environment(hostile))
     assert result.code == 127 and result.err.startswith("pidone: cannot start such: /no/such: no such file"), result
 
@@ -154,7 +157,7 @@ def loaded(*arguments: str) -> set[str]:
     return set(told)
 
 
-def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(write: Write) -> None:
+def test_pid_1_loads_only_the_allowed_builtins_and_its_own_modules(write: Write) -> None:
     file = write(
         "g.toml",
         process("step", "init", "true")
@@ -195,9 +198,7 @@ def test_pid_1_loads_the_allowed_builtins_and_its_own_room_and_nothing_else(writ
     assert "fcntl" not in single
 
 
-def test_the_launcher_is_stale_and_says_nothing_when_a_source_has_changed(
-    source: Path, public: Path, tmp_path: Path
-) -> None:
+def test_a_stale_launcher_silently_starts_from_the_changed_sources(source: Path, public: Path, tmp_path: Path) -> None:
     """It then starts from the sources: slower, but correctly."""
     copy = tmp_path / "source"
     shutil.copytree(source / "pidone", copy / "pidone", ignore=shutil.ignore_patterns("__pycache__"))
@@ -223,7 +224,7 @@ def test_the_launcher_is_stale_and_says_nothing_when_a_source_has_changed(
     assert launcher.run("--", "sh", "-c", "exit 3").code == 3
 
 
-def test_the_launcher_refuses_an_interpreter_that_a_first_line_cannot_name(tmp_path: Path) -> None:
+def test_the_launcher_refuses_an_interpreter_unfit_for_a_first_line(tmp_path: Path) -> None:
     spaced = tmp_path / "with space"
     spaced.mkdir()
     (spaced / "python").symlink_to(PYTHON)
@@ -233,7 +234,7 @@ def test_the_launcher_refuses_an_interpreter_that_a_first_line_cannot_name(tmp_p
     assert not (tmp_path / "pidone").exists()
 
 
-def test_the_launcher_names_a_place_where_it_cannot_write() -> None:
+def test_the_launcher_names_a_path_that_it_cannot_write() -> None:
     command = [PYTHON, "-m", "pidone.cli.main", "launcher", "/no/where/pidone"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1 and result.stderr.startswith("pidonectl: cannot write the launcher /no/where/pidone")
@@ -257,9 +258,7 @@ def launch(package: Path, pidone: Pidone) -> None:
     subprocess.run(command, check=True, cwd=package.parent, stdout=subprocess.DEVNULL)
 
 
-def test_the_exit_code_does_not_depend_on_the_file_that_knows_the_words(
-    copied: tuple[Path, Pidone], helper: str
-) -> None:
+def test_the_exit_code_does_not_depend_on_the_file_of_messages(copied: tuple[Path, Pidone], helper: str) -> None:
     """PID 1 loads this file on trouble. An upgrade in the container can remove it before that."""
     package, pidone = copied
     launch(package, pidone)
@@ -269,7 +268,7 @@ def test_the_exit_code_does_not_depend_on_the_file_that_knows_the_words(
     assert (result.code, result.err) == (137, "") and "rest ends" in result.lines, result
 
 
-def test_the_launcher_starts_it_once_whatever_it_raises(copied: tuple[Path, Pidone]) -> None:
+def test_the_launcher_starts_pidone_once_even_if_it_raises(copied: tuple[Path, Pidone]) -> None:
     package, pidone = copied
     with (package / "init" / "main.py").open("a") as file:
         file.write('\n\ndef main():\n    posix.write(1, b"once\\n")\n    raise OSError(5, "planted")\n')

@@ -12,18 +12,15 @@ from pathlib import Path
 import pytest
 
 from pidone.helpers.log_file import whole_characters
-from tests.conftest import Write
-from tests.namespace.test_check import check
-from tests.namespace.test_control import Line
-from tests.namespace.test_output import one
-from tests.namespace.test_signals import process
-from tests.pid1 import Pidone, until
+from tests.support.control import Line
+from tests.support.files import check, one, process
+from tests.support.pid1 import Pidone, Write, until
 
 # -- a file that others change
 
 
 @pytest.mark.parametrize("how", ["mv", "rm"])
-def test_a_log_file_that_is_moved_away_is_opened_again_and_no_line_is_lost(
+def test_a_moved_log_file_is_reopened_and_no_line_is_lost(
     pidone: Pidone, write: Write, tmp_path: Path, how: str
 ) -> None:  # E52
     log = tmp_path / "web.log"
@@ -40,7 +37,7 @@ def test_a_log_file_that_is_moved_away_is_opened_again_and_no_line_is_lost(
     assert how == "rm" or (tmp_path / "moved").read_text() == "first\n"
 
 
-def test_what_another_has_rotated_is_not_rotated_again(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+def test_a_file_rotated_by_another_program_is_not_rotated_again(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     """This is right before pidone's own rotation: the file of that name is new and almost empty."""
     log = tmp_path / "web.log"
     lines = "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo line $i; done"
@@ -94,9 +91,7 @@ def test_the_group_s_one_log_file_has_one_writer(pidone: Pidone, write: Write, t
     assert max(len(part.read_bytes()) for part in tmp_path.glob("all.log*")) <= 4096
 
 
-def test_who_writes_little_is_not_lost_beside_who_writes_much(
-    pidone: Pidone, write: Write, tmp_path: Path
-) -> None:  # E54
+def test_a_quiet_writer_loses_no_line_beside_a_busy_one(pidone: Pidone, write: Write, tmp_path: Path) -> None:  # E54
     """With one writer per process, one would rotate and delete the other's file."""
     log = tmp_path / "all.log"
     shared = f"log = {{ file = '{log}', max_size = '4KiB', keep = 2 }}"
@@ -109,7 +104,7 @@ def test_who_writes_little_is_not_lost_beside_who_writes_much(
 
 
 @pytest.mark.parametrize("how", ["the same name", "a symbolic link", "a hard link", "another way"])
-def test_two_names_of_one_file_are_one(pidone: Pidone, write: Write, tmp_path: Path, how: str) -> None:
+def test_two_names_of_one_file_share_one_writer(pidone: Pidone, write: Write, tmp_path: Path, how: str) -> None:
     log = tmp_path / "all.log"
     other = tmp_path / "other.log"
     if how == "a symbolic link":
@@ -136,7 +131,7 @@ def test_replicas_share_their_log_file(pidone: Pidone, write: Write, tmp_path: P
     assert result.code == 0 and each_whole_and_in_order(all_of_it(log), 3), result
 
 
-def test_who_shares_a_file_must_agree_on_its_size(write: Write, tmp_path: Path) -> None:
+def test_processes_that_share_a_log_file_must_agree_on_its_size(write: Write, tmp_path: Path) -> None:
     logs = [f"{{ file = '{tmp_path}/a.log', max_size = '{size}' }}" for size in ("1MiB", "2MiB")]
     result = check(writers(write, logs))
     assert result.returncode == 2 and "belongs to process 'w0' too, with another max_size or keep" in result.stderr
@@ -203,9 +198,7 @@ def test_pieces_of_a_long_line_put_together_are_the_line(
         assert "".join(piece[2] for piece in pieces if piece) == LONG and len(pieces) > 2
 
 
-def test_of_a_line_that_is_longer_than_a_file_each_file_ends_between_characters(
-    pidone: Pidone, write: Write, tmp_path: Path
-) -> None:
+def test_each_file_of_an_overlong_line_ends_between_characters(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     (tmp_path / "long").write_text("é€😀" * 3000)
     log = tmp_path / "web.log"
     pidone.run("-c", one(write, f"cat {tmp_path}/long", f"{{ file = '{log}', max_size = '4KiB', keep = 99 }}"))
@@ -283,7 +276,7 @@ def test_together_is_the_default_and_keeps_one_order(pidone: Pidone, write: Writ
 
 @pytest.mark.parametrize("log", ["{ mode = 'inherit', stderr = 'separate' }", "{ file = '/x', stderr = 'separate' }",
                                  "{ mode = 'prefix', stderr = 'apart' }"])  # fmt: skip
-def test_what_cannot_be_apart_is_an_error(pidone: Pidone, write: Write, log: str) -> None:
+def test_an_impossible_value_of_log_stderr_is_an_error(pidone: Pidone, write: Write, log: str) -> None:
     result = pidone.run("-c", one(write, "true", log))
     assert result.code == 2 and "log.stderr = " in result.err, result
 
@@ -291,7 +284,7 @@ def test_what_cannot_be_apart_is_an_error(pidone: Pidone, write: Write, log: str
 # -- the last lines of all processes
 
 
-def test_the_last_lines_of_all_are_the_last_of_all(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+def test_logs_of_all_processes_shows_the_last_lines_written(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
     early = f"seq 30 | sed 's/^/early /'; touch {tmp_path}/said; sleep 60"
     late = (
@@ -312,7 +305,7 @@ def test_the_last_lines_of_all_are_the_last_of_all(pidone: Pidone, write: Write,
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["its beginning is there", "it comes while followed"])
-def test_a_character_that_comes_in_two_is_one_in_what_is_followed(
+def test_followed_logs_join_a_character_that_arrives_in_two_parts(
     pidone: Pidone, write: Write, tmp_path: Path, before: bool
 ) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")

@@ -14,11 +14,9 @@ import pytest
 from pidone.config import lookup
 from pidone.init.events import FAILURE, SUCCESS
 from pidone.probes import file
-from tests.conftest import Write
-from tests.namespace.test_check import check
-from tests.namespace.test_control import Line
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, Pidone, until
+from tests.support.control import Line
+from tests.support.files import check, process
+from tests.support.pid1 import PYTHON, Pidone, Write, until
 
 #: The machine's users and groups, with a user `app` of uid 1111, for one namespace only.
 OWN_USERS = [
@@ -31,7 +29,7 @@ OWN_USERS = [
 WHO = "id -u; id -g; id -G"
 
 
-def test_a_user_that_an_init_step_changes_is_the_new_one(pidone: Pidone, write: Write) -> None:  # E50
+def test_a_process_runs_as_the_user_that_an_init_step_has_changed(pidone: Pidone, write: Write) -> None:  # E50
     """Many images for a home server run `usermod -o -u $PUID app`.
 
     The test uses sed instead, because the file is a mount.
@@ -45,9 +43,7 @@ def test_a_user_that_an_init_step_changes_is_the_new_one(pidone: Pidone, write: 
     assert (result.code, result.lines) == (0, ["2222", "3333", "3333"]), result
 
 
-def test_a_user_that_an_init_step_makes_is_no_error_and_check_says_what_cannot_be_known_yet(
-    pidone: Pidone, write: Write
-) -> None:
+def test_an_init_step_can_create_a_user_and_check_notes_it(pidone: Pidone, write: Write) -> None:
     step = process("make", "init", "sh", "-c", "echo new:x:4444:4444::/:/bin/sh >>/etc/passwd")
     file = write("g.toml", step + process("main", "primary", "sh", "-c", WHO, more="user = 'new'"))
     result = pidone.run("-c", file, wrap=OWN_USERS)
@@ -57,7 +53,7 @@ def test_a_user_that_an_init_step_makes_is_no_error_and_check_says_what_cannot_b
     assert "an init step may still create it: pidone looks again at the start" in checked.stdout, checked
 
 
-def test_a_user_that_is_still_not_there_is_a_failed_start_with_126(pidone: Pidone, helper: str, write: Write) -> None:
+def test_a_user_that_is_still_missing_is_a_failed_start_with_126(pidone: Pidone, helper: str, write: Write) -> None:
     file = write(
         "g.toml",
         process("step", "init", "true")
@@ -69,15 +65,13 @@ def test_a_user_that_is_still_not_there_is_a_failed_start_with_126(pidone: Pidon
     assert "log ends" in result.lines, result
 
 
-def test_without_a_step_before_it_an_unknown_user_is_refused_before_anything_starts(
-    pidone: Pidone, write: Write
-) -> None:
+def test_without_an_init_step_before_it_an_unknown_user_is_refused(pidone: Pidone, write: Write) -> None:
     file = write("g.toml", process("main", "primary", "echo", "x", more="user = 'nosuch'"))
     result = pidone.run("-c", file)
     assert result.code == 2 and result.text == "" and "no user 'nosuch' here" in result.err, result
 
 
-def test_an_env_file_that_an_init_step_writes_is_read_and_not_last_life_s(
+def test_an_env_file_is_read_after_the_init_step_that_writes_it(
     pidone: Pidone, write: Write, tmp_path: Path
 ) -> None:  # E50
     run_env = tmp_path / "run.env"
@@ -92,7 +86,7 @@ def test_an_env_file_that_an_init_step_writes_is_read_and_not_last_life_s(
     assert pidone.run("-c", file).lines == ["new"]
 
 
-def test_a_restart_reads_them_again(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:  # E50
+def test_a_restart_reads_the_env_file_again(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:  # E50
     run_env = tmp_path / "run.env"
     run_env.write_text("TOKEN=first\n")
     more = f"env_file = '{run_env}'\nuser = 'nobody'\nrestart = 'always'"
@@ -115,7 +109,7 @@ def test_a_restart_reads_them_again(pidone: Pidone, helper: str, write: Write, t
         assert run.end().code == 0
 
 
-def test_its_probes_hooks_and_commands_beside_it_use_what_the_instance_has(
+def test_probes_hooks_and_exec_use_the_user_and_env_of_the_instance(
     pidone: Pidone, write: Write, tmp_path: Path
 ) -> None:
     """The file and the user have changed meanwhile."""
@@ -196,7 +190,7 @@ def test_a_resolver_that_hangs_is_killed_and_pid_1_stays_awake(
     assert "log ends" in result.lines and "Traceback" not in result.err, result
 
 
-def test_a_resolver_that_hangs_while_the_file_is_read_refuses_the_start(
+def test_a_resolver_that_hangs_at_the_start_refuses_the_start(
     pidone: Pidone, write: Write, tmp_path: Path
 ) -> None:  # E50
     file = write(
@@ -208,7 +202,7 @@ def test_a_resolver_that_hangs_while_the_file_is_read_refuses_the_start(
     assert f"cannot read {file}: cannot look up a user or a group in it" in result.err, result
 
 
-def test_a_resolver_that_hangs_refuses_a_reload_and_the_next_one_is_done(
+def test_a_hanging_resolver_refuses_a_reload_and_the_next_one_works(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
@@ -231,7 +225,7 @@ def test_a_resolver_that_hangs_refuses_a_reload_and_the_next_one_is_done(
 
 @pytest.mark.parametrize("log", ["'prefix'", "'json'", "{ mode = 'prefix', stderr = 'separate' }"])
 @pytest.mark.parametrize("how", ["user = 'nobody'", ""])
-def test_a_process_can_open_its_standard_output_whatever_its_user(
+def test_a_process_of_any_user_can_open_its_standard_output(
     pidone: Pidone, write: Write, log: str, how: str
 ) -> None:  # E49
     """nginx does so with `error_log /dev/stderr`. A program may also give up its own rights."""
@@ -253,7 +247,7 @@ def stale(tmp_path: Path, more: str = "") -> str:
     return f"startup = {{ file = '{tmp_path}/ready', period = '20ms', failure_threshold = 20{more} }}"
 
 
-def test_a_ready_file_of_an_earlier_life_is_not_believed(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+def test_a_ready_file_of_an_earlier_lifetime_does_not_count(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     """`docker restart` keeps the files of the container (E60)."""
     (tmp_path / "ready").touch()
     side = process("side", "sidecar", "sleep", "60", more=stale(tmp_path) + "\nrestart = 'never'")
@@ -263,7 +257,9 @@ def test_a_ready_file_of_an_earlier_life_is_not_believed(pidone: Pidone, write: 
 
 
 @pytest.mark.parametrize("how", ["touch", "mv", "rm"])
-def test_one_that_has_come_or_changed_since_is(pidone: Pidone, write: Write, tmp_path: Path, how: str) -> None:
+def test_a_ready_file_that_is_new_or_changed_since_the_start_counts(
+    pidone: Pidone, write: Write, tmp_path: Path, how: str
+) -> None:
     ready = tmp_path / "ready"
     ready.touch()
     ways = {"touch": "touch ready", "mv": "touch new; mv new ready", "rm": "rm ready; >ready"}
@@ -274,7 +270,7 @@ def test_one_that_has_come_or_changed_since_is(pidone: Pidone, write: Write, tmp
     assert (result.code, result.text) == (0, "started\n"), result
 
 
-def test_one_that_has_come_between_the_fork_and_the_look_is(tmp_path: Path) -> None:
+def test_a_ready_file_written_between_fork_and_check_counts(tmp_path: Path) -> None:
     """On a busy machine another process may write it before the forked child checks it."""
     ready = tmp_path / "ready"
     ready.touch()
@@ -285,14 +281,16 @@ def test_one_that_has_come_between_the_fork_and_the_look_is(tmp_path: Path) -> N
     assert lookup.stamp(path, changed - day, changed - 1) == before  # the clock was set back
 
 
-def test_the_old_meaning_is_there_for_who_says_so(pidone: Pidone, write: Write, tmp_path: Path) -> None:
+def test_stale_true_accepts_an_old_ready_file(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     (tmp_path / "ready").touch()
     side = process("side", "sidecar", "sleep", "60", more=stale(tmp_path, ", stale = true"))
     result = pidone.run("-c", write("g.toml", side + process("main", "primary", "echo", "started")))
     assert (result.code, result.text) == (0, "started\n"), result
 
 
-def test_after_a_restart_it_has_to_come_again(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
+def test_after_a_restart_an_old_ready_file_does_not_count(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
     """An instance that does not notify is not ready through the file of the one before."""
     script = f"test -e {tmp_path}/second && exec sleep 60; touch {tmp_path}/ready {tmp_path}/second; exec sleep 60"
     more = f"readiness = {{ file = '{tmp_path}/ready', period = '20ms' }}"
@@ -309,7 +307,7 @@ def test_after_a_restart_it_has_to_come_again(pidone: Pidone, helper: str, write
 # -- notes of check
 
 
-def test_quotes_in_an_env_file_and_a_home_of_root_s_are_worth_a_note(write: Write, tmp_path: Path) -> None:
+def test_check_notes_quotes_in_an_env_file_and_root_s_home(write: Write, tmp_path: Path) -> None:
     (tmp_path / "x.env").write_text('A=plain\n# B="comment"\nC="quoted"\nD=\'quoted\'\nE="half\n')
     file = write("g.toml", process("main", "primary", "true", more=f"env_file = '{tmp_path}/x.env'\nuser = 'nobody'"))
     notes = [line for line in check(file).stdout.splitlines() if line.startswith("note: ")]
@@ -320,7 +318,7 @@ def test_quotes_in_an_env_file_and_a_home_of_root_s_are_worth_a_note(write: Writ
         assert "note: " not in check(file).stdout
 
 
-def test_what_of_this_machine_is_not_as_the_file_has_it_is_worth_a_note(write: Write) -> None:
+def test_check_notes_differences_between_the_file_and_this_machine(write: Write) -> None:
     group = '[group]\ngrace = "20s"\nstop_timeout = "10s"\ncontrol = { look = ["nosuch"], steer = ["@nogroup-here"] }\n'
     file = write("g.toml", group + process("m", "primary", "true", more="user = 54321\nhome = true"))
     result = check(file)
@@ -334,14 +332,14 @@ def test_what_of_this_machine_is_not_as_the_file_has_it_is_worth_a_note(write: W
     assert "nosuch" not in result.stdout and "no passwd line" not in result.stdout, result
 
 
-def test_a_variable_that_a_shell_of_the_command_expands_is_no_note(write: Write) -> None:
+def test_check_does_not_note_a_variable_that_the_shell_expands(write: Write) -> None:
     file = write("g.toml", process("m", "primary", "sh", "-ec", "echo $HOME"))
     assert "stays as it is" not in check(file).stdout
     file = write("g.toml", process("m", "primary", "echo", "-n", "$HOME"))
     assert "$HOME stays as it is" in check(file).stdout
 
 
-def test_home_is_that_of_the_passwd_line_where_it_is_asked_for(pidone: Pidone, write: Write) -> None:
+def test_home_comes_from_the_passwd_entry_where_home_is_true(pidone: Pidone, write: Write) -> None:
     script = "echo $HOME $USER $LOGNAME"
     more = "user = 'app'\nhome = true\n"
     for extra, said in (("", "/srv/app app app"), ("env = { HOME = '/mine' }", "/mine app app")):
@@ -351,7 +349,7 @@ def test_home_is_that_of_the_passwd_line_where_it_is_asked_for(pidone: Pidone, w
     assert pidone.run("-c", file, env={**os.environ, "HOME": "/root"}).code == 0
 
 
-def test_a_hard_limit_of_cpu_time_is_worth_a_note(write: Write) -> None:
+def test_check_notes_a_hard_limit_of_cpu_time(write: Write) -> None:
     file = write("g.toml", process("main", "primary", "true", more="rlimits = { cpu = 1, nofile = 64 }"))
     noted = check(file).stdout
     assert 'cpu = "1:2" leaves time to exit on SIGXCPU' in noted and noted.count("note: ") == 1, noted
@@ -361,9 +359,7 @@ def test_a_hard_limit_of_cpu_time_is_worth_a_note(write: Write) -> None:
 # -- replicas
 
 
-def test_a_replica_s_number_stands_in_its_ports_and_where_its_probes_ask(
-    pidone: Pidone, write: Write, tmp_path: Path
-) -> None:
+def test_a_replica_s_ports_and_probes_contain_its_number(pidone: Pidone, write: Write, tmp_path: Path) -> None:
     first = free_ports()
     server = f"import http.server, os; n = {first} + int(os.environ['PIDONE_REPLICA']); "
     server += "http.server.HTTPServer(('127.0.0.1', n), http.server.BaseHTTPRequestHandler).serve_forever()"
@@ -399,7 +395,7 @@ def free_ports() -> int:
     raise AssertionError("no ports are free")
 
 
-def test_without_replicas_there_is_no_such_number(pidone: Pidone, write: Write) -> None:
+def test_a_replica_number_without_replicas_is_an_error(pidone: Pidone, write: Write) -> None:
     more = "ports = { web = '808$(PIDONE_REPLICA)' }\nliveness = { http = 'http://:8$(PIDONE_REPLICA)/' }"
     result = pidone.run("-c", write("g.toml", process("main", "primary", "true", more=more)))
     assert result.code == 2 and result.err.count("but there are no replicas") == 2, result

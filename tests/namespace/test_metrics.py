@@ -17,10 +17,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pidone.control.client import NoAnswerError, ask_once
-from tests.conftest import Write
-from tests.namespace.test_control import Line
-from tests.namespace.test_signals import process
-from tests.pid1 import Pidone, Running, until
+from tests.support.control import Line
+from tests.support.files import process
+from tests.support.pid1 import Pidone, Running, Write, until
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def server(run: Running, port: int) -> int:
     raise AssertionError("nobody listens")
 
 
-def test_they_tell_of_a_group_what_status_tells(
+def test_metrics_show_the_same_state_as_status(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, port: int
 ) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
@@ -98,7 +97,7 @@ def test_they_tell_of_a_group_what_status_tells(
     assert result.code == 0 and result.err.count("metrics") == 0, result
 
 
-def test_a_daemon_s_processor_time_and_memory_are_those_of_its_session(
+def test_a_daemon_s_cpu_time_and_memory_are_those_of_its_session(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, port: int
 ) -> None:
     """The daemon leads no session: the process that started it does.
@@ -125,7 +124,7 @@ def test_a_daemon_s_processor_time_and_memory_are_those_of_its_session(
 
 
 @pytest.mark.once
-def test_a_server_that_dies_is_said_and_nobody_else_s_trouble(
+def test_a_server_that_dies_is_reported_and_affects_nothing_else(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path, port: int
 ) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
@@ -144,7 +143,7 @@ def test_a_server_that_dies_is_said_and_nobody_else_s_trouble(
     )
 
 
-def test_a_port_that_is_taken_is_said(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
@@ -156,7 +155,7 @@ def test_a_port_that_is_taken_is_said(pidone: Pidone, helper: str, write: Write,
             assert run.end().code == 143
 
 
-def test_without_the_library_that_is_said_once(write: Write, tmp_path: Path, source: Path) -> None:
+def test_a_missing_library_is_reported_once(write: Write, tmp_path: Path, source: Path) -> None:
     """The interpreter hides the library."""
     hide = tmp_path / "hide"
     hide.mkdir()
@@ -183,7 +182,7 @@ def test_without_the_library_that_is_said_once(write: Write, tmp_path: Path, sou
         ("[group]\ncontrol = false\n[metrics]\nlisten = '[::1]:9'", "needs the control socket"),
     ],
 )  # fmt: skip
-def test_what_metrics_may_not_be(pidone: Pidone, write: Write, lines: str, words: str) -> None:
+def test_wrong_metrics_tables_are_refused(pidone: Pidone, write: Write, lines: str, words: str) -> None:
     result = pidone.run("-c", write("g.toml", f"{lines}\n{process('main', 'primary', 'true')}"))
     assert result.code == 2 and words in result.err, result
 
@@ -192,9 +191,7 @@ def test_what_metrics_may_not_be(pidone: Pidone, write: Write, lines: str, words
     ("answer", "words"),
     [(None, "no answer within 0.2 s"), (b"", "pidone closed the connection"), (b"HTTP/1.1 400\n", "is no pidone")],
 )
-def test_a_pid_1_that_does_not_answer_costs_a_scrape_its_patience(
-    tmp_path: Path, answer: bytes | None, words: str
-) -> None:
+def test_a_scrape_times_out_if_pid_1_does_not_answer(tmp_path: Path, answer: bytes | None, words: str) -> None:
     """A suspended or traced PID 1 does not answer, and the server serves one scrape at a time."""
     with socket.socket(socket.AF_UNIX) as line, ThreadPoolExecutor(1) as other:
         line.bind(str(tmp_path / "c"))

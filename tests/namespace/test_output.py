@@ -12,15 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_report import said
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, ROOT, Pidone, Running, until
-
-
-def one(write: Write, script: str, log: str = "'prefix'", group: str = "") -> str:
-    return write("g.toml", f"[group]\n{group}\n" + process("main", "primary", write("main.sh", "#!/bin/sh\n" + script),
-                                                             more=f"log = {log}"))  # fmt: skip
+from tests.support.files import one, process, said
+from tests.support.pid1 import PYTHON, ROOT, Pidone, Running, Write, until
 
 
 def pump(run: Running) -> int:
@@ -28,13 +21,13 @@ def pump(run: Running) -> int:
     return until(lambda: [pid for name, pid in run.children().items() if name == "pidone"], "there is a pump")[0]  # type: ignore[no-any-return]
 
 
-def test_each_line_has_its_process_s_name_and_both_streams_keep_their_order(pidone: Pidone, write: Write) -> None:
+def test_each_line_has_the_process_name_and_streams_keep_their_order(pidone: Pidone, write: Write) -> None:
     result = pidone.run("-c", one(write, "echo a; echo b >&2; echo c; printf d; exit 3"))
     assert result.code == 3 and result.text == "main: a\nmain: b\nmain: c\nmain: d\n", result
     assert "its last line: d; exit code 3" in said(result), result
 
 
-def test_a_pump_that_is_told_to_end_before_it_runs_lives_on() -> None:
+def test_a_pump_survives_a_sigterm_that_comes_before_it_runs() -> None:
     """The primary may end, and the sweep may send SIGTERM, before the pump first runs."""
     code = "import os; from pidone.init.inherited import Inherited; "
     code += "from pidone.init.signals import ALL; i = Inherited(); "
@@ -43,7 +36,7 @@ def test_a_pump_that_is_told_to_end_before_it_runs_lives_on() -> None:
     assert [(end.returncode, end.stdout) for end in ends] == [(0, b"alive"), (-15, b"")], ends
 
 
-def test_the_time_where_it_is_asked_for(pidone: Pidone, write: Write) -> None:
+def test_time_true_adds_the_time_to_each_line(pidone: Pidone, write: Write) -> None:
     result = pidone.run("-c", one(write, "echo a", "{ mode = 'prefix', time = true }"))
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ main: a\n", result.text), result
 
@@ -57,7 +50,7 @@ def test_on_a_terminal_the_name_has_a_colour(pidone: Pidone, write: Write) -> No
     os.close(ours)
 
 
-def test_json_holds_whatever_was_written(pidone: Pidone, write: Write) -> None:
+def test_json_holds_any_bytes_that_a_process_writes(pidone: Pidone, write: Write) -> None:
     script = r"""printf 'plain\n"quoted\\ \t\001"\nh\303\274llo\nbad \377 byte\n\nlast'"""
     result = pidone.run("-c", one(write, script, "'json'"))
     lines = [json.loads(line) for line in result.lines]
@@ -65,7 +58,7 @@ def test_json_holds_whatever_was_written(pidone: Pidone, write: Write) -> None:
     assert all(line["process.name"] == "main" and line["@timestamp"].endswith("Z") for line in lines), lines
 
 
-def test_the_group_s_way_and_a_process_s_own(pidone: Pidone, write: Write) -> None:
+def test_a_process_s_own_log_overrides_the_group_s(pidone: Pidone, write: Write) -> None:
     file = write(
         "g.toml",
         "[group]\nlog = 'prefix'\n"
@@ -77,7 +70,7 @@ def test_the_group_s_way_and_a_process_s_own(pidone: Pidone, write: Write) -> No
     assert sorted(result.lines)[:2] == ["2", "one: 1"] and json.loads(sorted(result.lines)[2])["message"] == "3", result
 
 
-def test_lines_stay_whole_and_in_order_although_ten_write_at_once_and_in_pieces(pidone: Pidone, write: Write) -> None:
+def test_lines_of_ten_simultaneous_writers_stay_whole_and_in_order(pidone: Pidone, write: Write) -> None:
     script = write("w.sh", '#!/bin/sh\nfor i in $(seq 300); do printf "$1-"; printf "$i"; echo "-$1"; done\n')
     sides = "".join(
         process(f"w{n}", "init" if n > 9 else "sidecar", script, str(n), more="restart = 'never'") for n in range(10)
@@ -102,15 +95,13 @@ def test_a_line_of_eighty_megabytes_and_binary_bytes_do_no_harm(pidone: Pidone, 
     assert all(mark == b"+ " and len(piece) <= 1 << 16 for mark, piece in pieces[:-1]) and result.code == 0
 
 
-def test_the_last_words_of_one_that_is_killed_are_not_lost(pidone: Pidone, write: Write) -> None:  # E43
+def test_the_last_lines_of_a_killed_process_are_not_lost(pidone: Pidone, write: Write) -> None:  # E43
     result = pidone.run("-c", one(write, "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; done; kill -9 $$"))
     assert result.code == 137 and result.lines == [f"main: line {i}" for i in range(1, 2001)], result
     assert "its last line: line 2000" in said(result), result
 
 
-def test_a_reader_that_stops_reading_stops_the_writers_and_nothing_else(
-    pidone: Pidone, helper: str, write: Write
-) -> None:
+def test_a_reader_that_stops_reading_blocks_only_the_writers(pidone: Pidone, helper: str, write: Write) -> None:
     file = write(
         "g.toml",
         "[group]\ngrace = '1s'\n"
@@ -142,9 +133,7 @@ def written(pid: int) -> int:
     return int(found[1]) if found else 0
 
 
-def test_a_pump_that_pidone_s_own_last_sigkill_ends_is_replaced_without_a_word(
-    pidone: Pidone, helper: str, write: Write
-) -> None:
+def test_a_pump_killed_by_pidone_s_last_sigkill_is_silently_replaced(pidone: Pidone, helper: str, write: Write) -> None:
     """Where a process is left at the end of the grace, pidone kills all, also the pump."""
     stubborn = [process(name, "sidecar", helper, "app", name, "ignore=15") for name in "ab"]
     main = process("main", "primary", helper, "app", "main", "ignore=15")
@@ -157,7 +146,7 @@ def test_a_pump_that_pidone_s_own_last_sigkill_ends_is_replaced_without_a_word(
     assert result.code == 137 and "SIGKILL to main" in result.err and "the pump" not in result.err, result
 
 
-def test_a_pump_that_dies_is_replaced_and_that_is_said(pidone: Pidone, write: Write) -> None:
+def test_a_pump_that_dies_is_replaced_and_reported(pidone: Pidone, write: Write) -> None:
     with pidone.start("-c", one(write, "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.01; done")) as run:
         run.line("main: line 5")
         os.kill(pump(run), signal.SIGKILL)
@@ -171,7 +160,7 @@ def test_a_pump_that_dies_is_replaced_and_that_is_said(pidone: Pidone, write: Wr
     )  # only what the pump had just read may be lost
 
 
-def test_nobody_who_reads_is_no_reason_for_an_app_to_die(pidone: Pidone, write: Write) -> None:
+def test_an_app_survives_when_its_output_has_no_reader(pidone: Pidone, write: Write) -> None:
     reading, writing = os.pipe()
     script = "trap 'echo pipe >&2; exit 9' PIPE; for i in 1 2 3; do echo $i; sleep 0.1; done; exit 4"
     with pidone.start("-c", one(write, script), stdout=writing) as run:
@@ -181,7 +170,7 @@ def test_nobody_who_reads_is_no_reason_for_an_app_to_die(pidone: Pidone, write: 
     assert result.code == 4 and "nobody reads the output any more: broken pipe; dropping it" in result.err, result
 
 
-def test_a_leftover_that_holds_its_output_open_delays_nothing_beyond_the_grace(pidone: Pidone, write: Write) -> None:
+def test_a_leftover_with_open_output_delays_nothing_beyond_the_grace(pidone: Pidone, write: Write) -> None:
     script = "(trap '' TERM; sleep 60; sleep 60) & echo up; exit 2"
     began = time.monotonic()
     result = pidone.run("-c", one(write, script, group="grace = '200ms'"))
@@ -199,14 +188,16 @@ class TestFiles:
         assert whole.endswith(text) and len(text) > 8192 and not (tmp_path / "web.log.4").exists()
         assert all(file.stat().st_size <= 4096 and file.read_bytes().startswith(b"line") for file in files)
 
-    def test_it_goes_on_where_an_earlier_run_has_ended(self, pidone: Pidone, write: Write, tmp_path: Path) -> None:
+    def test_a_log_file_continues_where_an_earlier_run_has_ended(
+        self, pidone: Pidone, write: Write, tmp_path: Path
+    ) -> None:
         file = one(write, "echo again", f"{{ file = '{tmp_path}/web.log' }}")
         for _ in range(2):
             assert pidone.run("-c", file).code == 0
         assert (tmp_path / "web.log").read_text() == "again\nagain\n"
 
     @pytest.mark.parametrize("rotated", [False, True])
-    def test_a_full_disk_is_said_stops_no_process_and_is_over_when_it_is(
+    def test_a_full_disk_is_reported_and_logging_resumes_with_free_space(
         self, pidone: Pidone, write: Write, tmp_path: Path, rotated: bool
     ) -> None:
         """With rotation, the rotated files fill the disk.
@@ -235,14 +226,14 @@ class TestFiles:
         finally:
             subprocess.run(["umount", str(disk)], check=True)
 
-    def test_a_file_that_cannot_be_opened_is_said_and_the_process_runs(self, pidone: Pidone, write: Write) -> None:
+    def test_a_log_file_that_fails_to_open_is_reported_and_the_app_runs(self, pidone: Pidone, write: Write) -> None:
         result = pidone.run("-c", one(write, "echo lost; exit 4", "{ file = '/no/such/dir/x.log' }"))
         assert (
             result.code == 4
             and "/no/such/dir/x.log: no such file or directory; dropping it until that works" in result.err
         ), result
 
-    def test_a_link_or_a_pipe_in_its_place_is_not_followed_or_waited_for(
+    def test_a_log_file_follows_no_link_and_waits_for_no_pipe(
         self, pidone: Pidone, write: Write, tmp_path: Path
     ) -> None:
         """The directory may belong to the app while pidone runs as root."""
@@ -277,6 +268,6 @@ class TestFiles:
         ("{ file = '/x', mode = 'json' }", 'expected "inherit"'),
     ],
 )
-def test_what_log_may_not_be(pidone: Pidone, write: Write, log: str, words: str) -> None:
+def test_wrong_values_of_log_are_refused(pidone: Pidone, write: Write, log: str, words: str) -> None:
     result = pidone.run("-c", one(write, "echo started", log))
     assert result.code == 2 and result.text == "" and words in result.err, result

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from pidone import paths
-from tests.conftest import Write
-from tests.namespace.test_control import Line
-from tests.namespace.test_signals import process
-from tests.pid1 import Pidone
+from tests.support.control import Line
+from tests.support.files import process
+from tests.support.pid1 import Pidone, Write
 
 HOSTILE = 4242
 
@@ -117,7 +116,9 @@ def test_a_log_file_follows_no_link_when_it_is_opened(
     assert unchanged(secret)
 
 
-def test_nor_when_it_is_rotated(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
+def test_a_log_file_follows_no_link_when_it_is_rotated(
+    pidone: Pidone, write: Write, theirs: Path, secret: Path
+) -> None:
     """The app moves the log's directory away, and puts a link in its place."""
     (theirs / "logs").mkdir()
     os.chown(theirs / "logs", HOSTILE, HOSTILE)
@@ -132,7 +133,7 @@ def test_nor_when_it_is_rotated(pidone: Pidone, write: Write, theirs: Path, secr
     assert unchanged(secret)
 
 
-def test_each_reason_why_lines_are_lost_is_said(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
+def test_each_reason_for_lost_lines_is_reported(pidone: Pidone, write: Write, theirs: Path, secret: Path) -> None:
     """First the directory is missing, then it is a link to another place.
 
     A user who reads only the first reason looks for the wrong fault.
@@ -242,7 +243,7 @@ def test_the_report_goes_to_standard_output_by_its_usual_names(pidone: Pidone) -
         assert json.loads(result.text)["exit_code"] == 0, result
 
 
-def test_a_component_that_becomes_a_link_meanwhile_is_not_followed(tmp_path: Path, secret: Path) -> None:
+def test_a_path_component_replaced_by_a_link_is_not_followed(tmp_path: Path, secret: Path) -> None:
     """It becomes one between the check and the open."""
     (tmp_path / "way").mkdir()
     parent = os.open(tmp_path, os.O_PATH)
@@ -253,14 +254,14 @@ def test_a_component_that_becomes_a_link_meanwhile_is_not_followed(tmp_path: Pat
     os.close(parent)
 
 
-def test_a_circle_of_links_is_an_error(tmp_path: Path) -> None:
+def test_a_cycle_of_links_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(OSError, match="Too many levels"):
         paths.walk(os.fsencode(tmp_path / "a" / "x"))
 
 
-def test_who_is_not_root_follows_what_its_user_may_follow(anyone: Pidone, write: Write, public: Path) -> None:
+def test_without_root_pidone_follows_the_links_that_its_user_may(anyone: Pidone, write: Write, public: Path) -> None:
     """As another user, pidone can do no more than that user."""
     there = public / f"free-{os.getpid()}"
     there.mkdir()

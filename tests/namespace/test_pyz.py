@@ -14,10 +14,8 @@ from pathlib import Path
 import pytest
 
 from pidone.cli import pyz
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.namespace.test_transparency import seen
-from tests.pid1 import PYTHON, ROOT, Pidone
+from tests.support.files import process, seen
+from tests.support.pid1 import PYTHON, ROOT, Pidone, Write
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +70,7 @@ def test_a_group_runs_from_it_with_all_that_its_children_load(one: Pidone, write
     assert json.loads((tmp_path / "report.json").read_text())["exit_code"] == 0
 
 
-def test_a_pause_and_the_place_of_another_work_from_it(one: Pidone, write: Write, file: Path) -> None:
+def test_a_pause_and_a_profile_work_from_the_archive(one: Pidone, write: Write, file: Path) -> None:
     text = process("main", "sidecar", "true", more="restart = 'never'\nessential = true")
     text += "[[process]]\nname = 'infra'\nrole = 'primary'\npause = true\n"
     assert one.run("-c", write("g.toml", text)).code == 0
@@ -93,7 +91,7 @@ def test_the_same_sources_make_the_same_file() -> None:
     assert pyz.build() == pyz.build()
 
 
-def test_one_that_cannot_be_written_is_one_line() -> None:
+def test_an_archive_that_cannot_be_written_is_one_line() -> None:
     command = [PYTHON, "-m", "pidone.cli.main", "pyz", "/nonexistent/pidone.pyz"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ))
     assert (
@@ -101,7 +99,7 @@ def test_one_that_cannot_be_written_is_one_line() -> None:
     )
 
 
-def test_the_file_makes_itself_again_and_no_launcher(file: Path, tmp_path: Path) -> None:
+def test_the_archive_builds_itself_again_but_no_launcher(file: Path, tmp_path: Path) -> None:
     ctl = [PYTHON, str(file.with_name("pidonectl"))]
     assert subprocess.run([*ctl, "pyz", str(tmp_path / "again.pyz")], capture_output=True).returncode == 0
     assert (tmp_path / "again.pyz").read_bytes() == file.read_bytes()

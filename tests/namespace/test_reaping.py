@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.pid1 import PYTHON, Pidone, Running, until
+from tests.support.pid1 import PYTHON, Pidone, Running, Write, until
 
 
 def zombies(pid: int) -> list[str]:
@@ -59,7 +58,7 @@ def test_the_primary_waits_for_its_own_children_itself(pidone: Pidone) -> None: 
     assert pidone.run("--", PYTHON, "-c", code).text == "True\n"
 
 
-def test_a_stopped_child_is_no_dead_one(pidone: Pidone, helper: str) -> None:  # E19
+def test_a_suspended_child_does_not_count_as_ended(pidone: Pidone, helper: str) -> None:  # E19
     with pidone.start("--", helper, "app", "a") as run:
         run.line("a started")
         child = run.child("a")
@@ -73,7 +72,7 @@ def test_a_stopped_child_is_no_dead_one(pidone: Pidone, helper: str) -> None:  #
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_a_stopped_primary_is_continued_when_it_is_told_to_end(pidone: Pidone, helper: str, number: int) -> None:  # E19
+def test_a_suspended_primary_is_continued_when_it_gets_sigterm(pidone: Pidone, helper: str, number: int) -> None:  # E19
     """SIGTERM overtakes the SIGCHLD of the suspension, because its number is lower.
 
     The test repeats this to make it likely.
@@ -122,13 +121,13 @@ class TestNotPid1:
     def start(self, pidone: Pidone, *arguments: str) -> Running:
         return Running([*pidone.program, *arguments])
 
-    def test_it_says_so_once_and_does_the_same(self, pidone: Pidone) -> None:
+    def test_it_warns_once_that_it_is_not_pid_1_and_does_the_same(self, pidone: Pidone) -> None:
         result = self.start(pidone, "--", "sh", "-c", "exit 4").end()
         assert result.code == 4, result
         assert result.err.startswith("pidone: not pid 1 (but ") and result.err.count("\n") == 1, result
         assert "adopting orphans as a subreaper" in result.err, result
 
-    def test_orphans_are_adopted_and_swept_and_strangers_are_not(self, pidone: Pidone, helper: str) -> None:  # E28
+    def test_orphans_are_adopted_and_swept_but_not_foreign_processes(self, pidone: Pidone, helper: str) -> None:  # E28
         stranger = subprocess.Popen([helper, "app", "stranger"], stdout=subprocess.PIPE)
         script = f"{helper} leave x {helper} app daemon && exec {helper} app main"
         with self.start(pidone, "--", "sh", "-c", script) as run:
@@ -142,14 +141,14 @@ class TestNotPid1:
         stranger.terminate()
         assert stranger.communicate()[0] == b"stranger got 15\nstranger ends\n"
 
-    def test_a_crowd_of_leftovers_does_not_make_it_deaf(self, pidone: Pidone) -> None:
+    def test_a_crowd_of_leftovers_does_not_block_pidone(self, pidone: Pidone) -> None:
         """Reading all of /proc once for each leftover took 37 s for 2,500 of them."""
         script = "i=0; while [ $i -lt 800 ]; do sleep 1000 & i=$((i + 1)); done; exit 3"
         began = time.monotonic()
         result = self.start(pidone, "-t", "2s", "--", "sh", "-c", script).end()
         assert result.code == 3 and time.monotonic() - began < 15, result
 
-    def test_what_ignores_sigterm_is_killed_after_the_grace(self, pidone: Pidone, helper: str) -> None:
+    def test_an_orphan_that_ignores_sigterm_is_killed_after_the_grace(self, pidone: Pidone, helper: str) -> None:
         script = f"{helper} leave x {helper} app daemon ignore=15 && exit 3"
         result = self.start(pidone, "-t", "300ms", "--", "sh", "-c", script).end()
         assert result.code == 3 and "daemon got 15" in result.text, result

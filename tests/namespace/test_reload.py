@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_control import Line, resident
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, Pidone, Running, until
+from tests.support.control import Line, resident
+from tests.support.files import process
+from tests.support.pid1 import PYTHON, Pidone, Running, Write, until
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_only_what_has_changed_is_ended_and_started(line: Line, group: Group) ->
     ]
 
 
-def test_a_changed_process_that_speaks_for_itself_is_heard_again(line: Line, group: Group, write: Write) -> None:
+def test_notifications_of_a_changed_process_count_after_a_reload(line: Line, group: Group, write: Write) -> None:
     """Its socket keeps its name, so the listener stays. The process of that socket is a new one."""
     words = "import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
     words += "s.sendto(b'READY=1', '\\\\0' + os.environ['NOTIFY_SOCKET'][1:]); time.sleep(60)"
@@ -103,7 +102,7 @@ def test_a_file_that_is_the_same_changes_nothing(line: Line, group: Group) -> No
         assert pids(line) == before and not ends(run)
 
 
-def test_new_ones_are_started_gone_ones_ended_and_the_order_is_the_new_one(line: Line, group: Group) -> None:
+def test_a_reload_starts_new_ends_removed_and_takes_the_new_order(line: Line, group: Group) -> None:
     main = group.app("main", "primary")
     with line.start(group.app("old"), group.app("a"), group.app("b"), main) as run:
         run.line("main started")
@@ -119,7 +118,7 @@ def test_new_ones_are_started_gone_ones_ended_and_the_order_is_the_new_one(line:
     assert told == ["old", "main", "a", "new", "b"], result
 
 
-def test_those_that_go_are_ended_in_reverse_and_before_others_start(line: Line, group: Group) -> None:
+def test_removed_processes_end_in_reverse_before_others_start(line: Line, group: Group) -> None:
     main = group.app("main", "primary")
     with line.start(group.app("a"), group.app("b"), group.app("c", "sidecar", "delay=200"), main) as run:
         run.line("main started")
@@ -128,9 +127,7 @@ def test_those_that_go_are_ended_in_reverse_and_before_others_start(line: Line, 
         assert ends(run) == ["c", "b", "a"], "each waited for the one that had waited for it"
 
 
-def test_an_init_step_that_is_new_or_changed_runs_before_what_stands_behind_it(
-    line: Line, group: Group, tmp_path: Path
-) -> None:
+def test_a_changed_init_step_runs_before_the_processes_after_it(line: Line, group: Group, tmp_path: Path) -> None:
     def step(word: str) -> str:
         return process("step", "init", "sh", "-c", f"echo {word} >>{tmp_path}/steps")
 
@@ -146,7 +143,7 @@ def test_an_init_step_that_is_new_or_changed_runs_before_what_stands_behind_it(
         assert run.seen.decode().count("a started") == 1
 
 
-def test_of_two_reloads_at_once_by_one_client_at_least_one_is_done(line: Line, group: Group) -> None:
+def test_at_least_one_of_two_simultaneous_reloads_is_done(line: Line, group: Group) -> None:
     with line.start(group.app("a"), group.app("main", "primary")) as run:
         run.line("main started")
         group.write(group.app("a", more="nice = 1"), group.app("main", "primary"))
@@ -160,7 +157,7 @@ def test_of_two_reloads_at_once_by_one_client_at_least_one_is_done(line: Line, g
         run.end()
 
 
-def test_a_primary_that_has_changed_is_started_again_and_the_group_lives(line: Line, group: Group) -> None:
+def test_a_changed_primary_is_restarted_and_the_group_keeps_running(line: Line, group: Group) -> None:
     with line.start(group.app("a"), group.app("main", "primary", "code=1")) as run:
         run.line("main started")
         group.reload(group.app("a"), group.app("main", "primary", "code=5"))
@@ -186,7 +183,7 @@ def test_a_broken_file_changes_nothing_and_all_its_errors_are_shown(line: Line, 
         assert pids(line) == before and not ends(run)
 
 
-def test_a_stop_calls_it_off(line: Line, group: Group) -> None:
+def test_a_stop_cancels_a_reload(line: Line, group: Group) -> None:
     main = group.app("main", "primary")
     slow = "pre_stop = { exec = ['sleep', '2'] }"
     with line.start(group.app("a", more=slow), main) as run:
@@ -206,7 +203,7 @@ def test_a_stop_calls_it_off(line: Line, group: Group) -> None:
     assert result.code == 0 and "b started" not in result.text, result
 
 
-def test_output_that_is_carried_goes_on_and_comes_and_goes_with_its_process(line: Line, group: Group) -> None:
+def test_carried_output_survives_a_reload_and_follows_its_process(line: Line, group: Group) -> None:
     def talker(name: str, more: str = "log = 'prefix'") -> str:
         return process(
             name, "sidecar", "sh", "-c", f"i=0; while :; do i=$((i+1)); echo {name} $i; sleep 0.01; done", more=more
@@ -232,7 +229,7 @@ def test_output_that_is_carried_goes_on_and_comes_and_goes_with_its_process(line
     assert result.code == 0 and "pump" not in result.err, result
 
 
-def test_sd_notify_goes_on_for_those_that_are_kept(line: Line, group: Group, write: Write) -> None:
+def test_sd_notify_continues_for_kept_processes(line: Line, group: Group, write: Write) -> None:
     say = (
         "import os, socket, sys, time\ndef say(text):\n s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
         " try: s.sendto(text.encode(), '\\0' + os.environ['NOTIFY_SOCKET'][1:])\n except OSError: pass\n"
@@ -255,7 +252,7 @@ def test_sd_notify_goes_on_for_those_that_are_kept(line: Line, group: Group, wri
         assert run.end().code == 0
 
 
-def test_what_happened_before_keeps_its_names(line: Line, group: Group) -> None:
+def test_events_before_a_reload_keep_their_names(line: Line, group: Group) -> None:
     main = group.app("main", "primary")
     with line.start(group.app("old"), group.app("a"), main) as run:
         run.line("main started")
@@ -286,7 +283,7 @@ def test_forty_reloads_cost_no_descriptor_and_no_memory(line: Line, group: Group
         assert run.end().code == 0
 
 
-def test_one_whose_leftovers_are_kept_is_reloaded_as_well(line: Line, group: Group) -> None:
+def test_a_process_with_kept_leftovers_is_reloaded_too(line: Line, group: Group) -> None:
     main = group.app("main", "primary")
     with line.start(group.app("a", more="leftovers = 'keep'"), main) as run:
         run.line("main started")
@@ -325,7 +322,7 @@ def test_a_reader_that_has_stopped_stops_no_reload(line: Line, group: Group, tmp
     assert all(f"{name}: it was {name}".encode() in data for name in ("one", "two", "three"))
 
 
-def test_a_restart_of_all_calls_a_reload_off_and_the_group_goes_on(line: Line, group: Group, write: Write) -> None:
+def test_a_restart_of_all_cancels_a_reload_and_the_group_continues(line: Line, group: Group, write: Write) -> None:
     go = Path(line.path).with_name("go")  # until this file exists, SIGTERM does not end the process
     waits = f"until [ -e {go} ]; do sleep 0.05; done"
     script = write("slow.sh", f"#!/bin/sh\ntrap '{waits}; exit 0' TERM; echo up; while :; do sleep 0.05; done\n")
@@ -350,7 +347,7 @@ def test_a_restart_of_all_calls_a_reload_off_and_the_group_goes_on(line: Line, g
         run.end()
 
 
-def test_who_waits_or_follows_asks_anew_under_the_new_plan(line: Line, group: Group, tmp_path: Path) -> None:
+def test_clients_that_wait_or_follow_continue_under_the_new_plan(line: Line, group: Group, tmp_path: Path) -> None:
     ready = f"readiness = {{ file = '{tmp_path}/ready', period = '20ms' }}"
     script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done"
     counting = process("count", "sidecar", "sh", "-c", script, more="log = 'prefix'")
@@ -373,7 +370,7 @@ def test_who_waits_or_follows_asks_anew_under_the_new_plan(line: Line, group: Gr
         follow.stdout.close()
 
 
-def test_a_process_that_says_ready_once_is_heard_although_it_is_new(line: Line, group: Group, write: Write) -> None:
+def test_a_new_process_that_notifies_once_counts_as_started(line: Line, group: Group, write: Write) -> None:
     say = "import os, socket, time\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
     say += "s.sendto(b'READY=1', '\\0' + os.environ['NOTIFY_SOCKET'][1:])\ntime.sleep(60)\n"
     script = write("once.py", say)

@@ -12,16 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import HELD, PYTHON, ROOT, Pidone, Result
-
-
-def said(result: Result) -> str:
-    """Return the line of the report."""
-    found = [line for line in result.err.splitlines() if line.startswith("pidone: report: ")]
-    assert len(found) == 1, result
-    return found[0]
+from tests.support.files import process, said
+from tests.support.pid1 import HELD, PYTHON, ROOT, Pidone, Result, Write
 
 
 def ctl(*words: str) -> subprocess.CompletedProcess[str]:
@@ -52,12 +44,12 @@ def test_a_clean_end_says_nothing(pidone: Pidone, helper: str, write: Write) -> 
     assert pidone.run("--", "sh", "-c", "exit 7").err == "", "a single command's code is its own affair"
 
 
-def test_a_fault_is_told_from_what_somebody_sent(pidone: Pidone, helper: str) -> None:
+def test_a_fault_of_the_app_is_distinguished_from_a_sent_signal(pidone: Pidone, helper: str) -> None:
     result = pidone.run("--", helper, "fault")
     assert "was killed by SIGSEGV" in said(result) and "accesses memory that is not its own" in said(result), result
 
 
-def test_who_could_have_sent_sigkill_is_named(pidone: Pidone, helper: str, write: Write) -> None:
+def test_the_suspects_of_a_sigkill_are_named(pidone: Pidone, helper: str, write: Write) -> None:
     """Only one of two neighbours may: the other is neither root nor of the victim's user."""
     kill = 'until p=$(pgrep -f "app victim$"); do sleep 0.01; done; kill -9 $p; trap "" TERM; echo done; sleep 0.3'
     file = write(
@@ -72,16 +64,14 @@ def test_who_could_have_sent_sigkill_is_named(pidone: Pidone, helper: str, write
     assert "killer (pid " in could and "bystander" not in could, result
 
 
-def test_a_primary_that_its_probe_has_ended_is_said_although_the_code_is_0(
-    pidone: Pidone, helper: str, write: Write
-) -> None:
+def test_a_primary_ended_by_its_probe_is_reported_even_with_code_0(pidone: Pidone, helper: str, write: Write) -> None:
     probe = "liveness = { exec = ['false'], period = '50ms' }"
     file = write("g.toml", process("main", "primary", helper, "app", "main", more=probe))
     result = pidone.run("-c", file, wrap=HELD)
     assert result.code == 0 and "its liveness probe failed 3 times: exit code 1" in said(result), result
 
 
-def test_a_grace_that_was_over(pidone: Pidone, helper: str, write: Write) -> None:
+def test_the_report_says_that_the_grace_was_over(pidone: Pidone, helper: str, write: Write) -> None:
     file = write(
         "g.toml",
         "[group]\ngrace = '2.1s'\n"
@@ -143,7 +133,7 @@ def test_the_whole_report_has_each_instance_with_its_times(
     assert main["instances"][0]["pid"] > api["instances"][0]["pid"]
 
 
-def test_a_single_command_s_report_tells_signals_and_orphans(pidone: Pidone, helper: str, tmp_path: Path) -> None:
+def test_a_single_command_s_report_shows_signals_and_orphans(pidone: Pidone, helper: str, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     script = f"(sleep 0.1 & exit 0); exec {helper} app main code=4"
     with pidone.start("--report", str(out), "--", "sh", "-c", script) as run:
@@ -160,14 +150,16 @@ def test_a_single_command_s_report_tells_signals_and_orphans(pidone: Pidone, hel
 
 
 @pytest.mark.parametrize("more", [[], ["-v"]])
-def test_a_command_that_could_not_be_run_is_no_orphan(pidone: Pidone, tmp_path: Path, more: list[str]) -> None:
+def test_a_command_that_could_not_run_is_not_counted_as_an_orphan(
+    pidone: Pidone, tmp_path: Path, more: list[str]
+) -> None:
     """With -v the answer comes before the end; without, pidone reads it only at the end."""
     made = report(pidone.run(*more, "-o", str(tmp_path / "out.json"), "--", "/no/such"), tmp_path / "out.json")
     assert made["exit_code"] == 127 and made["orphans"] == 0, made
     assert [event["what"] for event in made["events"] if event["what"] in ("failed", "reaped")] == ["failed"]
 
 
-def test_a_storm_of_orphans_is_counted_and_leaves_the_rest_in_the_record(
+def test_a_storm_of_orphans_is_counted_and_displaces_no_other_event(
     pidone: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.json"
@@ -182,7 +174,7 @@ def test_a_storm_of_orphans_is_counted_and_leaves_the_rest_in_the_record(
 
 
 @pytest.mark.parametrize("where", ["/no/such/dir/r.json", "/dev/full", "/etc"])
-def test_a_report_that_cannot_be_written_is_said_and_changes_no_code(pidone: Pidone, where: str) -> None:
+def test_a_failed_report_is_an_error_line_and_keeps_the_exit_code(pidone: Pidone, where: str) -> None:
     result = pidone.run("-o", where, "--", "sh", "-c", "exit 9")
     assert result.code == 9 and result.err.startswith(f"pidone: cannot write the report {where}: "), result
     assert result.err.count("\n") == 1, result
@@ -197,13 +189,13 @@ def test_a_disk_that_is_full_keeps_the_report_of_before(pidone: Pidone, tmp_path
     assert result.text == "old\nr.json\n", result
 
 
-def test_a_report_into_a_pipe_that_nobody_reads_is_not_waited_for(pidone: Pidone, tmp_path: Path) -> None:
+def test_pidone_does_not_wait_to_write_a_report_into_an_unread_pipe(pidone: Pidone, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     result = pidone.run("-o", str(tmp_path / "fifo"), "--", "sh", "-c", "exit 5")
     assert result.code == 5 and "fifo: no such device or address" in result.err, result
 
 
-def test_killed_again_and_again_costs_pid_1_nothing(pidone: Pidone, write: Write) -> None:
+def test_repeated_kills_do_no_harm_to_pid_1(pidone: Pidone, write: Write) -> None:
     """A helper searches for the suspects, and the next kill may come before it has finished."""
     quick = "backoff = { initial = '1ms', max = '1ms' }\nleftovers = 'keep'"
     many = process("idle", "sidecar", "sleep", "60", more="replicas = 60")
@@ -214,7 +206,9 @@ def test_killed_again_and_again_costs_pid_1_nothing(pidone: Pidone, write: Write
     assert result.code == 3 and "Traceback" not in result.err, result
 
 
-def test_a_stop_by_pidonectl_is_said_to_be_one(pidone: Pidone, helper: str, write: Write, tmp_path: Path) -> None:
+def test_the_report_names_pidonectl_as_the_cause_of_a_stop(
+    pidone: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:
     file = write("g.toml", f"[group]\ncontrol = '{tmp_path}/c'\ngrace = '100ms'\ntime_scale = 0.5\n"
                  + process("main", "primary", helper, "app", "main", "ignore=15"))  # fmt: skip
     with pidone.start("-c", file) as run:
@@ -252,7 +246,7 @@ def test_pidonectl_makes_text_picture_and_page_of_it(made: Path, tmp_path: Path)
     assert json.loads(ctl("report", "--json", str(made)).stdout) == json.loads(made.read_text())
 
 
-def test_what_is_no_report_is_one_line(made: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_report_is_one_line(made: Path, tmp_path: Path) -> None:
     text = made.read_text()
     document = json.loads(text)
     for name, content, words in (

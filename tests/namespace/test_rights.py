@@ -16,10 +16,9 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_control import Line
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, ROOT, Pidone, Running, until
+from tests.support.control import Line
+from tests.support.files import process
+from tests.support.pid1 import PYTHON, ROOT, Pidone, Running, Write, until
 
 LOOKER, STEERER, NOBODY, ADM = 33, 34, 4242, 4
 
@@ -60,7 +59,7 @@ STEERING: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def test_to_look_and_to_steer_are_two_rights_and_exec_is_steering(shared: Shared, helper: str) -> None:
+def test_look_and_steer_are_two_rights_and_exec_needs_steer(shared: Shared, helper: str) -> None:
     log, main = process("log", "sidecar", helper, "app", "log"), process("main", "primary", helper, "app", "main")
     with shared.start(log, main) as run:
         run.line("main started")
@@ -84,7 +83,7 @@ def test_to_look_and_to_steer_are_two_rights_and_exec_is_steering(shared: Shared
         assert shared.ctl("health").stdout.startswith("unhealthy: log is terminated")  # root asks; no change
 
 
-def test_who_may_nothing_cannot_even_connect_and_hears_which_right_is_missing(
+def test_a_user_without_rights_cannot_connect_and_sees_the_reason(
     pidone: Pidone, anyone: Pidone, write: Write, helper: str, public: Path
 ) -> None:
     path = public / f"control-{os.getpid()}"
@@ -102,7 +101,7 @@ def test_who_may_nothing_cannot_even_connect_and_hears_which_right_is_missing(
         assert path.joinpath("c.sock").stat().st_mode & 0o777 == 0o600
 
 
-def test_names_are_looked_up_when_somebody_asks(pidone: Pidone, write: Write, helper: str, tmp_path: Path) -> None:
+def test_user_names_are_looked_up_at_each_request(pidone: Pidone, write: Write, helper: str, tmp_path: Path) -> None:
     """An init step may add a user later, and a user who does not exist is no error in the file."""
     text = f"[group]\ncontrol = {{ path = '{tmp_path}/c.sock', look = ['nosuch', '@nosuch', 'daemon'] }}\n"
     shared = Shared(pidone, write, tmp_path / "c.sock")
@@ -120,7 +119,7 @@ def test_names_are_looked_up_when_somebody_asks(pidone: Pidone, write: Write, he
         ("{ path = false, look = ['adm'] }", "expected a path, because look or steer is set"), ("5", "a path that"),
     ],
 )  # fmt: skip
-def test_what_control_may_not_be(pidone: Pidone, write: Write, control: str, said: str) -> None:
+def test_wrong_values_of_control_are_refused(pidone: Pidone, write: Write, control: str, said: str) -> None:
     result = pidone.run("-c", write("g.toml", f"[group]\ncontrol = {control}\n" + process("m", "primary", "true")))
     assert result.code == 2 and said in result.err, result
 
@@ -215,7 +214,7 @@ def test_a_wrong_number_says_what_would_be_right(plain: tuple[Line, Running]) ->
 # -- commands that wait
 
 
-def test_restart_and_start_wait_until_it_has_started_and_say_why_it_has_not(
+def test_restart_and_start_wait_for_the_start_or_say_why_it_failed(
     pidone: Pidone, write: Write, helper: str, tmp_path: Path
 ) -> None:
     line = Line(pidone, write, tmp_path / "c.sock")
@@ -264,7 +263,7 @@ def test_a_command_that_cannot_be_executed_is_the_answer(
         run.end()
 
 
-def test_where_pid_1_cannot_fork_a_client_hears_that(anyone: Pidone, write: Write, helper: str, public: Path) -> None:
+def test_a_client_gets_an_error_when_pid_1_cannot_fork(anyone: Pidone, write: Write, helper: str, public: Path) -> None:
     """At the limit of processes, the error is not "connection reset" or "it may have ended"."""
     uid = 2_000_000 + os.getpid()
     path = public / f"limit-{os.getpid()}"

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PATIENCE, PYTHON, ROOT, Pidone, Result, Running, until
+from tests.support.files import process
+from tests.support.pid1 import PATIENCE, PYTHON, ROOT, Pidone, Result, Running, Write, until
 
 NOBODY = ("setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "env", "HOME=/")
 
@@ -59,7 +58,7 @@ def test_a_relative_file_is_found(write: Write, tmp_path: Path) -> None:
     assert result.text == f"{tmp_path}\n", result
 
 
-def test_as_somebody_else_it_uses_a_user_namespace(anyone: Pidone, source: Path, helper: str) -> None:
+def test_without_root_it_uses_a_user_namespace(anyone: Pidone, source: Path, helper: str) -> None:
     python = Path(anyone.program[0]).read_text().split("\n")[0][2:].split()[0]
     script = f"id -u; cat /proc/1/comm; {helper} leave x {helper} app rest; exit 3"
     result = run("-q", "--", "sh", "-c", script, python=python, wrap=NOBODY, cwd=source)
@@ -88,7 +87,7 @@ def test_a_bad_file_is_refused_with_its_line(write: Write) -> None:
     assert result.code == 2 and "unknown table 'grup'; is it 'group'?" in result.err, result
 
 
-def test_its_end_takes_everything_with_it(helper: str) -> None:
+def test_the_end_of_the_sandbox_ends_everything_in_it(helper: str) -> None:
     with sandbox("-q", "--", helper, "app", "left-behind", "ignore=15") as running:
         running.line("left-behind started")
         running.process.kill()
@@ -106,7 +105,7 @@ def test_a_signal_in_the_first_instants_is_not_lost(delay: float) -> None:
         assert running.process.wait(PATIENCE / 2) in (143, -15), delay
 
 
-def test_the_exit_code_is_kept_where_stdin_is_a_terminal_of_somebody_else_s() -> None:
+def test_the_exit_code_is_kept_if_stdin_is_a_foreign_terminal() -> None:
     master, slave = os.openpty()
     result = run("-q", "--", "sh", "-c", "exit 3", stdin=slave, start_new_session=True)
     os.close(master)
@@ -114,7 +113,7 @@ def test_the_exit_code_is_kept_where_stdin_is_a_terminal_of_somebody_else_s() ->
     assert (result.code, result.err) == (3, ""), result
 
 
-def test_a_stderr_that_nobody_reads_or_that_is_full_does_not_keep_it_from_running() -> None:
+def test_a_closed_or_full_stderr_does_not_prevent_the_run() -> None:
     with open("/dev/full", "wb") as full:
         result = run("--", "sh", "-c", "echo ran; exit 4", stderr=full)
     assert (result.code, result.text) == (4, "ran\n"), result

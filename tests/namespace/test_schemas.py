@@ -11,27 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
-from pidone.report import load, text
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import ROOT, Pidone, Running
-
-SCHEMAS = {
-    name: json.loads((ROOT / "docs" / "reference" / name).read_text())
-    for name in ("report.schema.json", "control.schema.json")
-}
-REGISTRY: Any = Registry().with_resources([(name, Resource.from_contents(made)) for name, made in SCHEMAS.items()])
-REPORT = Draft202012Validator(SCHEMAS["report.schema.json"], registry=REGISTRY)
-REQUEST = Draft202012Validator({"$ref": "control.schema.json#/$defs/request"}, registry=REGISTRY)
-ANSWER = Draft202012Validator({"$ref": "control.schema.json#/$defs/answer"}, registry=REGISTRY)
-OLD = ROOT / "tests" / "data" / "report-0.4.0.json"
-
-
-def errors(validator: Draft202012Validator, value: Any) -> list[str]:
-    return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(value)]
+from tests.support.files import process
+from tests.support.pid1 import Pidone, Running, Write
+from tests.support.schemas import ANSWER, REPORT, REQUEST, errors
 
 
 @pytest.fixture
@@ -87,21 +70,6 @@ def test_every_answer_is_as_the_schema_says(group: Running, tmp_path: Path) -> N
     group.end()
 
 
-def test_a_wrong_answer_and_a_wrong_request_are_found() -> None:
-    """The schemas refuse: a key that nobody declared, one that is missing, a value of another type."""
-    assert not errors(ANSWER, {"schema": 2, "ok": True, "reached": True})
-    answers = [{"ok": True}, {"schema": 2, "ok": True, "reached": 1}, {"schema": 2, "ok": True, "new": 1}]
-    for wrong in answers:
-        assert errors(ANSWER, wrong), wrong
-    requests: list[dict[str, Any]] = [
-        {"do": "fly"},
-        {"do": "wait", "name": "web"},
-        {"do": "signal", "name": "web", "signal": True},
-    ]
-    for wrong in requests:
-        assert errors(REQUEST, wrong), wrong
-
-
 def test_a_group_s_report_is_as_the_schema_says(group: Running, tmp_path: Path) -> None:
     os.kill(group.child("main"), signal.SIGKILL)
     group.end()
@@ -123,26 +91,3 @@ def test_the_report_of_a_single_command_is_as_the_schema_says(pidone: Pidone, he
     document = json.loads(report.read_text())
     assert not errors(REPORT, document), errors(REPORT, document)
     assert {event["what"] for event in document["events"]} >= {"forked", "signal", "sent", "exited"}, document
-
-
-def test_a_report_of_0_4_0_is_still_read() -> None:
-    document = load.load(OLD)
-    assert json.loads(OLD.read_text())["format"] == 1 and document["schema"] == 2
-    assert not errors(REPORT, document), errors(REPORT, document)
-    kinds = {event["what"] for event in document["events"]}
-    assert kinds >= {"helper_started", "helper_ended", "exec_started", "exec_ended"}, kinds
-    assert {event["verdict"] for event in document["events"] if event["what"] == "helper_ended"} == {
-        "success", "failure",
-    }  # fmt: skip
-    lines = text.lines(document)
-    assert lines[0].startswith("shop: ") and "exit code 139" in lines[0], lines
-    assert any("main (pid 11) was killed by SIGSEGV" in line for line in lines), lines
-    assert any(" post_start of web ended: success" in line for line in lines), lines
-
-
-@pytest.mark.parametrize("wrong", ["{}", '{"format": 1}', '{"format": 1, "events": 5, "cause": {}}'])
-def test_a_file_that_only_claims_format_1_is_refused(wrong: str, tmp_path: Path) -> None:
-    path = tmp_path / "report.json"
-    path.write_text(wrong)
-    with pytest.raises(load.ReportError, match="is not a report of pidone"):
-        load.load(path)

@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.pid1 import PYTHON, Pidone, until
+from tests.support.files import pending, process
+from tests.support.pid1 import PYTHON, Pidone, Write, until
 
 #: All signals that a process can catch. The C library keeps 32 and 33 for itself.
 FORWARDED = [n for n in range(1, 65) if n not in (signal.SIGKILL, signal.SIGSTOP, 32, 33)]
-
-
-def process(name: str, role: str, *command: str, more: str = "") -> str:
-    words = ", ".join(f"'{word}'" for word in command)
-    return f'[[process]]\nname = "{name}"\nrole = "{role}"\ncommand = [{words}]\n{more}\n'
 
 
 def test_every_signal_reaches_the_app(pidone: Pidone, helper: str) -> None:  # E13, E14, E15, E22
@@ -130,9 +125,7 @@ def test_rewrite_sends_another_signal_and_zero_drops_it(pidone: Pidone, helper: 
     assert result.code == 0 and got(result.lines) == [10, 3], result
 
 
-def test_routes_of_the_file_send_a_signal_elsewhere_as_another_or_nowhere(
-    pidone: Pidone, helper: str, write: Write
-) -> None:
+def test_routes_redirect_translate_or_drop_a_signal(pidone: Pidone, helper: str, write: Write) -> None:
     file = write(
         "g.toml",
         process("log", "sidecar", helper, "app", "log")
@@ -162,7 +155,7 @@ def test_rewrite_comes_before_the_routes_and_the_stop(pidone: Pidone, helper: st
     assert result.code == 0 and got(result.lines) == [10], result
 
 
-def test_by_default_the_primary_alone_gets_a_signal_and_with_g_its_group(pidone: Pidone, helper: str) -> None:  # E20
+def test_only_the_primary_gets_a_signal_and_its_process_group_with_g(pidone: Pidone, helper: str) -> None:  # E20
     two = f"{helper} app child & exec {helper} app parent"
     for options, expected in (([], ["parent got 10"]), (["-g"], ["child got 10", "parent got 10"])):
         with pidone.start(*options, "--", "sh", "-c", two) as run:
@@ -213,8 +206,3 @@ def test_a_signal_between_fork_and_exec_is_the_program_s(pidone: Pidone, helper:
             run.kill(signal.SIGTERM)
         result = run.end()
     assert result.code == (0 if blocked else 138) and ("a started" in result.text) == blocked, result
-
-
-def pending(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("ShdPnd")), 16)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_signals import pending, process
-from tests.pid1 import HELD, PYTHON, Pidone, until
+from tests.support.files import pending, process
+from tests.support.pid1 import HELD, PYTHON, Pidone, Write, until
 
 
 def test_a_primary_s_end_is_the_end_at_once(pidone: Pidone, helper: str) -> None:  # E34
@@ -46,7 +45,7 @@ def test_a_shell_that_swallowed_the_signal_is_named(pidone: Pidone, helper: str)
     ), result
 
 
-def test_a_shell_that_sits_on_a_stop_signal_is_named_while_it_does(pidone: Pidone, helper: str) -> None:
+def test_a_shell_that_delays_a_stop_signal_is_named_meanwhile(pidone: Pidone, helper: str) -> None:
     """A shell that traps SIGTERM first waits for its foreground child, as it would as PID 1."""
     script = f"trap 'exit 0' TERM; {helper} app inner ends=10; true"
     with pidone.start("--", "sh", "-c", script) as run:
@@ -58,7 +57,7 @@ def test_a_shell_that_sits_on_a_stop_signal_is_named_while_it_does(pidone: Pidon
     assert result.code == 0 and result.err.count("\n") == 1, result
 
 
-def test_an_app_of_its_own_is_not_taken_for_a_shell(pidone: Pidone, helper: str) -> None:
+def test_a_slow_app_is_not_taken_for_a_shell(pidone: Pidone, helper: str) -> None:
     with pidone.start("--", helper, "app", "a", "delay=3300") as run:
         run.line("a started")
         run.kill(signal.SIGTERM)
@@ -126,7 +125,7 @@ def test_killing_the_primary_gives_137_and_says_so(pidone: Pidone, helper: str, 
     ), result  # fmt: skip
 
 
-def test_a_sidecar_s_end_is_said_and_does_not_end_the_group(pidone: Pidone, helper: str, write: Write) -> None:
+def test_a_sidecar_s_end_is_reported_and_does_not_end_the_group(pidone: Pidone, helper: str, write: Write) -> None:
     file = process("api", "sidecar", helper, "app", "api", "code=2", more='restart = "never"')
     file += process("main", "primary", helper, "app", "main")
     with pidone.start("-c", write("g.toml", file)) as run:
@@ -166,9 +165,7 @@ def test_a_second_stop_signal_changes_nothing(pidone: Pidone, helper: str, write
     assert result.code == 0 and stops == ["main got 15", "api got 15", "log got 15"], result
 
 
-def test_a_stop_during_an_init_step_tells_it_at_once_and_starts_nothing(
-    pidone: Pidone, helper: str, write: Write
-) -> None:  # E41
+def test_a_stop_in_an_init_step_signals_it_and_starts_nothing(pidone: Pidone, helper: str, write: Write) -> None:  # E41
     file = write(
         "g.toml",
         process("log", "sidecar", helper, "app", "log")
@@ -221,7 +218,7 @@ def test_output_written_just_before_death_is_there(pidone: Pidone) -> None:  # E
     assert result.out.endswith(b"xend") and len(result.out) == 60003
 
 
-def test_a_grace_that_never_ends_is_a_grace(pidone: Pidone, helper: str) -> None:
+def test_a_grace_of_any_length_is_accepted(pidone: Pidone, helper: str) -> None:
     result = pidone.run("-t", "9999999h", "--", "sh", "-c", f"{helper} leave x {helper} app rest && exit 5")
     assert (result.code, result.err) == (5, "") and "rest ends" in result.lines, result
 
@@ -236,7 +233,7 @@ def test_a_primary_that_pidone_has_killed_is_named_once(pidone: Pidone, helper: 
     assert re.fullmatch(r"pidone: the grace of 1 s is over: SIGKILL to main \(pid \d+\)\n", result.plain), result
 
 
-def test_a_stop_signal_of_the_file_s_own_that_comes_early_starts_nothing(
+def test_an_early_stop_signal_from_the_file_s_list_starts_nothing(
     pidone: Pidone, helper: str, tmp_path: Path
 ) -> None:  # E41
     file = tmp_path / "slow.toml"
@@ -252,7 +249,7 @@ def test_a_stop_signal_of_the_file_s_own_that_comes_early_starts_nothing(
     assert result.code == 128 + 37 and result.out == b"", result
 
 
-def test_a_rewrite_holds_while_the_file_is_read(pidone: Pidone, tmp_path: Path) -> None:
+def test_a_rewrite_applies_while_the_file_is_read(pidone: Pidone, tmp_path: Path) -> None:
     file = tmp_path / "slow.toml"
     os.mkfifo(file)
     with pidone.start("-r", "TERM:0", "-c", str(file)) as run:
@@ -272,7 +269,7 @@ USER = 1_000_000 + 4 * os.getpid()
 class TestFailedStart:
     """A group that cannot start leaves nothing running."""
 
-    def test_a_failed_init_step_gives_its_own_code_and_starts_nothing_more(
+    def test_a_failed_init_step_gives_its_code_and_nothing_more_starts(
         self, pidone: Pidone, helper: str, write: Write
     ) -> None:
         file = write(
@@ -322,7 +319,7 @@ class TestFailedStart:
         ended = {line.split()[0] for line in result.lines if "ends" in line}
         assert started == ended and "main" not in started and len(started) >= 3, result
 
-    def test_a_fork_that_fails_at_a_restart_is_said_once_and_tried_again(
+    def test_a_failed_fork_at_a_restart_is_reported_once_and_tried_again(
         self, anyone: Pidone, helper: str, write: Write
     ) -> None:  # E30
         again = "restart = 'always'\nbackoff = { initial = '100ms', max = '100ms' }"
@@ -350,7 +347,7 @@ class TestFailedStart:
         assert result.code == 126 and "cannot fork" in result.err and result.err.count("\n") == 1, result
 
 
-def test_what_sigkill_cannot_end_is_named_and_bounds_nothing(
+def test_a_process_that_survives_sigkill_is_named_and_delays_no_exit(
     pidone: Pidone, helper: str, tmp_path: Path
 ) -> None:  # E38
     """A process in a frozen cgroup stays, whatever signal it gets.

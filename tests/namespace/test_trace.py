@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, ROOT, Pidone
+from tests.support.files import process
+from tests.support.pid1 import PYTHON, ROOT, Pidone, Write
 
 #: Start pidone, and write the file and the function of each of its calls to the file `trace`.
 TRACE = """

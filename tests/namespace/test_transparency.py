@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.pid1 import PYTHON, Pidone, Result, steady
-
-
-def seen(result: Result) -> list[str]:
-    """Return the lines of the dump without what differs from run to run."""
-    assert result.code == 0 and result.err == "", result
-    return steady(result.text).splitlines()
+from tests.support.files import seen
+from tests.support.pid1 import PYTHON, Pidone, Write
 
 
 def test_an_ordinary_start_is_the_same_with_and_without_pidone(pidone: Pidone, helper: str) -> None:
@@ -47,9 +41,7 @@ def test_locale_coercion_stays_in_pidone(pidone: Pidone, helper: str, environmen
     assert seen(pidone.run("--", helper, "dump", env=environment)) == bare
 
 
-def test_the_primary_of_a_group_sees_the_same_and_its_declared_changes_only(
-    pidone: Pidone, helper: str, write: Write
-) -> None:
+def test_a_group_s_primary_sees_the_same_except_for_declared_changes(pidone: Pidone, helper: str, write: Write) -> None:
     file = write("g.toml", f'[[process]]\nname = "a"\nrole = "primary"\ncommand = ["{helper}", "dump"]\n')
     assert seen(pidone.run("-c", file)) == seen(pidone.bare(helper, "dump"))
 
@@ -117,7 +109,7 @@ def test_closed_standard_descriptors_are_closed_for_the_app_as_well(
     assert not set(expected) & set(map(str, closed))
 
 
-def test_the_app_starts_where_the_container_did_and_pidone_sits_in_the_root(
+def test_the_app_keeps_the_working_directory_and_pidone_is_in_root(
     pidone: Pidone, helper: str, tmp_path: Path
 ) -> None:  # E10
     assert pidone.run("--", "pwd", cwd=tmp_path).text == f"{tmp_path}\n"
@@ -142,7 +134,7 @@ def test_a_caller_s_ignored_sighup_stays_ignored_as_under_nohup(pidone: Pidone, 
     assert "signal 1: ignored" in seen(pidone.run("--", helper, "dump", wrap=wrap))
 
 
-def test_sigpipe_is_the_default_whatever_the_caller_left(pidone: Pidone, helper: str) -> None:
+def test_sigpipe_is_always_reset_to_the_default(pidone: Pidone, helper: str) -> None:
     """This is the only disposition that changes: CPython sets it before pidone's first instruction.
 
     decisions.md says so, too.
@@ -159,6 +151,6 @@ def test_another_user_s_pidone_changes_nothing(anyone: Pidone, helper: str) -> N
     assert seen(anyone.run("--", helper, "dump", wrap=wrap)) == bare
 
 
-def test_limits_that_only_the_app_was_meant_to_have_are_not_raised(pidone: Pidone) -> None:
+def test_limits_meant_for_the_app_are_not_raised(pidone: Pidone) -> None:
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert pidone.run("--", "sh", "-c", "ulimit -n").text == f"{soft}\n"

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Write
-from tests.namespace.test_signals import process
-from tests.pid1 import PYTHON, ROOT, Pidone, Running, until
+from tests.support.files import process
+from tests.support.pid1 import PYTHON, ROOT, Pidone, Running, Write, until
 
 #: Start pidone as its launchers do, with a planted exception: `plant.py WHERE TIMES WORDS...`.
 #: WHERE is a class and its attribute, or a function of a table. It raises the first TIMES times
@@ -81,7 +80,7 @@ DECIDING = {"Group.ON_EVENT[5]": "a signal", "Group.ON_EVENT[3]": "an end", "Gro
 
 
 @pytest.mark.parametrize("where", DECIDING)
-def test_what_cannot_decide_any_more_stops_everything_in_order_and_ends_with_70(
+def test_a_fatal_internal_error_stops_all_in_order_and_exits_with_70(
     plant: Pidone, helper: str, write: Write, tmp_path: Path, where: str
 ) -> None:  # E46
     probe = "liveness = { exec = ['true'], period = '100ms' }" if "[6]" in where else ""
@@ -105,7 +104,7 @@ def test_what_cannot_decide_any_more_stops_everything_in_order_and_ends_with_70(
     assert json.loads(report.read_text())["exit_code"] == 70
 
 
-def test_its_emergency_stop_kills_what_ignores_sigterm_when_the_grace_is_over(
+def test_an_emergency_stop_kills_the_rest_when_the_grace_is_over(
     plant: Pidone, helper: str, write: Write, tmp_path: Path
 ) -> None:
     file = write(
@@ -134,7 +133,7 @@ GOING_ON = {
 
 
 @pytest.mark.parametrize("where", GOING_ON)
-def test_an_exception_in_anything_else_is_said_and_pid_1_goes_on(
+def test_any_other_exception_is_reported_and_pid_1_continues(
     plant: Pidone, helper: str, write: Write, tmp_path: Path, where: str
 ) -> None:  # E46
     socket = tmp_path / "c.sock"
@@ -183,13 +182,15 @@ def test_a_start_that_raises_is_a_failed_start_and_is_tried_again(
         assert run.end().code == 0
 
 
-def test_the_exit_is_given_out_although_it_raises(plant: Pidone, write: Write, tmp_path: Path) -> None:
+def test_the_exit_code_is_kept_although_the_exit_action_raises(plant: Pidone, write: Write, tmp_path: Path) -> None:
     (tmp_path / "now").touch()
     file = write("g.toml", process("main", "primary", "sh", "-c", "exit 7"))
     assert plant.run("GroupLoop.CALLS[5]", "1", "-c", file, cwd=tmp_path).code == 7
 
 
-def test_three_within_a_second_stop_everything(plant: Pidone, helper: str, write: Write, tmp_path: Path) -> None:  # E46
+def test_three_exceptions_within_a_second_stop_everything(
+    plant: Pidone, helper: str, write: Write, tmp_path: Path
+) -> None:  # E46
     with plant.start("GroupLoop.read_descriptors", "1000", "-c", group(write, helper), cwd=tmp_path) as run:
         started(run)
         (tmp_path / "now").touch()
@@ -201,7 +202,7 @@ def test_three_within_a_second_stop_everything(plant: Pidone, helper: str, write
     assert [line for line in result.lines if "got 15" in line] == ["main got 15", "api got 15", "log got 15"], result
 
 
-def test_of_a_single_command_as_well(plant: Pidone, helper: str, tmp_path: Path) -> None:
+def test_a_fatal_internal_error_stops_a_single_command_too(plant: Pidone, helper: str, tmp_path: Path) -> None:
     with plant.start("Single.ON_EVENT[5]", "1", "-t", "5s", "--", helper, "app", "main", cwd=tmp_path) as run:
         run.line("main started")
         (tmp_path / "now").touch()
@@ -289,7 +290,7 @@ def pending(pid: int) -> int:
 
 
 @pytest.mark.parametrize("way", ["by /proc", "without /proc"])
-def test_a_terminal_that_nobody_reads_costs_a_line_and_no_wait(
+def test_a_terminal_without_a_reader_costs_a_line_and_no_wait(
     pidone: Pidone, helper: str, write: Write, way: str
 ) -> None:  # E32
     """poll(2) reports that there is room, and a write of a whole line would block."""

@@ -9,7 +9,7 @@ import pytest
 
 from pidone.group import group, process, states
 from pidone.init import events, machine
-from tests.pid1 import ROOT
+from tests.support.pid1 import ROOT
 
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 PHASES = ("START", "RUN", "RESTART", "STOP", "SWEPT", "KILLED")
@@ -64,7 +64,7 @@ def drawn(table: list[list[str]]) -> str:
 
 
 @pytest.mark.parametrize("name", tables())
-def test_the_page_shows_the_automaton_as_it_is(name: str) -> None:
+def test_the_page_shows_the_current_automaton(name: str) -> None:
     found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", PAGE.read_text(), re.S)
     assert found and found[1] == drawn(tables()[name]), "run ./do generate"
 

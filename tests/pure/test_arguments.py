@@ -36,7 +36,7 @@ def test_every_spelling_of_an_option_means_the_same(words: list[str]) -> None:
 
 
 @given(st.lists(st.text(max_size=6), max_size=6))
-def test_any_words_are_a_command_line_or_a_usage_error(words: list[str]) -> None:
+def test_any_arguments_are_a_command_line_or_a_usage_error(words: list[str]) -> None:
     try:
         got = arguments.read(words)
     except arguments.UsageError as error:
@@ -65,12 +65,12 @@ def test_the_usual_spellings_of_signals(text: str, number: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "NOPE", "0", "65", "32", "33", "-1", "TERM+1", "RTMIN+31", "RTMIN+", "SIG", "½", "1.5"]
 )
-def test_what_is_no_signal_is_refused(text: str) -> None:
+def test_an_unknown_signal_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="unknown signal"):
         signals.number(text)
 
 
-def test_all_is_what_the_kernel_lets_us_block() -> None:
+def test_all_holds_every_signal_that_can_be_blocked() -> None:
     assert set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP} == signals.ALL
 
 
@@ -82,7 +82,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "s", "-1s", "1 s", "1d", "inf", "nan", "1e3", "1.2.3s", "٣s", "."])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_a_wrong_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         arguments.duration(text)
 

@@ -30,7 +30,7 @@ def machine(profile: Profile, words: list[str]) -> CompatMachine:
 
 
 @pytest.mark.parametrize("profile", [TINI, DUMB_INIT, CATATONIT], ids=lambda profile: profile.name)
-def test_on_every_order_of_events_it_ends_once_and_signals_nobody_who_is_not_there(profile: Profile) -> None:
+def test_any_order_of_events_ends_it_once_and_signals_only_the_app(profile: Profile) -> None:
     for order in itertools.product(EVENTS, repeat=4):
         group = machine(profile, WORDS[profile.name])
         actions = []
@@ -48,7 +48,7 @@ def test_on_every_order_of_events_it_ends_once_and_signals_nobody_who_is_not_the
         assert actions.count(events.EXIT) <= 1 and ended == (group.phase == OVER), order
 
 
-def test_dumb_init_says_farewell_as_its_rewrites_have_it_and_stops_with_its_program() -> None:
+def test_dumb_init_rewrites_its_final_signal_and_suspends_on_tstp() -> None:
     group = machine(DUMB_INIT, ["-r", "15:3", "true"])
     group.take((events.BEGIN,), 0.0)
     assert group.take((events.SIGNAL, TSTP), 0.0) == [(events.KILL, 0, SIGSTOP, False), (events.SUSPEND,)]
@@ -75,7 +75,7 @@ def test_every_letter_of_the_table_is_a_field_and_in_its_usage() -> None:
 
 
 @pytest.mark.parametrize("profile", [TINI, DUMB_INIT, CATATONIT], ids=lambda profile: profile.name)
-def test_no_command_line_is_more_than_a_misuse(profile: Profile) -> None:
+def test_a_wrong_command_line_causes_only_a_usage_error(profile: Profile) -> None:
     """Try all command lines of three of these words."""
     letters = [f"-{letter}" for letter in (*profile.options, "Z")]
     words = [*letters, "-", "--", "---", "--version", "--x=1", "-ve", "prog", "", "3", "15:3", "SIGTERM", "\udcff"]

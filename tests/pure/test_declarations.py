@@ -15,13 +15,13 @@ from pidone.helpers import table
 from pidone.init.events import FAILURE, SUCCESS
 from pidone.report.events import EVENTS, named, sentence
 from scripts.generate import FILES
-from tests.pid1 import ROOT
+from tests.support.pid1 import ROOT
 
 SOURCES = sorted((ROOT / "pidone").rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_what_is_generated_is_what_do_generate_writes(path: Path) -> None:
+def test_generated_code_is_the_output_of_do_generate(path: Path) -> None:
     text = path.read_text()
     assert FILES[path](text) == text, "run ./do generate"
 
@@ -55,14 +55,14 @@ def code(path: Path) -> str:
     return " ".join(words)
 
 
-def test_each_key_stands_in_the_docs_once() -> None:
+def test_each_key_is_in_the_docs() -> None:
     text = (ROOT / "docs" / "reference" / "file.md").read_text()
     for key in (*keys.GROUP, *keys.VOLUME, *keys.METRICS, *keys.PROCESS, *keys.OF_POLICY):
         assert f"\n| `{key.name}` | {key.doc} | {key.default} |\n" in text, key.name
 
 
 @pytest.mark.parametrize("name", [*probes.HANDLERS, *probes.HOOKS])
-def test_a_handler_has_what_it_needs(name: str) -> None:
+def test_a_handler_has_its_required_functions(name: str) -> None:
     file = probes.handler(name)
     argument = file.read(example(file.EXAMPLE))
     assert file.describe(argument) and file.DOC
@@ -73,7 +73,7 @@ def test_a_handler_has_what_it_needs(name: str) -> None:
         inspect.signature(file.run).bind(*packed)
 
 
-def test_a_hook_of_a_handler_that_has_none_of_its_own_asks_as_a_probe_does(tmp_path: Path) -> None:
+def test_a_hook_of_a_handler_without_its_own_hook_runs_as_a_probe(tmp_path: Path) -> None:
     assert table.run("probes.file:hook", (bytes(tmp_path), True, None), -1) == (SUCCESS, "")
     assert table.run("probes.file:hook", (bytes(tmp_path / "x"), True, None), -1)[0] == FAILURE
 
@@ -95,7 +95,7 @@ def noted() -> list[tuple[str, str, list[ast.expr]]]:
     return found
 
 
-def test_what_is_noted_has_the_fields_of_its_entry() -> None:
+def test_recorded_events_have_the_fields_of_their_entry() -> None:
     for where, kind, fields in noted():
         declared = EVENTS[kind].fields
         if not any(isinstance(field, ast.Starred) for field in fields):
@@ -105,7 +105,7 @@ def test_what_is_noted_has_the_fields_of_its_entry() -> None:
     assert {kind for _, kind, _ in noted()} == set(EVENTS)
 
 
-def test_an_event_of_which_the_last_fields_were_cut_off_has_a_sentence() -> None:
+def test_an_event_without_its_last_fields_has_a_sentence() -> None:
     """An event that is too long for its slot loses its last fields."""
     values = {
         "process": 0,
@@ -126,5 +126,5 @@ def test_an_event_of_which_the_last_fields_were_cut_off_has_a_sentence() -> None
             assert event["what"] == kind and isinstance(sentence(event), str)
 
 
-def test_an_event_of_a_newer_pidone_is_shown_as_it_is() -> None:
+def test_an_event_of_a_newer_pidone_is_shown_as_raw_fields() -> None:
     assert sentence({"n": 1, "at": 0.5, "what": "hatched", "eggs": 3}) == "what hatched eggs 3"

@@ -24,7 +24,7 @@ def lines(text: str) -> dict[tuple[Any, ...], int]:
     return parse(text.encode())[1]
 
 
-def test_the_line_of_every_key_however_it_is_written() -> None:
+def test_every_key_has_its_line_in_any_notation() -> None:
     text = """\
 # a comment with [brackets] and = signs
 [group]
@@ -59,7 +59,7 @@ requests.memory = "1Mi"
 
 @settings(max_examples=300)
 @given(st.text(alphabet="[]{}=\"'#\n.a \\,1", max_size=40))
-def test_whatever_is_toml_has_a_line_for_each_of_its_top_keys(text: str) -> None:
+def test_each_top_key_of_a_toml_file_has_a_line(text: str) -> None:
     try:
         document, found = parse(text.encode())
     except ConfigError as wrong:
@@ -73,20 +73,20 @@ def test_whatever_is_toml_has_a_line_for_each_of_its_top_keys(text: str) -> None
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=5,
 )))  # fmt: skip
-def test_no_value_of_any_key_makes_the_checker_stumble(table: dict[str, Any]) -> None:
+def test_no_value_of_any_key_crashes_the_checker(table: dict[str, Any]) -> None:
     with contextlib.suppress(ConfigError):
         check({"process": [table]}, {})
 
 
 @given(st.dictionaries(st.text(max_size=8), st.integers() | st.lists(st.integers(), max_size=2)))
-def test_nor_do_strange_tables(document: dict[str, Any]) -> None:
+def test_odd_tables_do_not_crash_the_checker(document: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         check(document, {})
 
 
 @pytest.mark.parametrize("key", ["group", "volume", "process", "signals"])
 @pytest.mark.parametrize("value", [1, "x", [], [1], {}, {"a": 1}, None])
-def test_nor_does_a_table_of_the_wrong_kind(key: str, value: Any) -> None:
+def test_a_table_of_the_wrong_kind_does_not_crash_the_checker(key: str, value: Any) -> None:
     with pytest.raises(ConfigError):
         check({key: value}, {})
 
@@ -157,7 +157,7 @@ def entry(name: str, role: int, amount: int) -> dict[str, Any]:
     return {"name": name, "role": role, "requests": amount}
 
 
-def test_memory_asked_for_at_the_same_time_is_what_counts() -> None:
+def test_only_memory_requested_at_the_same_time_is_added_up() -> None:
     """An init step ends before the primary starts: the larger of the two counts, not the sum."""
     group = [entry("s", plan.SIDECAR, 10), entry("i", plan.INIT, 100), entry("p", plan.PRIMARY, 50)]
     assert memory.peak(group) == (110, [("s", 10), ("i", 100)])
@@ -210,7 +210,7 @@ class TestCgroups:
         proc = self.tree(tmp_path, "0::/\n", self.V2.format(root="/"), {"memory.max": "268435456\n"})
         assert memory.limit(proc) == 268435456
 
-    def test_kills_and_the_peak_are_counted_by_v1(self, tmp_path: Path) -> None:
+    def test_v1_counts_oom_kills_and_the_peak(self, tmp_path: Path) -> None:
         files = {
             "a/memory.limit_in_bytes": "1000", "a/memory.max_usage_in_bytes": "990\n",
             "a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
@@ -218,7 +218,7 @@ class TestCgroups:
         proc = self.tree(tmp_path, "4:memory:/a\n", self.V1.format(root="/"), files)
         assert count_kills(memory.kill_counter(proc)) == 3 and memory.most_used(proc) == 990
 
-    def test_kills_and_the_peak_are_counted_by_v2(self, tmp_path: Path) -> None:
+    def test_v2_counts_oom_kills_and_the_peak(self, tmp_path: Path) -> None:
         files = {
             "a/memory.max": "1000\n", "a/memory.peak": "980\n",
             "a/memory.events": "low 0\nhigh 0\nmax 7\noom 2\noom_kill 2\noom_group_kill 0\n",
@@ -231,12 +231,12 @@ class TestCgroups:
         proc = self.tree(tmp_path, "0::/\n", self.V2.format(root="/"), files)
         assert count_kills(memory.kill_counter(proc)) == 0 and memory.most_used(proc) is None
 
-    def test_nobody_counts_where_nothing_is_to_be_seen(self, tmp_path: Path) -> None:
+    def test_without_a_visible_hierarchy_nothing_is_counted(self, tmp_path: Path) -> None:
         proc = self.tree(tmp_path, "0::/a\n", "", {})
         assert memory.kill_counter(proc) is None and memory.most_used(proc) is None
         assert count_kills(None) == count_kills(b"/nonexistent") == 0
 
-    def test_a_hierarchy_that_is_not_to_be_seen(self, tmp_path: Path) -> None:
+    def test_an_invisible_hierarchy_gives_no_limit(self, tmp_path: Path) -> None:
         assert memory.limit(self.tree(tmp_path, "0::/a\n", "", {})) is None
         assert memory.limit(str(tmp_path / "nowhere")) is None
 

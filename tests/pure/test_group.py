@@ -1,4 +1,4 @@
-"""The machines on every order of events of small groups (tests/explorer.py), and on random ones."""
+"""The machines on every order of events of small groups (tests/support/explorer.py), and on random ones."""
 
 from __future__ import annotations
 
@@ -20,8 +20,21 @@ from pidone.init.machine import OVER, RESTART, STOP, SWEPT
 from pidone.init.plan import INIT, LAST_RESORT, MINIMUM_GRACE, PRIMARY, SIDECAR
 from pidone.init.single import Single
 from pidone.init.slots import Plan, Process
-from tests.explorer import GRACE, KILL, TERM, Found, Kind, World, begun, explore, kinds_of, make, show, small_groups
-from tests.pure.planted import MISTAKES, plain, planted
+from tests.support.explorer import (
+    GRACE,
+    KILL,
+    TERM,
+    Found,
+    Kind,
+    World,
+    begun,
+    explore,
+    kinds_of,
+    make,
+    show,
+    small_groups,
+)
+from tests.support.planted import MISTAKES, plain, planted
 
 
 def group(*roles: int, stop_signals: tuple[int, ...] = (TERM,)) -> Group:
@@ -72,7 +85,7 @@ def test_the_explorer_prints_the_shortest_sequence(tmp_path: Path) -> None:
 
 @settings(max_examples=100)
 @given(st.data())
-def test_long_random_lives_of_larger_groups_keep_the_rules(data: st.DataObject) -> None:
+def test_long_random_lifetimes_of_larger_groups_keep_the_rules(data: st.DataObject) -> None:
     others = [*kinds_of(INIT, True), *kinds_of(SIDECAR, True)]
     kinds = data.draw(st.lists(st.sampled_from(others), max_size=8))
     primary = data.draw(st.sampled_from(list(kinds_of(PRIMARY, True))))
@@ -85,7 +98,7 @@ def test_long_random_lives_of_larger_groups_keep_the_rules(data: st.DataObject) 
 
 @settings(max_examples=200)
 @given(st.data())
-def test_nobody_starts_before_whom_it_waits_for_and_the_stop_is_the_reverse(data: st.DataObject) -> None:
+def test_processes_start_after_all_they_wait_for_and_stop_in_reverse(data: st.DataObject) -> None:
     """`after` and replicas: any acyclic order, any order of passing and of ending."""
     size = data.draw(st.integers(1, 7))
     needs: list[set[int]] = []
@@ -125,7 +138,7 @@ def test_nobody_starts_before_whom_it_waits_for_and_the_stop_is_the_reverse(data
 # -- a group
 
 
-def test_signals_before_the_primary_is_forked_are_held_and_sent_in_order() -> None:  # E1
+def test_early_signals_for_the_primary_are_held_and_sent_in_order() -> None:  # E1
     machine = group(INIT, PRIMARY)
     machine.take((e.BEGIN,), 0.0)
     machine.take((e.EXECED, 0), 0.0)
@@ -145,7 +158,7 @@ def test_the_primary_s_own_code_wins_over_the_stop_signal_s() -> None:  # E42
     assert machine.take((e.ALONE,), 1.1) == [(e.EXIT, 5, False)]
 
 
-def test_a_stop_before_the_primary_ran_exits_with_the_signal_s_number() -> None:  # E41
+def test_a_stop_before_the_primary_runs_exits_with_128_plus_signal() -> None:  # E41
     machine = group(INIT, PRIMARY)
     machine.take((e.BEGIN,), 0.0)
     machine.take((e.EXECED, 0), 0.0)
@@ -161,7 +174,7 @@ def test_a_stop_before_anything_was_started_starts_nothing() -> None:  # E41
     assert machine.take((e.ALONE,), 0.0) == [(e.EXIT, 128 + 37, False)]
 
 
-def test_pidone_does_not_deny_its_own_sigkill() -> None:
+def test_pidone_does_not_call_its_own_sigkill_foreign() -> None:
     machine = group(PRIMARY)
     machine.take((e.BEGIN,), 0.0)
     machine.take((e.SIGNAL, TERM), 1.0)
@@ -192,20 +205,20 @@ def test_the_third_stop_signal_ends_the_grace(asked: int, over_at: float) -> Non
 # -- a single command
 
 
-def test_a_signal_between_fork_and_exec_is_sent_at_once_for_the_kernel_keeps_it() -> None:  # E2
+def test_a_signal_between_fork_and_exec_is_sent_at_once() -> None:  # E2
     machine = single()
     machine.take((e.BEGIN,), 0.0)
     assert machine.take((e.SIGNAL, 10), 0.0) == [(e.KILL, 0, 10, False)]
 
 
-def test_a_stopped_process_is_continued_when_it_is_told_to_end() -> None:  # E19
+def test_a_suspended_process_is_continued_when_it_gets_sigterm() -> None:  # E19
     machine = single()
     machine.take((e.BEGIN,), 0.0)
     machine.take((e.SUSPENDED, 0), 0.0)
     assert machine.take((e.SIGNAL, TERM), 1.0) == [(e.KILL, 0, TERM, False), (e.KILL, 0, 18, True)]
 
 
-def test_a_reload_does_not_begin_the_grace_of_what_is_left_behind() -> None:
+def test_a_sighup_does_not_start_the_grace_of_leftovers() -> None:
     machine = single()
     machine.take((e.BEGIN,), 0.0)
     machine.take((e.SIGNAL, 1), 1.0)
@@ -214,7 +227,7 @@ def test_a_reload_does_not_begin_the_grace_of_what_is_left_behind() -> None:
     assert machine.deadline == 100.0 + GRACE
 
 
-def test_the_grace_of_what_is_left_behind_counts_from_the_last_time_it_was_asked() -> None:
+def test_the_grace_of_leftovers_counts_from_the_last_stop_signal() -> None:
     machine = single()
     machine.take((e.BEGIN,), 0.0)
     machine.take((e.SIGNAL, 2), 1.0)
@@ -225,7 +238,7 @@ def test_the_grace_of_what_is_left_behind_counts_from_the_last_time_it_was_asked
 
 @settings(max_examples=200)
 @given(st.data())
-def test_any_life_of_a_single_command_ends_in_time_with_its_code(data: st.DataObject) -> None:
+def test_any_lifetime_of_a_single_command_ends_in_time_with_its_code(data: st.DataObject) -> None:
     machine, now, ended = single(), 0.0, None
     machine.take((e.BEGIN,), now)
     left = data.draw(st.booleans())
@@ -254,7 +267,7 @@ def test_any_life_of_a_single_command_ends_in_time_with_its_code(data: st.DataOb
 # -- back-off and policy, as tables
 
 
-def test_back_off_is_none_then_initial_then_doubles_to_most() -> None:  # S59
+def test_back_off_is_none_then_initial_then_doubles_to_the_maximum() -> None:  # S59
     policy = ProcessPolicy(0, backoff=(10.0, 300.0, 600.0))
     assert [restart.delay(policy, level) for level in range(8)] == [0, 10, 20, 40, 80, 160, 300, 300]
     assert restart.delay(policy, 10**9) == 300
@@ -273,7 +286,7 @@ def test_a_long_run_clears_the_count(ran: float, level: int) -> None:  # S62
         (ALWAYS, False, False, True), (ALWAYS, True, False, True), (ALWAYS, True, True, True),
     ],
 )  # fmt: skip
-def test_the_policy_decides_and_after_a_probe_s_kill_not_the_code(  # S54, S58
+def test_the_policy_decides_and_ignores_the_code_after_a_probe_kill(  # S54, S58
     policy: int, failed: bool, by_probe: bool, again: bool
 ) -> None:
     assert restart.wanted(ProcessPolicy(0, restart=policy), failed, by_probe) == again
@@ -285,7 +298,7 @@ def test_the_first_rule_that_matches_decides() -> None:  # S56
     assert found == [0, 1, None, None, 1]
 
 
-def test_a_stop_during_a_restart_of_all_starts_nothing_anew() -> None:
+def test_a_stop_during_a_restart_of_all_restarts_nothing() -> None:
     """A random walk found this: a message, after the stop began, counted as the end of all."""
     world = begun(((1, 1, "all anew"), (1, 0, "message"), (2, 1, "plain")))
     events = [(e.EXECED, 0), (e.EXITED, 0, 3, 0, False), (e.SIGNAL, TERM)]
@@ -294,7 +307,7 @@ def test_a_stop_during_a_restart_of_all_starts_nothing_anew() -> None:
     assert world.group.phase >= STOP
 
 
-def test_the_third_stop_signal_ends_the_grace_of_what_was_left_behind_too() -> None:
+def test_the_third_stop_signal_ends_the_grace_of_leftovers_too() -> None:
     machine = Group(make([(2, 0, "plain")]))
     for event in ((e.BEGIN,), (e.EXECED, 0), (e.SIGNAL, TERM), (e.EXITED, 0, 0, TERM)):
         machine.take(event, 0.0)
@@ -304,7 +317,7 @@ def test_the_third_stop_signal_ends_the_grace_of_what_was_left_behind_too() -> N
     assert machine.deadline == MINIMUM_GRACE  # for the leftovers, which were signalled at 0
 
 
-def test_a_stop_by_command_counts_while_all_begin_anew() -> None:
+def test_a_stop_by_command_counts_during_a_restart_of_all() -> None:
     world = begun(((1, 1, "all anew"), (2, 1, "steered")))
     for event in ((e.EXECED, 0), (e.EXITED, 0, 3, 0, False)):
         world.apply(event)
@@ -322,7 +335,7 @@ def test_there_are_never_two_pumps() -> None:
     assert pumps == [(e.RUN_HELPER, -1, "pump")] * 2
 
 
-def test_a_primary_whose_daemon_is_not_found_before_the_grace_is_over_has_not_succeeded() -> None:
+def test_a_primary_whose_daemon_is_not_found_in_the_grace_has_failed() -> None:
     """A random walk found this: an essential sidecar ended with 0, and no process set an exit
     code.
     """
@@ -334,7 +347,7 @@ def test_a_primary_whose_daemon_is_not_found_before_the_grace_is_over_has_not_su
     assert world.exit == 137
 
 
-def test_a_listener_that_comes_up_in_a_stop_starts_nobody() -> None:  # E41
+def test_a_listener_that_comes_up_in_a_stop_starts_no_process() -> None:  # E41
     """The listener is for the sockets of another plan, and the new process had waited for it."""
     machine = group(PRIMARY)
     for event in ((e.BEGIN,), (e.EXECED, 0)):

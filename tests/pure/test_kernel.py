@@ -14,7 +14,7 @@ from pidone.init import arguments, events
 from pidone.init.loop import Loop
 from pidone.init.plan import single
 from pidone.init.single import Single
-from tests.pure.test_rooms import PACKAGE
+from tests.support.pid1 import PACKAGE
 
 #: The files that PID 1 uses once its loop runs. Each system call in them goes through the kernel
 #: object. A function that names an errno or reads a status is no system call.
@@ -28,7 +28,7 @@ NO_CALLS = {"strerror", "WIFSIGNALED", "WTERMSIG", "WEXITSTATUS"}
 
 
 @pytest.mark.parametrize("path", sorted(THROUGH_THE_KERNEL))
-def test_the_loop_calls_no_builtin_of_the_kernel_by_itself(path: str) -> None:
+def test_the_loop_makes_no_system_call_directly(path: str) -> None:
     for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
         assert not (isinstance(node, ast.ImportFrom) and node.module in ("time", "posix")), path
         if isinstance(node, ast.Call):
@@ -93,7 +93,7 @@ def test_the_real_loop_runs_on_a_simulated_kernel() -> None:
     assert calls[-3:-1] == [("kill", -1, signal.SIGTERM), ("kill", -1, signal.SIGCONT)]
 
 
-def test_what_waits_for_its_turn_does_not_make_the_loop_deaf() -> None:
+def test_queued_events_do_not_block_the_loop() -> None:
     """A helper that cannot be forked leads to an event, perhaps while no event is being taken."""
     simulated = Simulated()
     wanted = arguments.read(["--", "true"])

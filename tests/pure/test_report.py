@@ -40,7 +40,7 @@ def record() -> Record:
     return Record(monotonic())
 
 
-def test_what_is_noted_is_read_again_in_order() -> None:
+def test_recorded_events_are_read_back_in_order() -> None:
     made = record()
     made.add_event("forked", 0, 7)
     made.add_event("signal", 15, 3, 0, "kill")
@@ -50,7 +50,7 @@ def test_what_is_noted_is_read_again_in_order() -> None:
     assert [event[2] for event in replay.events(made.memory, since=found[0][0])] == ["signal", "execed"]
 
 
-def test_the_oldest_go_first_and_a_storm_of_orphans_pushes_out_no_process() -> None:
+def test_the_oldest_events_go_first_and_orphans_displace_no_process() -> None:
     made = record()
     for number in range(RINGS[0][0] + 10):
         made.add_event("execed", number, 1)
@@ -82,7 +82,7 @@ def test_a_slot_that_is_being_written_is_left_out() -> None:
     assert [event[3:] for event in replay.events(made.memory)] == [(1, 2)]
 
 
-def test_of_what_comes_in_thousands_a_part_is_noted_and_all_is_counted() -> None:
+def test_frequent_events_are_recorded_in_part_and_counted_in_full() -> None:
     made = record()
     noted = sum(made.may_record(1) for _ in range(5000))
     assert noted == RATES[1]
@@ -125,17 +125,17 @@ END = [("turned", -1, "stop"), ("sent", 1, 3, 15, False), ("exited", 1, 3, 0, 0,
         ([("command", 16, 1, 9, 9, 0), ("exec_started", 1, 9)], "turn", "its turn, 2 ms after pidone began"),
     ],
 )  # fmt: skip
-def test_a_start_tells_why_and_after_which_wait(before: list[tuple[Any, ...]], why: str, text: str) -> None:
+def test_a_start_shows_its_reason_and_its_wait(before: list[tuple[Any, ...]], why: str, text: str) -> None:
     event = document([*before, ("forked", 1, 4)])["events"][-1]
     assert event["why"] == why and starts.reason_text(event) == text, event
 
 
-def test_an_exec_that_found_no_room_is_told_as_that() -> None:
+def test_an_exec_session_refused_at_the_limit_is_reported_as_that() -> None:
     event = document([("turned", -1, "exec refused", 9)])["events"][0]
     assert sentence(event) == "an exec session is refused: as many as allowed are running"
 
 
-def test_where_the_record_has_lost_its_beginning_a_wait_is_not_made_up() -> None:
+def test_a_record_without_its_beginning_gives_no_invented_wait() -> None:
     event = document([("forked", 1, 4)], first=7)["events"][0]
     assert event["why"] is event["waited"] is None and starts.reason_text(event) == ""
 
@@ -167,13 +167,15 @@ DEATHS: list[tuple[list[tuple[Any, ...]], str, str]] = [
 
 
 @pytest.mark.parametrize(("death", "who", "why"), DEATHS, ids=[why for _, _, why in DEATHS])
-def test_the_first_to_die_is_found_and_why(death: list[tuple[Any, ...]], who: str, why: str) -> None:
+def test_the_cause_is_the_first_process_to_die_with_its_reason(
+    death: list[tuple[Any, ...]], who: str, why: str
+) -> None:
     found = document([*STARTED, *death, *END])["cause"]
     assert (found["process"] or "") == who and why in found["why"], found
     assert found["lines"][-1] == "exit code 1"
 
 
-def test_in_a_stop_that_was_asked_for_the_culprit_is_who_had_to_be_killed() -> None:
+def test_in_a_requested_stop_the_culprit_is_the_killed_process() -> None:
     killed = [
         ("signal", 15, 0, 0, ""), ("turned", -1, "stop"), ("sent", 2, 4, 15, False), ("said", "grace over", 2, 8.0),
         ("sent", 2, 4, 9, True), ("exited", 2, 4, 0, 9, False, False), ("exited", 1, 3, 0, 0, False, False),
@@ -186,7 +188,7 @@ def test_in_a_stop_that_was_asked_for_the_culprit_is_who_had_to_be_killed() -> N
     ]  # fmt: skip
 
 
-def test_a_living_group_has_no_cause() -> None:
+def test_a_running_group_has_no_cause() -> None:
     found = document(STARTED, code=None)["cause"]
     assert found == {"trigger": None, "process": None, "why": None, "then": None, "lines": []}
 
@@ -196,7 +198,7 @@ def test_a_living_group_has_no_cause() -> None:
     [(0.0042, "4 ms"), (0.9996, "1000 ms"), (1, "1.0 s"), (59.94, "59.9 s"), (75, "1 min 15 s"), (3600, "1 h"),
      (93784, "1 d 2 h"), (7 * 86400, "7 d")],
 )  # fmt: skip
-def test_a_span_is_said_as_people_do(seconds: float, said: str) -> None:
+def test_a_time_span_is_printed_in_readable_units(seconds: float, said: str) -> None:
     assert cause.span(seconds) == said
 
 
@@ -252,7 +254,7 @@ class Strict(HTMLParser):
 
 @settings(max_examples=150)
 @given(st.lists(st.one_of(EVENTS, SAID), max_size=30), st.booleans(), st.sampled_from([None, 0, 137]))
-def test_whatever_has_happened_it_can_be_told_and_shown(events: list[Any], single: bool, code: int | None) -> None:
+def test_any_events_give_a_report_in_every_format(events: list[Any], single: bool, code: int | None) -> None:
     """The oldest events may be lost, so a report may not rely on any event."""
     made = document(events, code, single, output={"main": ["<script>alert(1)</script>"]})
     assert text.lines(made)

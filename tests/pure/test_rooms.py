@@ -12,9 +12,7 @@ import pytest
 
 from pidone.cli import launcher
 from pidone.init import ALLOWED
-from tests.pid1 import ROOT
-
-PACKAGE = ROOT / "pidone"
+from tests.support.pid1 import PACKAGE, ROOT
 
 #: {room: the rooms it may import from}. A file at the top of the package is a room of its own.
 MAY = {
@@ -105,7 +103,7 @@ def test_imports_go_downwards_only() -> None:
             assert above == room or above in MAY[room] or late, f"{path.relative_to(ROOT)}:{line} imports {other}"
 
 
-def test_there_is_no_circle_of_imports() -> None:
+def test_there_is_no_cycle_of_imports() -> None:
     """Imports within functions count, too."""
     try:
         TopologicalSorter({module: {other for _, other in ours} for module, (_, ours) in modules().items()}).prepare()
@@ -113,7 +111,7 @@ def test_there_is_no_circle_of_imports() -> None:
         pytest.fail(" imports ".join(error.args[1]))
 
 
-def test_what_decides_imports_what_is_pure() -> None:
+def test_decision_code_imports_only_pure_modules() -> None:
     for path in sources("group"):
         for line, module, typing_only in imports(path):
             pure = module in PURE or module.split(".")[:2] == ["pidone", "group"]
@@ -157,7 +155,7 @@ def code_lines(path: Path) -> int:
     return len(lines)
 
 
-def test_pid_1_s_own_code_is_under_4200_lines_of_which_init_has_under_1530() -> None:
+def test_pid_1_s_code_is_under_4200_lines_and_init_under_1530() -> None:
     """The count leaves out code that PID 1 loads to print a message or a status, and generated
     code.
     """
@@ -184,13 +182,13 @@ def functions() -> list[tuple[str, int]]:
     return found
 
 
-def test_a_function_is_one_screen_and_nine_in_ten_are_half_of_one() -> None:
+def test_a_function_fits_a_screen_and_nine_in_ten_fit_half_of_one() -> None:
     lengths = sorted(length for _, length in functions())
     assert not [where for where, length in functions() if length > 50]
     assert lengths[len(lengths) * 9 // 10] <= 25
 
 
-def test_a_class_is_no_heap_and_none_is_there_for_one_other() -> None:
+def test_a_class_is_small_and_no_base_class_has_only_one_child() -> None:
     """A class has at most 25 methods. No class exists only for one other class of pidone to inherit
     from.
     """

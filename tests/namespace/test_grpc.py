@@ -9,17 +9,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-from pidone.probes.grpc import ProbeError, field, message
-from tests.pid1 import PYTHON, Pidone
-from tests.pod.conftest import Pod
-from tests.pod.test_probes import one_probe, stop
+from tests.support.pid1 import PYTHON, Pidone
+from tests.support.pid1 import ROOT
+from tests.support.pod import Pod, one_probe, stop
 
-SERVER = Path(__file__).with_name("health_server.py")
+SERVER = ROOT / "tests" / "support" / "health_server.py"
 
 
 class Server:
@@ -82,7 +80,7 @@ def test_grpc_follows_what_the_service_says(pod: Pod, server: Server) -> None:
 
 @pytest.mark.once
 @pytest.mark.parametrize("status", ["NOT_SERVING", "UNKNOWN", "SERVICE_UNKNOWN"])
-def test_s51_whatever_is_not_serving_is_a_failure(pod: Pod, server: Server, status: str) -> None:
+def test_s51_any_status_but_serving_is_a_failure(pod: Pod, server: Server, status: str) -> None:
     server.set("", status)
     assert answered(pod, server.port) == f"failure: it answers with {status}"
 
@@ -165,13 +163,13 @@ def dribble(client: socket.socket, data: bytes) -> None:
     ],
     ids=["plain", "leave first", "leave between", "103 first", "unknown frame", "in parts"],
 )  # fmt: skip
-def test_a_good_answer_may_come_in_many_ways(pod: Pod, sent: bytes) -> None:
+def test_a_good_answer_counts_in_every_framing(pod: Pod, sent: bytes) -> None:
     server, port = peer(lambda client: dribble(client, sent))
     with server:
         assert answered(pod, port) == "success"
 
 
-def test_who_has_answered_may_have_gone(pod: Pod) -> None:
+def test_a_server_may_reset_the_connection_after_its_answer(pod: Pod) -> None:
     def reset(client: socket.socket) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.sendall(HELLO + answer())
@@ -211,7 +209,7 @@ def test_who_has_answered_may_have_gone(pod: Pod) -> None:
     ],
     ids=range(22),
 )  # fmt: skip
-def test_a_peer_that_speaks_no_grpc_is_a_failure(pod: Pod, sent: bytes, said: str | None) -> None:
+def test_a_peer_without_grpc_is_a_failure(pod: Pod, sent: bytes, said: str | None) -> None:
     """None stands for an error in the words of h2."""
     server, port = peer(lambda client: client.sendall(sent))
     with server:
@@ -219,13 +217,13 @@ def test_a_peer_that_speaks_no_grpc_is_a_failure(pod: Pod, sent: bytes, said: st
         assert line == f"failure: {said}" if said is not None else line.startswith("failure: "), line
 
 
-def test_grpc_nobody_there_is_a_failure(pod: Pod) -> None:
+def test_grpc_a_refused_connection_is_a_failure(pod: Pod) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     assert answered(pod, port) == f"failure: 127.0.0.1:{port}: connection refused"
 
 
-def test_grpc_who_never_answers_is_late(pod: Pod) -> None:
+def test_grpc_a_silent_server_is_a_timeout(pod: Pod) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with one_probe(pod, "liveness", f'grpc = {port}, timeout = "300ms", failure_threshold = 1') as run:
@@ -268,26 +266,3 @@ def test_grpc_without_the_library_the_start_is_refused(pod: Pod, absent: str, sa
     bare = Pod(Pidone(sys.executable, "-I", "-c", boot), pod.write, pod.helper)
     refused = bare.refused(pod.primary(liveness="{ grpc = 1 }"))
     assert f"grpc probes cannot work: {said}" in refused, refused
-
-
-def test_a_request_is_as_protobuf_has_it() -> None:
-    assert message(b"") == b"\0\0\0\0\0"
-    assert message(b"a") == b"\0\0\0\0\3\n\1a"
-    assert message(b"a" * 300) == b"\0\0\0\1\x2f\n\xac\x02" + b"a" * 300
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"", 0), (b"\x08\x01", 1), (b"\x08\x02\x08\x01", 1), (b"\x08\x96\x01", 150),
-        (b"\x12\3abc\x08\x01", 1), (b"\x19" + b"x" * 8 + b"\x08\x01", 1), (b"\x1d" + b"x" * 4 + b"\x08\x01", 1),
-    ],
-)  # fmt: skip
-def test_fields_that_are_not_known_are_passed_over(body: bytes, status: int) -> None:
-    assert field(body) == status
-
-
-@pytest.mark.parametrize("body", [b"\x08", b"\x08" + b"\x80" * 11, b"\x12\x7fabc", b"\x0b\x01", b"\x1d1"])
-def test_what_is_no_message_is_said(body: bytes) -> None:
-    with pytest.raises(ProbeError):
-        field(body)

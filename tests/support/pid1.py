@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Callable
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 UNSHARE, SETSID = shutil.which("unshare") or "unshare", shutil.which("setsid") or "setsid"
 #: PID 1 leads a session, as in a container of an engine.
 NAMESPACE = [UNSHARE, "--pid", "--fork", "--mount-proc", "--kill-child", SETSID]
@@ -208,3 +208,9 @@ class Pidone:
     def bare(self, *command: str, wrap: Sequence[str] = (), **options: Any) -> Result:
         """Run the same command without pidone, in the same namespaces."""
         return Running([*NAMESPACE, *wrap, *command], **options).end()
+
+
+PACKAGE = ROOT / "pidone"
+
+
+Write = Callable[[str, str], str]

@@ -1,6 +1,6 @@
 """Drive the group's machine through every order of events, in virtual time, and check the rules.
 
-    python -m tests.explorer [SECONDS]    all small groups, as deep as time allows; prints counts
+    python -m tests.support.explorer [SECONDS]    all small groups, as deep as time allows; prints counts
 
 Theory. A world is a group and what a kernel would know of it: which processes are forked, which
 run, which helpers run, and which signals were sent to which process. From each state, the explorer

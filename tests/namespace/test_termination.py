@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests.pid1 import HELD, Result, Running
-from tests.pod.conftest import Pod, in_order
+from tests.support.pid1 import HELD, Result, Running
+from tests.support.pod import Pod, in_order
 
 SCALE = "0.1"
 
@@ -43,7 +43,7 @@ def test_s76_every_pre_stop_begins_at_once(pod: Pod) -> None:
     in_order(result, "pre_stop of side: success", "main ends", "side got 15")
 
 
-def test_s77_an_app_is_told_when_its_own_pre_stop_has_ended(pod: Pod) -> None:
+def test_s77_an_app_is_signalled_when_its_own_pre_stop_has_ended(pod: Pod) -> None:
     with pod.start(pod.sidecar("side", pre_stop='{ exec = ["sleep", "0.5"] }'),
                    pod.primary("main", pre_stop='{ exec = ["sleep", "0.1"] }'), wrap=HELD) as run:  # fmt: skip
         run.line("main is running(started")
@@ -53,7 +53,7 @@ def test_s77_an_app_is_told_when_its_own_pre_stop_has_ended(pod: Pod) -> None:
     in_order(result, "pre_stop of main: success", "main got 15", "pre_stop of side: success", "side got 15")
 
 
-def test_s78_sidecars_are_told_in_reverse_each_when_all_later_are_gone(pod: Pod) -> None:
+def test_s78_each_sidecar_is_signalled_after_all_later_ones_end(pod: Pod) -> None:
     with pod.start(*[pod.sidecar(name, "delay=100") for name in "abc"], pod.primary("main", "delay=100")) as run:
         run.line("a started")
         run.line("b started")
@@ -63,7 +63,7 @@ def test_s78_sidecars_are_told_in_reverse_each_when_all_later_are_gone(pod: Pod)
     in_order(result, "main ends", "c got 15", "c ends", "b got 15", "b ends", "a got 15", "a ends")
 
 
-def test_s79_who_does_not_run_counts_as_gone(pod: Pod) -> None:
+def test_s79_a_process_that_does_not_run_counts_as_ended(pod: Pod) -> None:
     middle = pod.entry("b", "sidecar", "false", backoff='{ initial = "60s" }')
     with pod.start(pod.sidecar("a"), middle, pod.sidecar("c"), pod.primary()) as run:
         run.line("a started")
@@ -75,7 +75,7 @@ def test_s79_who_does_not_run_counts_as_gone(pod: Pod) -> None:
     assert took < 6, result
 
 
-def test_s80_after_its_pre_stop_it_still_has_the_window(pod: Pod) -> None:
+def test_s80_after_its_pre_stop_it_still_has_the_minimum_grace(pod: Pod) -> None:
     """With the scale, the grace is 0.4 s and the minimum grace 0.2 s.
 
     SIGKILL comes 0.2 s after SIGTERM although the grace is over.
@@ -90,7 +90,7 @@ def test_s80_after_its_pre_stop_it_still_has_the_window(pod: Pod) -> None:
     assert 0.6 <= took < 4 and result.code == 137, (took, result)
 
 
-def test_s81_at_the_end_of_the_grace_all_who_wait_are_told_together(pod: Pod) -> None:
+def test_s81_at_the_end_of_the_grace_all_waiting_ones_are_signalled(pod: Pod) -> None:
     sides = [pod.sidecar(name, "ignore=15") for name in "ab"]
     with pod.start(*sides, pod.primary("main", "ignore=15"), grace='"6s"', time_scale=SCALE) as run:
         for name in ("a", "b", "main"):
@@ -101,7 +101,7 @@ def test_s81_at_the_end_of_the_grace_all_who_wait_are_told_together(pod: Pod) ->
     assert 0.6 <= took < 4 and result.code == 137, (took, result)
 
 
-def test_s82_without_grace_there_is_no_pre_stop_and_a_window(pod: Pod) -> None:
+def test_s82_without_grace_no_pre_stop_runs_but_minimum_grace_holds(pod: Pod) -> None:
     with pod.start(
         pod.sidecar("side", "ignore=15"), pod.primary(pre_stop='{ exec = ["true"] }'), grace='"0s"', time_scale="0.4"
     ) as run:
@@ -114,7 +114,7 @@ def test_s82_without_grace_there_is_no_pre_stop_and_a_window(pod: Pod) -> None:
     in_order(result, "side got 15", "SIGKILL to")
 
 
-def test_s83_a_second_request_changes_nothing_and_a_third_ends_the_grace(pod: Pod) -> None:
+def test_s83_a_second_stop_changes_nothing_a_third_ends_the_grace(pod: Pod) -> None:
     with pod.start(pod.primary("main", "ignore=15"), grace='"600s"', time_scale=SCALE) as run:
         run.line("main started")
         began = time.monotonic()
@@ -132,7 +132,7 @@ def test_s83_a_second_request_changes_nothing_and_a_third_ends_the_grace(pod: Po
     assert took < 10, took
 
 
-def test_s84_its_own_stop_signal_and_sigkill_for_all_of_it(pod: Pod) -> None:
+def test_s84_each_gets_its_stop_signal_and_sigkill_ends_all_of_it(pod: Pod) -> None:
     script = f"{pod.helper} app child ignore=15 & trap '' TERM USR1; echo up; while :; do sleep 0.01; done"
     main = pod.entry("main", "primary", "sh", "-c", script)
     with pod.start(
@@ -147,14 +147,14 @@ def test_s84_its_own_stop_signal_and_sigkill_for_all_of_it(pod: Pod) -> None:
     assert not os.path.exists(f"/proc/{child}") and result.code == 137, result
 
 
-def test_s85_a_program_without_a_handler_dies_of_it_as_it_would_not_in_a_pod(pod: Pod) -> None:
+def test_s85_sigterm_kills_an_app_without_a_handler_unlike_in_a_pod(pod: Pod) -> None:
     with pod.start(pod.entry("main", "primary", "sleep", "60")) as run:
         run.line("started main")
         result, took = stop(run)
     assert result.code == 143 and took < 6, (took, result)
 
 
-def test_s86_what_it_leaves_behind_goes_with_it(pod: Pod) -> None:
+def test_s86_the_leftovers_of_a_process_end_with_it(pod: Pod) -> None:
     """Its session ends before the restart; processes that left the session end by the sweep.
 
     test_restarts.py has more.
@@ -191,7 +191,7 @@ def test_s88_the_grace_fits_before_the_container_is_killed(pod: Pod) -> None:
 
 
 @pytest.mark.parametrize("what", ["ignores TERM", "stops itself", "forks", "is stopped"])
-def test_a_stop_never_takes_longer_than_grace_and_window(pod: Pod, what: str) -> None:
+def test_a_stop_never_takes_longer_than_grace_and_minimum_grace(pod: Pod, what: str) -> None:
     scripts = {
         "ignores TERM": "trap '' TERM; echo up; while :; do sleep 0.01; done",
         "stops itself": "trap 'kill -STOP $$' TERM; echo up; while :; do sleep 0.01; done",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable
 
-import pytest
-
-from tests.conftest import Write
-from tests.pid1 import Pidone, Result, Running
+from tests.support.pid1 import HELD, Pidone, Result, Running, Write
 
 
 def entry(name: str, role: str, *command: str, **keys: str) -> str:
@@ -62,14 +59,6 @@ class Pod:
         result = self.start(*entries, options=(), **group).end()
         assert result.code == 2 and "started" not in result.text, result
         return result.text
-
-
-@pytest.fixture
-def pod(pidone: Pidone, write: Write, helper: str) -> Iterator[Pod]:
-    pod = Pod(pidone, write, helper)
-    yield pod
-    for running in pod.begun:
-        running.__exit__(None)
 
 
 def in_order(result: Result, *words: str) -> None:
@@ -129,9 +118,10 @@ def status(code: int, body: bytes = b"", **headers: str) -> Answer:
     return answer
 
 
-@pytest.fixture
-def web() -> Iterator[Web]:
-    web = Web()
-    yield web
-    web.server.shutdown()
-    web.server.server_close()
+def stop(run: Running) -> Result:
+    run.kill(signal.SIGTERM)
+    return run.end()
+
+
+def one_probe(pod: Pod, kind: str, text: str, **keys: str) -> Running:
+    return pod.start(pod.primary(**{kind: f"{{ {text} }}"}, **keys), wrap=HELD)

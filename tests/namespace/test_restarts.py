@@ -9,21 +9,14 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pidone.config.values import backoff
-from pidone.group import restart, status
-from pidone.group.group import Group
-from pidone.group.policy import ALWAYS, BACKOFF, NEVER
-from pidone.group.slots import ProcessPolicy
-from pidone.helpers import leftovers, main_pid
-from pidone.init import events as e
-from pidone.init.plan import INIT, PRIMARY, SIDECAR
-from tests.explorer import make
-from tests.pid1 import HELD, PYTHON
-from tests.pod.conftest import Pod, gaps, in_order, stamps
+from pidone.group.policy import BACKOFF
+from pidone.helpers import main_pid
+from tests.support.pid1 import HELD, PYTHON
+from tests.support.pod import Pod, gaps, in_order, stamps
 
 QUICK = '{ initial = "100ms", max = "400ms" }'
 
@@ -87,7 +80,7 @@ def test_s56_a_rule_restarts_for_its_codes_only(pod: Pod, tmp_path: Path, code: 
         ('[{ in = [1], action = "again" }]', 'action = "restart" or "restart-all"'),
     ],
 )
-def test_s56_what_a_rule_may_not_be(pod: Pod, rules: str, said: str) -> None:
+def test_s56_wrong_rules_are_refused(pod: Pod, rules: str, said: str) -> None:
     keys = {} if "without" in said else {"restart": '"never"'}
     assert said in pod.refused(pod.primary(restart_rules=rules, **keys))
 
@@ -108,7 +101,7 @@ def test_s58_after_a_probe_s_kill_the_policy_decides_not_the_code(pod: Pod) -> N
     in_order(result, "liveness failed", "main (pid", "ended with exit code 0", "started main")
 
 
-def test_s59_the_first_restart_is_at_once_then_the_wait_doubles_to_its_most(pod: Pod) -> None:
+def test_s59_the_first_restart_is_at_once_then_the_wait_doubles(pod: Pod) -> None:
     side = pod.entry("side", "sidecar", pod.helper, "stamp", "side", "1", backoff=QUICK)
     with pod.start(side, pod.primary()) as run:
         run.line("; restart 7 in")
@@ -162,7 +155,7 @@ def test_s63_the_curve_is_an_option(pod: Pod) -> None:
         run.end()
 
 
-def test_s64_back_off_is_each_one_s_own(pod: Pod) -> None:
+def test_s64_each_process_has_its_own_back_off(pod: Pod) -> None:
     slow = pod.entry("slow", "sidecar", "false", backoff='{ initial = "60s" }')
     quick = pod.entry("quick", "sidecar", "false", backoff='{ initial = "50ms", max = "50ms" }')
     with pod.start(slow, quick, pod.primary()) as run:
@@ -181,7 +174,7 @@ def test_s65_while_waiting_it_says_so(pod: Pod) -> None:
     in_order(result, "sidecar side (pid", "ended with exit code 5; restart 2 in 60 s", "waiting(CrashLoopBackOff)")
 
 
-def test_s66_a_stop_calls_a_waiting_restart_off(pod: Pod) -> None:
+def test_s66_a_stop_cancels_a_waiting_restart(pod: Pod) -> None:
     main = pod.entry("main", "primary", "sh", "-c", "exit 5", restart='"always"', backoff='{ initial = "60s" }')
     with pod.start(main) as run:
         run.line("main is waiting(CrashLoopBackOff)")
@@ -192,7 +185,7 @@ def test_s66_a_stop_calls_a_waiting_restart_off(pod: Pod) -> None:
     assert time.monotonic() - began < 6 and result.code == 5, result  # its last code (S95)
 
 
-def test_s67_restart_all_kills_all_and_begins_at_the_head(pod: Pod, tmp_path: Path) -> None:
+def test_s67_restart_all_kills_all_and_starts_with_the_first_process(pod: Pod, tmp_path: Path) -> None:
     keys = {"restart": '"always"', "restart_rules": '[{ in = [88], action = "restart-all" }]'}
     script = f"sleep 0.3; test -e {tmp_path}/x || {{ touch {tmp_path}/x; exit 88; }}; exec sleep 60"
     side = pod.entry("side", "sidecar", "sh", "-c", script, **keys)
@@ -206,25 +199,6 @@ def test_s67_restart_all_kills_all_and_begins_at_the_head(pod: Pod, tmp_path: Pa
     assert before.count("started step") == before.count("started side") == before.count("started log") == 2, before
     assert "got 15" not in before and "pre_stop" not in before, before
     assert "its restart_rules restart the whole group" in before
-
-
-def test_s67_every_count_goes_up_and_a_condition_says_it_meanwhile() -> None:
-    group = Group(make(((INIT, NEVER, "plain"), (SIDECAR, ALWAYS, "all anew"), (PRIMARY, ALWAYS, "plain"))))
-
-    def take(*events: tuple[Any, ...]) -> None:
-        for event in events:
-            group.take(event, 0.0)
-
-    take((e.BEGIN,), (e.EXECED, 0), (e.EXITED, 0, 0, 0), (e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""))
-    take((e.EXECED, 1), (e.EXECED, 2))
-    assert status.conditions(group)["AllContainersRestarting"][0] is False
-    take((e.EXITED, 1, 3, 0))
-    assert status.conditions(group)["AllContainersRestarting"][0] is True
-    take((e.EXITED, 2, 0, 9), *((e.HELPER_ENDED, index, "leftovers", e.SUCCESS, "") for index in range(3)))
-    assert group.deadline is not None
-    group.take((e.DEADLINE,), group.deadline)
-    assert status.conditions(group)["AllContainersRestarting"][0] is False
-    assert [member.restarts for member in group.members] == [1, 1, 1]
 
 
 # -- keys that a Pod does not have
@@ -251,7 +225,7 @@ def test_an_essential_process_s_end_is_the_group_s(pod: Pod) -> None:
     assert result.code == 4, result
 
 
-def test_an_essential_end_with_0_leaves_the_waiting_primary_s_last_code(pod: Pod) -> None:
+def test_an_essential_end_with_0_keeps_the_primary_s_last_code(pod: Pod) -> None:
     essential = pod.sidecar("side", essential="true")
     main = pod.entry("main", "primary", "sh", "-c", "exit 3", restart='"always"', backoff='{ initial = "60s" }')
     with pod.start(essential, main, wrap=HELD) as run:
@@ -281,7 +255,7 @@ def test_replicas_are_processes_with_an_index_each(pod: Pod) -> None:
     in_order(result, "main ends", "got 15")
 
 
-def test_after_waits_for_just_those_and_stops_before_them(pod: Pod, tmp_path: Path) -> None:
+def test_after_waits_only_for_the_named_ones_and_stops_before_them(pod: Pod, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     probe = f'{{ file = "{ready}", period = "50ms", failure_threshold = 1000 }}'
     entries = [
@@ -310,7 +284,7 @@ def test_after_waits_for_just_those_and_stops_before_them(pod: Pod, tmp_path: Pa
         ("['x']", "no process 'x'"),
     ],
 )
-def test_a_circle_is_an_error_with_its_line(pod: Pod, after: str, said: str) -> None:
+def test_a_cycle_is_an_error_with_its_line(pod: Pod, after: str, said: str) -> None:
     text = pod.refused(pod.sidecar("a", after=after), pod.sidecar("b"), pod.primary())
     assert said in text and "pod.toml:7: process 'a'" in text, text
 
@@ -446,7 +420,7 @@ def test_a_daemon_as_the_primary_gives_the_exit_code(pod: Pod, tmp_path: Path) -
         ("x\n", "does not contain a pid"),
     ],
 )
-def test_a_pid_file_that_is_wrong_is_not_believed(pod: Pod, tmp_path: Path, content: str, said: str) -> None:
+def test_a_wrong_pid_file_is_not_trusted(pod: Pod, tmp_path: Path, content: str, said: str) -> None:
     """A stale file of the instance before: the pid that the daemon writes a little later counts."""
     (tmp_path / "d.pid").write_text(content)
     with pod.start(daemon(pod, tmp_path, body="time.sleep(0.3)"), pod.primary()) as run:
@@ -458,7 +432,7 @@ def test_a_pid_file_that_is_wrong_is_not_believed(pod: Pod, tmp_path: Path, cont
     assert said in main_pid.read_pid_file(str(tmp_path / "w.pid").encode(), 1.0)[1]
 
 
-def test_a_pid_file_that_names_a_stranger_fails_the_start(pod: Pod, tmp_path: Path) -> None:
+def test_a_pid_file_that_names_a_foreign_process_fails_the_start(pod: Pod, tmp_path: Path) -> None:
     stranger = pod.entry("other", "sidecar", "sh", "-c", f"echo $$ >{tmp_path}/other; exec sleep 60")
     script = pod.write("d.sh", f"#!/bin/sh\nuntil [ -s {tmp_path}/other ]; do sleep 0.01; done\nexit 0\n")
     d = pod.entry("d", "sidecar", script, daemonizes="true", pid_file=f'"{tmp_path}/other"')
@@ -467,7 +441,7 @@ def test_a_pid_file_that_names_a_stranger_fails_the_start(pod: Pod, tmp_path: Pa
     assert "cannot start d: " in result.text and "its pid_file" in result.text, result
 
 
-def test_a_pid_file_that_names_pidone_s_own_helper_is_not_believed(pod: Pod, tmp_path: Path) -> None:
+def test_a_pid_file_that_names_a_helper_of_pidone_is_not_trusted(pod: Pod, tmp_path: Path) -> None:
     """In a new container the pids are the same each time.
 
     So an old pid file can name the helper that reads it.
@@ -485,7 +459,7 @@ def test_a_launcher_that_fails_is_a_failed_start(pod: Pod, tmp_path: Path) -> No
     assert result.code == 3 and "before it had started" in result.text, result
 
 
-def test_a_launcher_that_stays_in_the_foreground_is_said_and_ended(pod: Pod) -> None:
+def test_a_launcher_that_stays_in_the_foreground_is_named_and_ended(pod: Pod) -> None:
     d = pod.sidecar("d", daemonizes="true", pid_file='"/nope"', restart='"never"')
     result = pod.run(d, pod.primary(), time_scale="0.04")
     assert "d (pid 3) did not go into the background within 2.4 s; stopping it" in result.text and result.code == 1, (
@@ -493,16 +467,11 @@ def test_a_launcher_that_stays_in_the_foreground_is_said_and_ended(pod: Pod) -> 
     )
 
 
-def test_two_processes_have_no_file_in_common(pod: Pod) -> None:
+def test_two_processes_cannot_share_a_pid_file_or_a_message_file(pod: Pod) -> None:
     keys = {"daemonizes": "true", "pid_file": '"/run/x.pid"', "termination_message": '"/run/x"'}
     said = pod.refused(pod.sidecar("a", **keys), pod.sidecar("b", **keys), pod.primary())
     assert "pid_file /run/x.pid belongs to process 'a' already; give each a file of its own" in said
     assert "termination_message /run/x belongs to process 'a' already" in said
-
-
-def test_what_was_never_forked_leaves_nothing_behind() -> None:
-    """Session 0 is that of PID 1 and of all processes that came into the namespace from outside."""
-    assert leftovers.descendants(0) == leftovers.descendants(1) == []
 
 
 def test_a_daemon_s_workers_are_ended_before_it_starts_again(pod: Pod, tmp_path: Path) -> None:
@@ -519,8 +488,3 @@ if os.fork() == 0:
         result = run.end()
     in_order(result, "was killed by SIGKILL", "worker got 15", "leftovers of d: success", "started d")
     in_order(result, "was killed by SIGKILL; restart 1 now", "leftovers of d: success", "started d")
-
-
-def test_back_off_levels_and_rules_are_plain_data(tmp_path: Path) -> None:
-    policy: Any = ProcessPolicy(0, backoff=(1.0, 60.0, 600.0))
-    assert [restart.delay(policy, level) for level in range(9)] == [0, 1, 2, 4, 8, 16, 32, 60, 60]

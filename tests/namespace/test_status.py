@@ -5,18 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pidone.group import status
-from pidone.group.group import Group
-from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE
 from pidone.helpers import message
 from pidone.init import events as e
-from pidone.init.plan import INIT, PRIMARY, SIDECAR
-from tests.explorer import make
-from tests.pod.conftest import Pod, in_order
+from tests.support.pod import Pod, in_order
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 9", 9), ("kill -9 $$", 137), ("kill -15 $$", 143), ("true", 0)])
@@ -32,12 +26,12 @@ def test_s90_reasons(pod: Pod, script: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(("program", "code"), [("/nope", 127), ("/etc/passwd", 126)])
-def test_s91_what_cannot_start_is_a_start_error(pod: Pod, program: str, code: int) -> None:
+def test_s91_a_program_that_cannot_start_is_a_start_error(pod: Pod, program: str, code: int) -> None:
     result = pod.run(pod.entry("main", "primary", program))
     assert "main is terminated(StartError, exit code 128)" in result.text and result.code == code, result
 
 
-def test_s92_no_end_is_unknown_for_pidone_reaps_every_child(pod: Pod) -> None:
+def test_s92_only_a_daemon_killed_before_it_is_found_is_unknown(pod: Pod) -> None:
     """One exception: the launcher has ended, and pidone kills all before it finds the daemon."""
     daemon = pod.entry("d", "sidecar", "sh", "-c", "exit 0", daemonizes="true", pid_file='"/nope"')
     with pod.start(daemon, pod.primary(), grace='"1s"', time_scale="0.1") as run:
@@ -61,7 +55,7 @@ def fake_counter(pod: Pod, tmp_path: Path) -> tuple[list[str], Path]:
 
 
 @pytest.mark.parametrize("rises", [True, False])
-def test_s93_a_kill_while_the_counter_rises_is_out_of_memory(pod: Pod, tmp_path: Path, rises: bool) -> None:
+def test_s93_a_sigkill_while_the_oom_counter_rises_is_out_of_memory(pod: Pod, tmp_path: Path, rises: bool) -> None:
     wrap, counter = fake_counter(pod, tmp_path)
     with pod.start(pod.primary(), wrap=wrap) as run:
         run.line("main started")
@@ -73,7 +67,7 @@ def test_s93_a_kill_while_the_counter_rises_is_out_of_memory(pod: Pod, tmp_path:
     assert ("out of memory, according to the container's cgroup" in result.text) == rises, result
 
 
-def test_s93_a_step_in_whose_time_the_counter_rose_has_failed_even_with_0(pod: Pod, tmp_path: Path) -> None:  # S4
+def test_s93_a_step_fails_even_with_0_if_the_oom_counter_has_risen(pod: Pod, tmp_path: Path) -> None:  # S4
     wrap, counter = fake_counter(pod, tmp_path)
     step = pod.init("step", "sh", "-c", f"echo oom_kill 8 >{counter}")
     result = pod.run(step, pod.primary(), wrap=wrap)
@@ -81,34 +75,7 @@ def test_s93_a_step_in_whose_time_the_counter_rose_has_failed_even_with_0(pod: P
     assert "main started" not in result.text
 
 
-def ended(code: int) -> Any:
-    return "terminated", ("Completed" if code == 0 else "Error", code, 0)
-
-
-WAITING, BACKOFF, RUNNING = (
-    ("waiting", ("PodInitializing",)),
-    ("waiting", ("CrashLoopBackOff",)),
-    ("running", (True, True)),
-)
-
-
-@pytest.mark.parametrize(
-    ("policy", "inits", "apps", "phase"),
-    [
-        (NEVER, [ended(1)], [WAITING], "Failed"), (ON_FAILURE, [ended(1)], [WAITING], "Pending"),
-        (ALWAYS, [RUNNING], [WAITING], "Pending"), (ALWAYS, [], [WAITING], "Pending"),
-        (ALWAYS, [ended(0)], [RUNNING], "Running"),
-        (ALWAYS, [], [ended(0)], "Running"), (NEVER, [], [ended(0)], "Succeeded"),
-        (ON_FAILURE, [], [ended(0)], "Succeeded"),
-        (NEVER, [], [ended(3)], "Failed"), (ON_FAILURE, [], [ended(3)], "Running"), (ALWAYS, [], [BACKOFF], "Running"),
-        (NEVER, [], [ended(0), RUNNING], "Running"), (NEVER, [], [ended(0), ended(1)], "Failed"),
-    ],
-)  # fmt: skip
-def test_s94_the_phase(policy: int, inits: list[Any], apps: list[Any], phase: str) -> None:
-    assert status.phase_of(policy, inits, apps) == phase
-
-
-def test_s94_a_group_s_phases_as_they_come(pod: Pod) -> None:
+def test_s94_a_group_prints_its_phases_in_order(pod: Pod) -> None:
     result = pod.run(pod.init("step", "true"), pod.entry("main", "primary", "true"))
     assert [line for line in result.lines if "phase" in line] == ["pidone: phase Running", "pidone: phase Succeeded"], (
         result
@@ -175,31 +142,7 @@ def test_s97_the_last_lines_of_a_failed_primary_are_its_message(
     assert text.endswith("\n899\n900") and len(text) < 2048 + len(text.splitlines()[0]) + 2, (text, result)
 
 
-def begun(*roles: int) -> Group:
-    machine = Group(make(tuple((role, ALWAYS if role == SIDECAR else NEVER, "plain") for role in roles)))
-    machine.take((e.BEGIN,), 0.0)
-    return machine
-
-
-def test_s98_states_one_after_the_other() -> None:
-    group = begun(SIDECAR, PRIMARY)
-    assert status.state(group, 1) == ("waiting", ("PodInitializing",))
-    assert status.state(begun(PRIMARY), 0) == ("waiting", ("ContainerCreating",))
-    group.take((e.EXECED, 0), 0.0)
-    assert status.state(group, 0) == ("running", (True, True)) and status.last_state(group, 0) is None
-    group.take((e.EXITED, 0, 3, 0), 1.0)
-    assert status.state(group, 0) == ("terminated", ("Error", 3, 0))  # no wait, no back-off
-    group.take((e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""), 1.0)
-    group.take((e.DEADLINE,), 1.0)
-    group.take((e.EXECED, 0), 1.0)
-    assert status.state(group, 0)[0] == "running" and group.members[0].restarts == 1
-    assert status.last_state(group, 0) == ("terminated", ("Error", 3, 0))
-    group.take((e.EXITED, 0, 0, 9), 2.0)
-    assert status.state(group, 0) == ("waiting", ("CrashLoopBackOff",))
-    assert status.last_state(group, 0) == ("terminated", ("Error", 137, 9))
-
-
-def test_s98_states_as_they_are_said(pod: Pod) -> None:
+def test_s98_states_are_printed_in_order(pod: Pod) -> None:
     side = pod.entry("side", "sidecar", "sh", "-c", "exit 3", backoff='{ initial = "100ms" }')
     with pod.start(side, pod.primary()) as run:
         run.line("side is waiting(CrashLoopBackOff)", count=2)
@@ -207,37 +150,3 @@ def test_s98_states_as_they_are_said(pod: Pod) -> None:
         result = run.end()
     in_order(result, "side is running(started, ready)", "side is terminated(Error, exit code 3)", "started side",
              "side is waiting(CrashLoopBackOff)", "started side")  # fmt: skip
-
-
-def test_s99_started_and_ready(pod: Pod) -> None:
-    group = begun(INIT, SIDECAR, PRIMARY)
-    assert not any(status.ready(group, index) for index in range(3))
-    group.take((e.EXECED, 0), 0.0)
-    assert not status.ready(group, 0)
-    group.take((e.EXITED, 0, 0, 0), 0.0)
-    group.take((e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""), 0.0)
-    group.take((e.EXECED, 1), 0.0)
-    assert [status.ready(group, index) for index in range(3)] == [True, True, False]
-    group.take((e.EXITED, 1, 1, 0), 0.0)
-    assert not status.ready(group, 1) and not group.members[1].started
-
-
-def test_s100_conditions() -> None:
-    group = begun(INIT, SIDECAR, PRIMARY)
-    found = status.conditions(group)
-    assert found["Initialized"] == (False, "ContainersNotInitialized")
-    assert found["Ready"] == found["ContainersReady"] == (False, "ContainersNotReady")
-    assert found["PodScheduled"] == found["PodReadyToStartContainers"] == (True, "")
-    group.take((e.EXECED, 0), 0.0)
-    group.take((e.EXITED, 0, 0, 0), 0.0)
-    group.take((e.HELPER_ENDED, 0, "leftovers", e.SUCCESS, ""), 0.0)
-    group.take((e.EXECED, 1), 0.0)
-    group.take((e.EXECED, 2), 0.0)
-    found = status.conditions(group)
-    assert found["Initialized"] == found["Ready"] == found["ContainersReady"] == (True, "")
-    group.take((e.EXITED, 1, 1, 0), 1.0)
-    found = status.conditions(group)
-    assert found["Initialized"] == (True, "") and found["Ready"] == (False, "ContainersNotReady")
-    group.take((e.EXITED, 2, 0, 0), 2.0)
-    group.take((e.ALONE,), 2.0)
-    assert status.phase(group) == "Succeeded" and status.conditions(group)["Ready"] == (False, "PodCompleted")

@@ -14,8 +14,8 @@ from typing import Any
 
 from pidone.group.policy import ALWAYS, NEVER, ON_FAILURE
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
-from tests.explorer import Kind
-from tests.pid1 import ROOT
+from tests.support.explorer import Kind
+from tests.support.pid1 import ROOT
 
 ROOM = ROOT / "pidone" / "group"
 

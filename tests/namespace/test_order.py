@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pid1 import HELD
-from tests.pod.conftest import Pod, gaps, in_order, stamps
+from tests.support.pid1 import HELD
+from tests.support.pod import Pod, gaps, in_order, stamps
 
 EVENTUALLY = '{ exec = ["test", "-e", "%s"], period = "50ms", failure_threshold = 1000 }'
 
@@ -105,7 +105,7 @@ def test_s11_a_step_that_cannot_be_executed_has_failed(pod: Pod, tmp_path: Path)
     assert result.code == 0 and result.text.count("cannot start step") == 1, result  # pidone prints it once
 
 
-def test_s12_a_stop_in_a_step_tells_it_at_once_beside_the_sidecars(pod: Pod) -> None:
+def test_s12_a_stop_in_a_step_signals_it_and_the_sidecars_at_once(pod: Pod) -> None:
     steps = [pod.init("one", "true"), pod.entry("two", "init", pod.helper, "app", "two", "delay=300"),
              pod.init("three", "echo", "three")]  # fmt: skip
     with pod.start(pod.sidecar("log"), *steps, pod.primary()) as run:
@@ -165,7 +165,7 @@ def test_s17_a_sidecar_that_never_starts_keeps_the_group_pending(pod: Pod, tmp_p
     assert "not everything started within the group's start_timeout" in result.text, result
 
 
-def test_s18_what_has_died_before_it_was_seen_has_not_started(pod: Pod) -> None:
+def test_s18_a_sidecar_that_ends_in_its_post_start_has_not_started(pod: Pod) -> None:
     side = pod.entry(
         "side", "sidecar", "sh", "-c", "exit 5", restart='"never"', post_start='{ exec = ["sleep", "0.2"] }'
     )
@@ -196,7 +196,7 @@ def test_s20_liveness_does_not_gate(pod: Pod) -> None:
         assert run.end().code == 0
 
 
-def test_s21_a_failed_startup_ends_and_restarts_whatever_the_group_s_policy(pod: Pod) -> None:
+def test_s21_a_failed_startup_restarts_under_any_policy_of_the_group(pod: Pod) -> None:
     side = pod.sidecar("side", startup='{ exec = ["false"], period = "50ms", failure_threshold = 1 }')
     with pod.start(side, pod.primary(), restart='"never"', wrap=HELD) as run:
         run.line("side started", count=2)
@@ -206,7 +206,7 @@ def test_s21_a_failed_startup_ends_and_restarts_whatever_the_group_s_policy(pod:
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_s22_a_sidecar_is_restarted_whatever_its_code(pod: Pod, code: int) -> None:
+def test_s22_a_sidecar_is_restarted_after_any_exit_code(pod: Pod, code: int) -> None:
     side = pod.entry("side", "sidecar", pod.helper, "stamp", "side", str(code), backoff='{ initial = "200ms" }')
     with pod.start(side, pod.primary(), restart='"never"') as run:
         run.line("side is waiting(CrashLoopBackOff)", count=2)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.pid1 import HELD
-from tests.pod.conftest import Pod, Web, in_order, status
+from tests.support.pid1 import HELD
+from tests.support.pod import Pod, Web, in_order, status
 
 
-def test_s68_post_start_runs_beside_the_process(pod: Pod, tmp_path: Path) -> None:
+def test_s68_post_start_and_the_process_run_at_the_same_time(pod: Pod, tmp_path: Path) -> None:
     """Both run at once: the process waits for the hook's file, then the hook for the process's."""
     script = f"until [ -e {tmp_path}/hook ]; do sleep 0.01; done; touch {tmp_path}/main; exec sleep 60"
     hook = f"touch {tmp_path}/hook; until [ -e {tmp_path}/main ]; do sleep 0.01; done"
@@ -23,7 +23,7 @@ def test_s68_post_start_runs_beside_the_process(pod: Pod, tmp_path: Path) -> Non
         assert run.end().code == 143
 
 
-def test_s69_until_it_returns_it_is_not_running_and_nothing_is_probed(pod: Pod) -> None:
+def test_s69_no_process_is_running_or_probed_before_post_start_ends(pod: Pod) -> None:
     keys = {"post_start": '{ exec = ["sleep", "0.3"] }', "readiness": '{ exec = ["true"], period = "50ms" }'}
     with pod.start(pod.sidecar("side", **keys), pod.primary()) as run:
         run.line("main started")
@@ -34,7 +34,7 @@ def test_s69_until_it_returns_it_is_not_running_and_nothing_is_probed(pod: Pod) 
     assert "readiness" not in before and "side is running" not in before, result
 
 
-def test_s70_its_failure_ends_the_process_which_then_restarts_by_policy(pod: Pod) -> None:
+def test_s70_a_failed_post_start_ends_and_restarts_the_process(pod: Pod) -> None:
     keys = {"post_start": '{ exec = ["false"] }', "pre_stop": '{ exec = ["true"] }', "backoff": '{ initial = "60s" }'}
     with pod.start(pod.sidecar("side", **keys), pod.primary(), wrap=HELD) as run:
         run.line("side is waiting(PostStartHookError)")
@@ -69,7 +69,7 @@ def test_s71_pre_stop_runs_before_the_signal_whenever_pidone_ends_it(pod: Pod, c
         in_order(result, "pre_stop of main: success", "main got 15", "main ends")
 
 
-def test_s72_its_failure_is_said_and_the_stop_goes_on(pod: Pod) -> None:
+def test_s72_a_failed_pre_stop_is_reported_and_the_stop_continues(pod: Pod) -> None:
     with pod.start(pod.primary(pre_stop='{ exec = ["sh", "-c", "exit 7"] }'), wrap=HELD) as run:
         run.line("main is running(started")
         run.kill(signal.SIGTERM)
@@ -78,7 +78,7 @@ def test_s72_its_failure_is_said_and_the_stop_goes_on(pod: Pod) -> None:
     assert result.code == 0, result
 
 
-def test_s73_any_answer_of_http_is_good_and_none_is_not(pod: Pod, web: Web) -> None:
+def test_s73_any_http_answer_succeeds_and_no_answer_fails(pod: Pod, web: Web) -> None:
     web.paths["/hook"] = status(500)
     for scheme in ("http", "https"):  # a server without HTTPS gets the request by HTTP
         hook = f'{{ http = "{scheme}://127.0.0.1:{web.port}/hook", headers = {{ X-Hook = "1" }} }}'
@@ -91,7 +91,7 @@ def test_s73_any_answer_of_http_is_good_and_none_is_not(pod: Pod, web: Web) -> N
     assert "post_start failed: 127.0.0.1:9: connection refused" in result.text, result
 
 
-def test_s73_sleep_takes_its_time_and_may_not_be_longer_than_the_grace(pod: Pod) -> None:
+def test_s73_sleep_waits_and_must_not_be_longer_than_the_grace(pod: Pod) -> None:
     with pod.start(pod.primary(pre_stop='{ sleep = "300ms" }')) as run:
         run.line("main is running(started")
         began = time.monotonic()
@@ -105,7 +105,7 @@ def test_s73_sleep_takes_its_time_and_may_not_be_longer_than_the_grace(pod: Pod)
     assert "a hook that only connects does nothing" in pod.refused(pod.primary(pre_stop="{ tcp = 80 }"))
 
 
-def test_s74_its_output_is_in_no_log_but_for_the_last_line_of_one_that_fails(pod: Pod) -> None:
+def test_s74_a_hook_s_output_is_dropped_except_a_failure_s_last_line(pod: Pod) -> None:
     hook = '{ exec = ["sh", "-c", "echo secret; echo secret >&2; printf \'\\\\033[2Jno\\\\tfile\'; exit 1"] }'
     with pod.start(pod.primary(pre_stop=hook)) as run:
         run.line("main is running(started")
@@ -115,7 +115,7 @@ def test_s74_its_output_is_in_no_log_but_for_the_last_line_of_one_that_fails(pod
     assert "pre_stop failed: exit code 1: [2Jno file; the stop continues" in result.text, result
 
 
-def test_a_pre_stop_that_never_ends_is_cut_short_at_the_end_of_the_grace(pod: Pod) -> None:
+def test_a_pre_stop_that_never_ends_is_cut_off_when_the_grace_ends(pod: Pod) -> None:
     with pod.start(pod.primary(pre_stop='{ exec = ["sleep", "987"] }'), grace='"4s"', time_scale="0.25") as run:
         run.line("main is running(started")
         began = time.monotonic()

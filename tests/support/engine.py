@@ -20,10 +20,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from demos.comparison.peers import PACKAGES
-from tests.pid1 import PATIENCE, ROOT, Result, until
+from tests.support.pid1 import PATIENCE, ROOT, Result, until
 
 BASE = "debian:bookworm-slim"
 RELEASE = "bookworm"
@@ -185,3 +185,10 @@ class Container:
         self.engine.docker("stop", self.id)
         took = time.monotonic() - began
         return self.end(), took
+
+
+Run = Callable[..., Container]
+
+
+def mount(file: str, to: str = "/etc/pidone.toml") -> tuple[str, ...]:
+    return ("-v", f"{file}:{to}:ro")
