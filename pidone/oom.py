@@ -1,4 +1,7 @@
-"""The kernel's OOM killer: how often it has killed here, and which processes it hardly chooses."""
+"""The kernel's OOM killer: how often it has killed here, and which processes it hardly chooses.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ the same rule for links). So /var/run, a ConfigMap's ..data and root's own links
 refuses any other link, and the message names it. An app can rename what root keeps in the app's own
 directory; that is no link, and this module does not prevent it. A pidone that is not root can do no
 more than its user, so it follows every link.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import posix

@@ -3,6 +3,8 @@
 A reader takes a value and returns plain data. It raises ValueError with what would be right. It
 knows no other key. The readers for a Pod's behaviour are in config/values.py, those for a probe's
 handler in the file of that handler.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 pidone/config/keys.py makes the slots of PID 1 (pidone/init/slots.py, pidone/group/slots.py) and the
 tables of docs/reference/file.md. pidone/probes/*.py make the tables of handlers there. A test
 checks that the written files are up to date.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations
@@ -57,10 +59,13 @@ PLAN_SLOTS: dict[str, tuple[Slot | None, str]] = {
     "remapped": (Slot("tuple[int, ...]", ()), "exit codes that become 0 (E39)"),
 }
 
+#: Where the numbers in comments are defined.
+CITED = "\nE1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.\n"
+
 TEMPLATE = '''"""{title}
 
 Written by `./do generate` from pidone/config/keys.py and scripts/generate.py: change it there.
-"""
+{cited}"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,10 +114,10 @@ def source(value: Any) -> str:
 
 def of_init() -> str:
     """Return the text of pidone/init/slots.py."""
-    title = "What is to run, as plain data: the slots of a process and of a plan."
+    title = "The plan as plain data: the slots of a process and of a plan."
     process, group = keys.slots(keys.PROCESS), keys.slots(keys.GROUP)
     return "\n\n".join((
-        TEMPLATE.format(title=title, typing="    from typing import Any"),
+        TEMPLATE.format(title=title, typing="    from typing import Any", cited=CITED),
         of_class("Process", "One declared process.", PROCESS_SLOTS, process),
         of_class("Plan", "A group, or a single command.", PLAN_SLOTS, group),
     ))  # fmt: skip
@@ -121,7 +126,9 @@ def of_init() -> str:
 def of_group() -> str:
     """Return the text of pidone/group/slots.py."""
     typing = "    from pidone.group.policy import HookSpec, LogSpec, ProbeSpec, Rule"
-    head = TEMPLATE.format(title="What a group does for one process beyond starting it, as plain data.", typing=typing)
+    head = TEMPLATE.format(
+        title="What a group does for one process beyond starting it, as plain data.", typing=typing, cited=""
+    )
     policy = of_class(
         "ProcessPolicy", "The keys of a process that the group looks at.", POLICY_SLOTS, keys.slots(keys.OF_POLICY)
     )
@@ -143,8 +150,10 @@ def of_file(text: str) -> str:
     """
     names = ("GROUP", "VOLUME", "PROCESS", "RESTARTS", "PROBES", "HOOKS", "OUTPUT", "METRICS")
     made = {name.lower(): rows(("key", "value", "default"), of_keys(getattr(keys, name))) for name in names}
-    asking = [(f"`{file.EXAMPLE}`", file.DOC) for file in map(probes.handler, probes.HANDLERS)]
-    doing = [(f"`{file.EXAMPLE}`", getattr(file, "HOOK_DOC", file.DOC)) for file in map(probes.handler, probes.HOOKS)]
+    asking = [(f"`{file.EXAMPLE}`", file.DOC) for file in map(probes.handler, probes.PROBE_HANDLERS)]
+    doing = [
+        (f"`{file.EXAMPLE}`", getattr(file, "HOOK_DOC", file.DOC)) for file in map(probes.handler, probes.HOOK_HANDLERS)
+    ]
     made["handlers"] = rows(("handler", "success"), asking)
     made["of hooks"] = rows(("handler", "success"), doing)
     for name, table in made.items():

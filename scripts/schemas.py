@@ -33,7 +33,7 @@ def one_of(*values: Any) -> Schema:
 def or_null(schema: Schema) -> Schema:
     if "enum" in schema:
         return {"enum": [*schema["enum"], None]}
-    return {**schema, "type": [schema["type"], "null"]}
+    return {**schema, "type": [schema["type"], "null"]} if schema else {}
 
 
 def list_of(schema: Schema) -> Schema:
@@ -47,7 +47,7 @@ def table(required: dict[str, Schema], optional: dict[str, Schema] | None = None
 
 
 #: {field of an event: its type}. An event that is too long for its slot loses its last values, so
-#: each may be null.
+#: each may be null. A field that is not here may be anything.
 FIELDS: dict[str, Schema] = {
     "process": STRING, "pid": INTEGER, "code": INTEGER, "text": STRING, "signal": STRING, "core": TRUTH, "oom": TRUTH,
     "size": INTEGER, "to": STRING, "whole": TRUTH, "line": STRING, "many": INTEGER, "number": INTEGER, "uid": INTEGER,
@@ -104,7 +104,7 @@ REQUESTS: dict[str, tuple[dict[str, Schema], dict[str, Schema]]] = {
 def event() -> Schema:
     kinds = []
     for kind, entry in EVENTS.items():
-        fields = {name: or_null(FIELDS[name]) for name in entry.fields if name[0] != "_"}
+        fields = {name: or_null(FIELDS.get(name, {})) for name in entry.fields if name[0] != "_"}
         head = {"n": INTEGER, "at": NUMBER, "what": {"const": kind}}
         optional = {key: value for key, value in MORE.get(kind, {}).items() if key != "details"}
         needed = {key: value for key, value in MORE.get(kind, {}).items() if key == "details"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +63,20 @@ def as_markdown(table: list[list[str]]) -> str:
 INTRODUCTION = """\
 # The same days under eight kinds of PID 1
 
-A container manages one process. Make the app PID 1, and its helpers are nobody's when it dies; make an init of a
-whole system PID 1, and the container reports on that, and not on the app. What follows is what each does on the same
-days, in real containers, with the same small programs ([demos/comparison/app.c](../../demos/comparison/app.c)), the
-days on which another does better than pidone included. Every figure was written here by `demos/compare --write`, and
-comes from one run of it, which `./do compare` repeats on a fresh machine in some quarter of an hour.
+A container manages one process. If the app is PID 1 and dies, nothing manages its helpers. If an
+init of a whole system is PID 1, the container reports on that init, and not on the app. This page
+shows what each kind of PID 1 does on the same days of a container's life, in real containers, with
+the same small programs ([demos/comparison/app.c](../../demos/comparison/app.c)). It includes the
+days on which another one does better than pidone. `demos/compare --write` wrote every figure here,
+from one run. `./do compare` repeats that run on a fresh machine in some quarter of an hour.
 
 """
 
 
 TAUGHT = """\
-Nothing was taught to a peer that it does not do by itself: a unit of systemd's can have `FailureAction=exit`, s6 and
-runit `finish` scripts, supervisord an event listener; one has then what one has written"""
+No peer gets extra code for what it does not do by itself. A unit of systemd can have
+`FailureAction=exit`, s6 and runit can have `finish` scripts, supervisord can have an event
+listener. With these, the result would show the extra code"""
 
 
 def page(document: Document) -> str:
@@ -81,13 +84,13 @@ def page(document: Document) -> str:
     text_ = INTRODUCTION + "| under | |\n|---|---|\n"
     text_ += "".join(f"| {name} | {peer.what} |\n" for name, peer in PEERS.items()) + "\n"
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    text_ += (
+    measured = (
         f"Debian's {versions}; Docker {facts['docker']}, Linux {facts['kernel']}, {facts['processors']} processors."
         + f" Measured on {facts['date']}, at commit {facts['commit']}"
         + (f", in {facts['minutes']:g} minutes.\n" if "minutes" in facts else ".\n")
     )
-    text_ += TAUGHT
-    text_ += " ([how each was configured](../../demos/comparison/peers.py)).\n"
+    measured += TAUGHT + " ([how each was configured](../../demos/comparison/peers.py))."
+    text_ += textwrap.fill(" ".join(measured.split()), 100, break_on_hyphens=False) + "\n"
     for number, name in enumerate(document["results"], 1):
         text_ += f"\n## {number}. {title(SCENARIOS[name])}\n\n{text(SCENARIOS[name])}\n\n"
         text_ += as_markdown(rows(name, document["results"])) + "\n"

@@ -1,6 +1,8 @@
 """`pidonectl check [FILE]`: show every error of a group's file, or how the group starts and stops.
 
 Without errors it shows the start order, the stop order, and how long each may take.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The gates of a checked file: what a process waits for, what opens its gate, how long it takes."""
+"""The gates of a checked file: what a process waits for, what opens its gate, how long it takes.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 from __future__ import annotations
 

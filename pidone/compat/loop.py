@@ -1,4 +1,7 @@
-"""What PID 1 does differently in the place of tini, dumb-init or catatonit, from the fork on."""
+"""What PID 1 does differently in the place of tini, dumb-init or catatonit, from the fork on.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 import fcntl
 import posix

@@ -1,4 +1,7 @@
-"""pidone, called by a link named after one of the three, or by --as NAME, --pause or --detach."""
+"""pidone, called by a link named after one of the three, or by --as NAME, --pause or --detach.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 import posix
 import sys

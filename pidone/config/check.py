@@ -9,7 +9,6 @@ number: ([process index, ...], number to send)}.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from typing import Any
@@ -20,7 +19,7 @@ from pidone.config.pack import pack
 from pidone.config.parse import Path
 from pidone.config.read import ConfigError
 from pidone.config.resolve import LEAST
-from pidone.config.values import LOG_KEEP, LOG_SIZE
+from pidone.config.values import LOG_KEEP, LOG_SIZE, meant
 from pidone.group.policy import HOOKS, NEVER, PROBES
 from pidone.init import plan, signals
 
@@ -357,10 +356,8 @@ def notes_of_process(process: dict[str, Any]) -> list[tuple[str, str]]:
 
 def nearest(word: str, known: Any) -> str:
     """Return "; is it 'command'?", or a list of the known words."""
-    close = difflib.get_close_matches(word, list(known), 1)
-    if not close and FOREIGN_NAMES.get(word) in known:
-        close = [FOREIGN_NAMES[word]]
-    return f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(sorted(known))}"
+    close = meant(word, known, FOREIGN_NAMES)
+    return f"; is it '{close}'?" if close else f"; there are: {', '.join(sorted(known))}"
 
 
 #: Names that other programs use: Compose, Kubernetes, supervisord, systemd.
@@ -371,15 +368,25 @@ FOREIGN_NAMES = {
     "autorestart": "restart", "restartPolicy": "restart", "stopsignal": "stop_signal", "stop_grace_period": "grace",
     "terminationGracePeriodSeconds": "grace", "stopwaitsecs": "grace", "numprocs": "replicas", "scale": "replicas",
     "lifecycle": "pre_stop", "volumes": "volume", "service": "process", "services": "process", "program": "process",
-    "init": "process", "sidecar": "process", "primary": "process", "periodSeconds": "period",
-    "timeoutSeconds": "timeout", "initialDelaySeconds": "delay", "failureThreshold": "failure_threshold",
-    "successThreshold": "success_threshold",
+    "init": "process", "sidecar": "process", "primary": "process",
 }  # fmt: skip
 
 
 def shorten(value: Any) -> str:
+    """Return a value as TOML writes it, in at most 40 characters."""
     try:
-        text = repr(value)
+        text = spelled(value)
     except ValueError:  # an integer with more digits than Python prints
         text = "a number with too many digits"
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def spelled(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(spelled, value))}]"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key} = {spelled(one)}" for key, one in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    return repr(value) if isinstance(value, (str, int, float)) else str(value)  # else a date or a time

@@ -115,7 +115,7 @@ GROUP = (
     Key(
         "control", values.control, "the first place that can be had; root and pidone's own user",
         'path of [the control socket](control.md), or `false`; or `{ path = "...", look = ["www-data"], steer = '
-        '["deploy", "@adm"] }`: [other users who may look, and who may steer](control.md#who-may-what)',
+        '["deploy", "@adm"] }`: [other users who may look, and who may steer](control.md#rights)',
     ),
     Key(
         "time_scale", values.scale, "`1.0`",

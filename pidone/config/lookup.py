@@ -1,9 +1,11 @@
-"""What is known only when a process starts: its user, its groups and the content of its env_file.
+"""Look up what only the start of a process can tell: its user, its groups and its env_file.
 
 An init step may make the user (`usermod -o -u $PUID app`) or write the env_file from a secret
 store. So the forked child looks both up each time before its exec, and sends them to PID 1 (E50). A
 plan holds what was known when the group's file was read. A lookup may be slow or hang (NSS, LDAP);
 only the child waits for it.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The container's memory limit, and whether the requests of its processes fit (all or nothing).
 
 It reads cgroup v1 and v2 (kernel: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst).
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations

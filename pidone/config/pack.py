@@ -1,6 +1,8 @@
 """A checked declaration -> what PID 1 has of it: plain data, paths as bytes, scaled times in s.
 
 The result stays in the declaration, so that a compiled file starts without this module.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 from __future__ import annotations

@@ -4,15 +4,16 @@ Such a table has a handler, and a probe's has times. Like the readers in `reader
 TOML value into plain data, or raise ValueError with what would be right. Each handler's file in the
 room `probes` reads its own value. The name of a port stays a name here; rules.py knows the
 process's `ports`.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from pidone import probes, readers
-from pidone.config.values import above_zero, each_key, unknown_key
+from pidone.config.values import FOREIGN_NAMES, above_zero, each_key, meant, unknown_key
 from pidone.group.policy import NOTIFYING
 
 #: The kubelet's defaults (S26), in seconds and counts.
@@ -34,11 +35,18 @@ def one_handler(value: Any, known: tuple[str, ...]) -> str:
         raise ValueError(f"a table, such as {{ {known[0]} = ... }}, with one of: {', '.join(known)}")
     found = [name for name in known if name in value]
     for key in value if not found else ():
-        if difflib.get_close_matches(key, known, 1):
+        if meant(key, known, FOREIGN_NAMES):
             raise unknown_key(key, known)
     if len(found) != 1:
-        raise ValueError(f"exactly one of {', '.join(known)}; there {'is none' if not found else 'are several'}")  # S27
+        given = " and ".join(found) if found else ", ".join(value) or "an empty table"
+        raise ValueError(f"exactly one of {', '.join(known)}, not {given}")  # S27
     return found[0]
+
+
+def options_of_others(handler: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Return {an option of another handler: that handler}."""
+    others = {name: getattr(probes.handler(name), "OPTIONS", {}) for name in names if name != handler}
+    return {key: name for name, options in others.items() for key in options}
 
 
 def probe(what: str) -> readers.Reader:
@@ -48,13 +56,13 @@ def probe(what: str) -> readers.Reader:
     """
 
     def read(value: Any) -> dict[str, Any]:
-        handler = one_handler(value, probes.HANDLERS)
+        handler = one_handler(value, probes.PROBE_HANDLERS)
         if what == "liveness" and handler == "fd":
-            raise ValueError("no fd: a newline can only report readiness, never liveness")
+            raise ValueError("no fd, because a newline can only report readiness")
         found: dict[str, Any] = {**DEFAULTS, "handler": handler, "grace": None}
         if what != "startup" and handler in NOTIFYING:
             found["failure_threshold"] = 1  # one message or one missed watchdog is enough (sd_notify(3))
-        found.update(parts(value, handler, COMMON, probes.HANDLERS))
+        found.update(parts(value, handler, COMMON, probes.PROBE_HANDLERS))
         check_rules(what, handler, found, value)
         if what == "liveness" and handler == "file":
             found["argument"][1] = True  # liveness asks whether the file is still there, whoever made it
@@ -73,7 +81,7 @@ def parts(
     file = probes.handler(handler)
     options = getattr(file, "OPTIONS", {})
     of_handler = {handler: file.read, **{key: read for key, (read, _) in options.items()}}
-    found = each_key(value, {**of_handler, **common}, also)
+    found = each_key(value, {**of_handler, **common}, also, options_of_others(handler, also))
     argument = found.pop(handler)
     for key in options.keys() & found.keys():
         argument[options[key][1]] = found.pop(key)
@@ -85,19 +93,21 @@ def check_rules(what: str, handler: str, found: dict[str, Any], given: dict[str,
     if what != "readiness" and found["success_threshold"] != 1:
         raise ValueError(f"success_threshold = 1, the only value that {what} allows")  # S27
     if what == "readiness" and found["grace"] is not None:
-        raise ValueError("no grace: a readiness probe stops nothing")  # S27
+        raise ValueError("no grace, because a readiness probe stops nothing")  # S27
     if handler in NOTIFYING and what == "readiness" and {"success_threshold", "failure_threshold"} & set(given):
-        raise ValueError("no threshold: a process reports readiness once")
+        raise ValueError("no threshold, because a process reports readiness once")
     if handler in NOTIFYING and "timeout" in given:
-        raise ValueError(f"no timeout: with {handler} the process reports by itself; period says how long to wait")
+        raise ValueError(
+            f"no timeout, because with {handler} the process reports by itself; period says how long to wait"
+        )
 
 
 def hook(value: Any) -> dict[str, Any]:
     """Read `post_start` or `pre_stop`: {"handler", "argument"} (S73)."""
     if isinstance(value, dict) and "tcp" in value:
         raise ValueError("exec, http or sleep: a hook that only connects does nothing")  # S73
-    handler = one_handler(value, probes.HOOKS)
-    return {"handler": handler, **parts(value, handler, {}, probes.HOOKS)}
+    handler = one_handler(value, probes.HOOK_HANDLERS)
+    return {"handler": handler, **parts(value, handler, {}, probes.HOOK_HANDLERS)}
 
 
 def pack(found: dict[str, Any], scale: float) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 All of these may change between two starts. So each start resolves them, also from a compiled file,
 and this module imports little.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Each rule yields (key, what is wrong and what would be right). Where the Kubernetes API has the same
 validation, a comment names its statement.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from pidone import probes
 from pidone.group.policy import ALWAYS, HOOKS, NEVER, NOTIFYING, PROBES, default_restart
 from pidone.init.plan import INIT, PRIMARY, SIDECAR
 
-ValuesError = Iterator[tuple[str, str]]
+Errors = Iterator[tuple[str, str]]
 
 
-def of_process(process: dict[str, Any], grace: float, policy: int) -> ValuesError:
+def of_process(process: dict[str, Any], grace: float, policy: int) -> Errors:
     """Yield every error of one process whose keys are right by themselves.
 
     grace, policy: the grace and the restart policy of [group].
@@ -49,7 +51,7 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> ValuesErro
         yield "readiness", "startup and readiness must use the same way: notify, or a newline on one fd"
 
 
-def of_restarts(process: dict[str, Any], policy: int) -> ValuesError:
+def of_restarts(process: dict[str, Any], policy: int) -> Errors:
     if "restart_rules" in process and "restart" not in process:
         yield (
             "restart_rules",
@@ -65,7 +67,7 @@ def of_restarts(process: dict[str, Any], policy: int) -> ValuesError:
             yield key, f'{key} without restart; set restart = "on-failure" or "always"'
 
 
-def of_roles(process: dict[str, Any]) -> ValuesError:
+def of_roles(process: dict[str, Any]) -> Errors:
     role = process.get("role")
     if process.get("essential") and role != SIDECAR:
         why = "its end is the group's anyway" if role == PRIMARY else "it has to end"
@@ -84,7 +86,7 @@ def of_roles(process: dict[str, Any]) -> ValuesError:
         yield "daemonizes", "an init step runs to completion; a program that goes into the background is a sidecar"
 
 
-def of_ports(process: dict[str, Any], key: str) -> ValuesError:
+def of_ports(process: dict[str, Any], key: str) -> Errors:
     """Replace the name of a port by its number, or yield an error (S52)."""
     found = process.get(key)
     place = getattr(probes.handler(found["handler"]), "PORT", None) if found else None
@@ -96,4 +98,4 @@ def of_ports(process: dict[str, Any], key: str) -> ValuesError:
         if name in known:
             found["argument"][place] = known[name]
         else:
-            yield key, f"no port '{name}' in its ports; there are: {', '.join(sorted(known)) or 'none'}"  # S52
+            yield key, f"{key}: no port '{name}' in its ports; there are: {', '.join(sorted(known)) or 'none'}"  # S52

@@ -2,6 +2,8 @@
 
 Like the readers in `readers`, these turn a TOML value into plain data, or raise ValueError with
 what would be right.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations
@@ -18,32 +20,49 @@ from pidone.group.policy import BACKOFF, RESTART_POLICIES, RULE_RESTART, RULE_RE
 LOG_SIZE, LOG_KEEP = 10 << 20, 3
 
 
-def unknown_key(key: str, known: Any) -> ValueError:
-    close = difflib.get_close_matches(key, list(known), 1)
+#: What Kubernetes calls the keys of a probe or a hook.
+FOREIGN_NAMES = {
+    "periodSeconds": "period", "timeoutSeconds": "timeout", "initialDelaySeconds": "delay",
+    "failureThreshold": "failure_threshold", "successThreshold": "success_threshold", "tcpSocket": "tcp",
+    "httpGet": "http", "command": "exec",
+}  # fmt: skip
+
+
+def meant(word: str, known: Any, foreign: dict[str, str]) -> str:
+    """Return the known word that this one probably means, or "".
+
+    foreign: {a word of other programs: pidone's own}.
+    """
+    close = difflib.get_close_matches(word, list(known), 1)
     if close:
-        return ValueError(f"'{close[0]}'; there is no '{key}'")
+        return str(close[0])
+    return foreign[word] if foreign.get(word) in known else ""
+
+
+def unknown_key(key: str, known: Any, elsewhere: dict[str, str] | None = None) -> ValueError:
+    """elsewhere: {key: to what else it belongs}"""
+    close = meant(key, known, FOREIGN_NAMES)
+    if close:
+        return ValueError(f"'{close}'; there is no '{key}'")
     text = f"a table of {', '.join(sorted(known))}; there is no '{key}'"
-    return ValueError(f"{text}: {OF_OTHER_TABLES[key]}" if key in OF_OTHER_TABLES else text)
+    return ValueError(f"{text}: it belongs to {elsewhere[key]}" if elsewhere and key in elsewhere else text)
 
 
-#: Keys that belong to another kind of table.
-OF_OTHER_TABLES = {
-    "stale": "it belongs to a startup or readiness probe with file",
-    "stderr": 'it belongs to mode = "prefix" or "json"; a file has both in one order',
-}
-
-
-def each_key(table: dict[str, Any], known: dict[str, readers.Reader], also: tuple[str, ...] = ()) -> dict[str, Any]:
+def each_key(
+    table: dict[str, Any], known: dict[str, readers.Reader], also: tuple[str, ...] = (),
+    elsewhere: dict[str, str] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Read the keys of an inner table. Raises ValuesError with every error in it.
 
     also: other keys that a misspelt key may mean.
+    elsewhere: {a key that does not belong here: to what it belongs}.
     """
     found: dict[str, Any] = {}
     wrong: list[tuple[str, Any, str]] = []
     for key, item in table.items():
         try:
             if key not in known:
-                raise unknown_key(key, {*known, *also})
+                raise unknown_key(key, {*known, *also}, elsewhere)
             found[key] = known[key](item)
         except ValueError as error:
             wrong.append((key, item, str(error)))
@@ -127,7 +146,8 @@ def log(value: Any) -> dict[str, Any]:
         return {"mode": log_mode(value)}
     if not isinstance(value, dict) or ("mode" in value) == ("file" in value):
         raise ValueError(LOGS)
-    found = each_key(value, TO_STDOUT if "mode" in value else TO_FILE)
+    elsewhere = {"stderr": 'mode = "prefix" or "json"; a file has both in one order'}
+    found = each_key(value, TO_STDOUT if "mode" in value else TO_FILE, elsewhere=elsewhere)
     if found.get("time") and found["mode"] != "prefix":
         raise readers.ValuesError([("time", True, 'time with mode = "prefix" only: JSON always has it')])
     if "stderr" in found and found["mode"] == "inherit":

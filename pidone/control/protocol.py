@@ -5,8 +5,8 @@ A request is a line of JSON, and so is each answer (helpers/control/session.py).
 each.
 """
 
-#: The schema of a report and of a session's last answer: docs/reference/{report,control}.schema.json.
-#: It counts up when a key changes its name or its meaning.
+#: The schema of a report and of a session's last answer (docs/reference/*.schema.json). It counts
+#: up when a key changes its name or its meaning.
 SCHEMA = 2
 
 COMMAND_SIZE = 20

@@ -4,6 +4,8 @@ Theory. A launcher that exits with 0 has done its work, and pidone looks for its
 with a pid_file that ends after it has started may have replaced itself (E62), and pidone looks for
 its successor. The helper `main_pid` does the search. While it searches, the process counts as
 alive. The pid that it finds is the main pid from then on.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 TYPE_CHECKING = False

@@ -3,6 +3,8 @@
 Theory. A process that starts again waits for three things: its back-off, which counts from its end
 (S60); the end of its leftovers; and its message. Then it reports RESTART_DUE. The host decides
 whether it waits for other processes, too.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

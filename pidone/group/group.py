@@ -27,6 +27,8 @@ Three tables at the end of this file are the state machine:
     ON_EVENT      what the events of the loop lead to
     ON_OUTCOME    what each phase does with an outcome that a process reports
     ON_TIMER      what the group's own timers lead to
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

@@ -5,6 +5,8 @@ running (S69) and its probes have not begun. If post_start fails, pidone stops t
 pre_stop runs whenever pidone stops a running process (S71), but not in a restart of all, which
 sends SIGKILL at once. It may take all of the grace (S80). Whatever its result, the stop goes on
 (S72).
+
+S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

@@ -5,6 +5,8 @@ says which members may start. A member with `after`, like each of its replicas, 
 members that it names. The checker has completed that list: it also holds all that those members
 wait for in turn. So a stop never signals a member that another still needs, even when one between
 the two has ended.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

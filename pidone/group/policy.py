@@ -1,4 +1,7 @@
-"""The policy of a process: what its group does for it beyond starting it, as plain data."""
+"""The policy of a process: what its group does for it beyond starting it, as plain data.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

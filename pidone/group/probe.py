@@ -11,6 +11,8 @@ A probe has a timer in the process's `timers`. The timer is the time of its next
 query, the end of its timeout. A helper makes the query. With some handlers (NOTIFYING) the process
 notifies pidone instead. Then the timer is the time at which a missing notification counts as a
 failure; readiness has none.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

@@ -17,6 +17,8 @@ signal, and when its grace is over it gets SIGKILL. What follows from a start, a
 depends on other processes. So the process reports an outcome (`states`) to its host at once, and
 the host decides. Everything else is decided here and in one file for each subject: `probe`,
 `hooks`, `daemon`, `ending`.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

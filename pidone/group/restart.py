@@ -1,4 +1,7 @@
-"""Whether and when a process starts again: policy, rules, back-off (S54-S63)."""
+"""Whether and when a process starts again: policy, rules, back-off (S54-S63).
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

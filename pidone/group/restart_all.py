@@ -1,4 +1,7 @@
-"""A restart of all by a rule of one process (S67): pidone kills all, then starts the list again."""
+"""A restart of all by a rule of one process (S67): pidone kills all, then starts the list again.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 Theory. A stop signal stops the group. Any other signal goes to the primary, or where the table
 [signals] of the file sends it. If its process does not run yet, or pidone still looks for its main
 pid, the signal is held until there is a process to send it to (E1).
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 TYPE_CHECKING = False

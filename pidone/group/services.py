@@ -3,6 +3,8 @@
 Theory. PID 1 may lose each of these helpers, and forks another one when it dies. Where the group
 needs a listener, no process starts until it is up; if it ends before that, the group stops. While
 the listener is down, no process is late with a notification.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 TYPE_CHECKING = False

@@ -1,4 +1,7 @@
-"""The states, reasons and outcomes in the lifetime of a process. This file imports nothing."""
+"""The states, reasons and outcomes in the lifetime of a process. This file imports nothing.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 #: WAITING: for its turn or for a partner, or in back-off. STARTING: forked, but its exec is not yet
 #: confirmed or its daemon is not yet found.

@@ -1,6 +1,8 @@
 """A group in the kubelet's terms: states, phase, conditions (S94-S100).
 
 All of it is pure. PID 1 uses it only for `--verbose`; helpers use it for a snapshot of the group.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

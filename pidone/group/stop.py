@@ -6,6 +6,8 @@ it when its own pre_stop is over and all that waited for it at the start have en
 end of the grace, all that still wait are signalled together (S81). Each process is killed when both
 the grace and its minimum grace are over (S80). The stop never takes longer than the grace and one
 minimum grace.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

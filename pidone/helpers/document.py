@@ -1,4 +1,7 @@
-"""Turns the snapshot of a forked child of PID 1 into the report's document (report/facts.py)."""
+"""Turns the snapshot of a forked child of PID 1 into the report's document (report/facts.py).
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 from __future__ import annotations
 

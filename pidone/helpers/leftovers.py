@@ -4,6 +4,8 @@ In a container of its own, the kernel would kill all of it with the main process
 helper sends SIGTERM, waits for the minimum grace, and sends SIGKILL. A process that has left both
 the session and the family (a daemon that forked twice) looks like the child of a foreign process.
 The sweep at the group's end reaches it.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 import posix

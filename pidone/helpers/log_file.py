@@ -6,6 +6,8 @@ for a file, whatever paths lead to it. Another program may move the file (logrot
 LogFile checks whether the path still leads to the open file. The file may be in a directory of the
 app's, and the app must not lead pidone elsewhere. So the LogFile walks to the directory (paths.py),
 and holds it by a descriptor.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 from __future__ import annotations

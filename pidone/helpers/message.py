@@ -2,6 +2,8 @@
 
 Where the container itself has a file for its termination message, as in a Pod, the primary's
 message goes there too.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 import posix

@@ -1,4 +1,7 @@
-"""Says why a program could not be executed. Only a child whose exec has failed loads it."""
+"""Says why a program could not be executed. Only a child whose exec has failed loads it.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 import errno
 import posix

@@ -2,6 +2,8 @@
 
 stderr gets one line, the file gets the whole report as JSON, and the message gets the line and the
 last output. PID 1 forks this helper as its last work, and waits for it a moment.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations

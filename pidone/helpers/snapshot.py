@@ -2,6 +2,8 @@
 
 Sessions and the report work with this data, not with the loop. The memory of the record and of the
 output's tails is shared with PID 1 and keeps changing. All else stays as it was at the fork.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations
@@ -120,7 +122,7 @@ class Snapshot:
 
 
 class GroupSnapshot:
-    """What is known of a group in addition.
+    """The state of a group, in addition to that of a single command.
 
     common: the Snapshot.
     processes: [ProcessState, ...] in start order.

@@ -3,6 +3,8 @@
 The loop makes events, a machine (`single`, or a group's) takes them and returns actions, and the
 loop carries the actions out. Both are plain numbers and words, so that a test can drive a machine a
 billion times.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 # Events: (kind, ...)

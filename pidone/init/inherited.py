@@ -4,6 +4,8 @@ CPython and PID 1's own needs change five things: the signal mask, a few disposi
 the environment, the descriptors 0-2 that were closed, and the working directory. This file has what
 is needed to put each back. It never copies the environment: exec passes the C library's block on as
 it was found, with its duplicates, oddities and order.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import _signal

@@ -6,6 +6,8 @@ an event for the machine from it, and makes calls from the machine's actions. It
 There are no handlers and no self-pipe. All signals stay blocked. A deadline is the timeout of the
 wait. The kernel sends SIGIO when a descriptor is ready. Without a deadline there is no timeout, and
 so no wake-up while idle.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import _signal

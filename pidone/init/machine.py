@@ -7,6 +7,8 @@ runs (OVER; E38).
 A machine knows no pids, no descriptors, no clock (each event comes with its time) and no texts.
 `take` maps an event to a list of actions. After each call `deadline` is the time at which the loop
 must send DEADLINE, or None.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

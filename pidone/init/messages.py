@@ -3,6 +3,8 @@
 Each problem gets one line: what happened, to which process, why, and what to do. A line is never
 worth a stop. Where stderr is full, closed or slow, PID 1 drops the line and counts it. The next
 line that gets through says how many were lost (E32).
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import posix

@@ -1,7 +1,9 @@
-"""What is to run, as plain data: PID 1 has nothing left to check.
+"""The plan: what to run, as plain data. PID 1 has nothing left to check.
 
 A plan travels as marshalled tuples: from the child that made it to PID 1, and from `pidonectl check
 --compile` to a later start. They hold no class and no code, and PID 1 has nothing to parse.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 import marshal

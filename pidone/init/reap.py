@@ -1,4 +1,7 @@
-"""Waiting for children. The loop finds ended children by `peek` and `storm` only (E17)."""
+"""Waiting for children. The loop finds ended children by `peek` and `storm` only (E17).
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 import posix
 

@@ -3,6 +3,8 @@
 Some kinds of events can come in thousands (E47). The record keeps each of them until it has
 MAX_FIRST events. After that it keeps one in PAUSE seconds and counts the rest. The record of a
 group is shared memory with the same two functions (supervisor/record.py).
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 TYPE_CHECKING = False

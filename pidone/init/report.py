@@ -1,4 +1,7 @@
-"""PID 1's last work, where its end is worth a report: a child makes it within a moment."""
+"""PID 1's last work, where its end is worth a report: a child makes it within a moment.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 import _signal
 import posix

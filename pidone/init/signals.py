@@ -1,4 +1,7 @@
-"""Signal names and numbers, without the `signal` module, which would cost PID 1 an `enum`."""
+"""Signal names and numbers, without the `signal` module, which would cost PID 1 an `enum`.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 import _signal
 

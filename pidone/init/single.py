@@ -5,6 +5,8 @@ command as long as it takes, as tini does. When the command has ended, its lefto
 time, and SIGKILL. Their grace counts from the last signal that asked the command to end, as `docker
 stop` counts. The machine sends a signal as soon as the command is forked: until the exec the kernel
 keeps it (E2). Before the fork PID 1's own mask keeps it (E1).
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 TYPE_CHECKING = False

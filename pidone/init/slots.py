@@ -1,6 +1,8 @@
-"""What is to run, as plain data: the slots of a process and of a plan.
+"""The plan as plain data: the slots of a process and of a plan.
 
 Written by `./do generate` from pidone/config/keys.py and scripts/generate.py: change it there.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

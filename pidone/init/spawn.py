@@ -5,6 +5,8 @@ EXEC_IS_NEXT. The end of the pipe after this mark says that the exec has worked.
 what has failed: an exit code and a text (E5). PID 1 never waits for the answer. Where something
 else waits for it, `O_ASYNC` on the pipe makes it a SIGIO. For a single command nothing waits: PID 1
 reads the pipe when the child has ended.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import errno

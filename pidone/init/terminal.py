@@ -9,6 +9,8 @@ group of its own in the foreground (E24). When Ctrl-Z suspends the app, pidone s
 process group too, so that the shell's prompt comes back (E26). As PID 1 of a sandbox pidone itself
 cannot be suspended. But the members of its process group outside the sandbox can, and they are the
 shell's job.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import _signal

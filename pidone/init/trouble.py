@@ -5,6 +5,8 @@ than the step that failed. So PID 1 catches every exception, prints one line wit
 records it. It goes on as if the failed step had not been. But a machine that has raised can no
 longer be trusted, and code that raises three times within a second goes on raising. In both cases
 PID 1 stops all processes in order, by their pids only, and exits with BROKEN.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import _signal

@@ -1,4 +1,4 @@
-"""The handlers of probes and hooks: one file for each handler, and its name in HANDLERS or HOOKS.
+"""The handlers of probes and hooks: one file for each handler, and its name in a list below.
 
 A handler's file has
 
@@ -23,6 +23,8 @@ PID 1 forks a child for each question. So a file imports at its top only what `r
 imports what it needs itself. PID 1 itself loads none of these files. It knows five handlers by
 name: `exec`, which runs as the process does; `file`, whose state at the process's start PID 1
 keeps; `sleep`, for which PID 1 sets a timer; `notify` and `fd`, where the process notifies PID 1.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: The handlers of probes, and those of hooks, in the order in which messages list them.
-HANDLERS = ("exec", "http", "tcp", "grpc", "file", "notify", "fd")
-HOOKS = ("exec", "http", "sleep")
+PROBE_HANDLERS = ("exec", "http", "tcp", "grpc", "file", "notify", "fd")
+HOOK_HANDLERS = ("exec", "http", "sleep")
 
 #: The default host. In Kubernetes it is the Pod's own address (S49); here all processes share one
 #: loopback.

@@ -7,6 +7,8 @@ this session and reads its output; without a reader the command would fill the p
 output of a successful command is dropped (S42, S74). The helper keeps every signal blocked and
 waits as PID 1 does, for SIGCHLD and SIGIO. When PID 1 drops the helper, it kills both, because they
 are one process group.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 import _signal

@@ -1,6 +1,8 @@
 """Checks that a file is there and has come or changed since the process's start.
 
 It runs in a child, because a file system can hang.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 from pidone import paths

@@ -4,6 +4,8 @@ Check of grpc.health.v1.Health must answer SERVING. The package h2 (pip install 
 speaks HTTP/2. The two messages are so small that the package protobuf would do no more than the few
 lines here: field 1 of HealthCheckRequest is the service's name, and field 1 of HealthCheckResponse
 is the status (health.proto of grpc-proto).
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations

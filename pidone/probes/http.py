@@ -3,6 +3,8 @@
 pidone has a client of its own, although the standard library has one: `http.client` takes 21 ms of
 CPU to import, each probe has a new child, and the bar for a probe is 1 ms. The client needs little
 of the protocol: one request, the head of one answer, `Location`.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 TYPE_CHECKING = False

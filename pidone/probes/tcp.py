@@ -1,4 +1,7 @@
-"""Connects. A completed connection is success, even if the peer closes it at once (S50)."""
+"""Connects. A completed connection is success, even if the peer closes it at once (S50).
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 import _socket
 import posix

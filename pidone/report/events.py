@@ -1,6 +1,6 @@
 """Every kind of event in the record. Each is one entry: its fields and its sentence.
 
-    "main_pid": Event("process pid", "pid {pid} from its pid_file is the main pid of {process} now"),
+    "main_pid": Event("process pid", "pid {pid} is the main pid of {process} now"),
 
 PID 1 records it by `add_event("main_pid", member, pid)`, with the fields in this order. The JSON
 has the fields under these names. SHOWN says how the value of a name is shown. The sentence is a

@@ -4,6 +4,8 @@ Theory. PID 1 accepts a connection, forks a session for it and goes on. The sess
 of all that PID 1 knows. It reads the request, checks who asks, answers, and has a deadline of its
 own (helpers/control/answer.py). A request that changes something reaches PID 1 as a command of a
 fixed size. At most SESSIONS sessions answer at a time; other clients wait in the socket's queue.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import posix

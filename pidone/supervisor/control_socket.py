@@ -33,8 +33,10 @@ def listen(path: bytes, shared: bool) -> "tuple[_socket.socket, tuple[int, bytes
             status = posix.stat(name, dir_fd=directory, follow_symlinks=False) if error.errno == EADDRINUSE else None
             if status is not None and status.st_mode & 0o170000 != 0o140000:
                 raise FileExistsError(EADDRINUSE, "it exists and is not a socket") from None
-            if error.errno != EADDRINUSE or answers(place):
+            if error.errno != EADDRINUSE:
                 raise
+            if is_answered(place):  # pidone never takes a socket from another process
+                raise FileExistsError(EADDRINUSE, "another pidone answers there") from None
             posix.unlink(name, dir_fd=directory)  # a pidone that was killed left it
             socket.bind(place)
     except BaseException:
@@ -73,11 +75,8 @@ def make_directory(place: bytes, shared: bool, uid: int) -> bool:
     return paths.is_own(place, uid)
 
 
-def answers(path: bytes) -> bool:
-    """Return False if no process listens at this path.
-
-    Raises FileExistsError if one does: pidone never takes a socket from another process.
-    """
+def is_answered(path: bytes) -> bool:
+    """Return whether a process listens at this path."""
     probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
     try:
         probe.connect(path)
@@ -87,4 +86,4 @@ def answers(path: bytes) -> bool:
         return False
     finally:
         probe.close()
-    raise FileExistsError(EADDRINUSE, "another pidone answers there")
+    return True

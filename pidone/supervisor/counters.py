@@ -11,7 +11,7 @@ MAX_CODES = 64
 
 
 class Counters:
-    """What is counted.
+    """The counts.
 
     exits: {(member, exit code): count}; exit code -1 for those beyond MAX_CODES.
     probes: {(member, what, answer): [count, seconds]}.

@@ -1,4 +1,7 @@
-"""What a process of a group gets beyond a single command, such as descriptors of its own."""
+"""What a process of a group gets beyond a single command, such as descriptors of its own.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 import _signal
 import posix

@@ -8,6 +8,8 @@ what its end leads to. A new kind is a line in each.
 A command of the file runs as the process itself does, with its user, environment, directory and
 limits, but its input is /dev/null. Where it fails, the last line of its output is reported (S42,
 S74).
+
+S1 and so on: docs/reference/pod.md.
 """
 
 import posix

@@ -9,6 +9,8 @@ It carries out what the group decides, and decides nothing. Each subject has an 
     control          the control socket and its sessions
     record           what has happened
     counters         counts for metrics
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import marshal

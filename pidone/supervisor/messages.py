@@ -1,4 +1,7 @@
-"""The lines that PID 1 prints about a group, for problems and --verbose. Loaded for that only."""
+"""The lines that PID 1 prints about a group, for problems and --verbose. Loaded for that only.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 from time import monotonic
 

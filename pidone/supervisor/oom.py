@@ -1,4 +1,7 @@
-"""Finds which processes the OOM killer has killed (S93): the cgroup counts kills and names none."""
+"""Finds which processes the OOM killer has killed (S93): the cgroup counts kills and names none.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

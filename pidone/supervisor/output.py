@@ -9,6 +9,8 @@ has read everything when it reaches the end. PID 1 itself never touches a byte.
 The last bytes of each stream are in memory that is shared with the pump, for the report and for
 `pidonectl logs`. So are the times at which they came, the latest MARKS of them (layout.py), so that
 the lines of several processes can be put into one order.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import posix

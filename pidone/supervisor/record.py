@@ -10,6 +10,8 @@ slot of the others. A group's record is in memory that PID 1 shares with its chi
 reads it there, and PID 1 does nothing for that.
 
 The fields of each event, and their order, are in report/events.py.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 import marshal

@@ -31,11 +31,11 @@ REPEATED = ("orphans", "exits", "killed", "stop", "unprivileged")
 
 #: {row of the README's table: (scenario, column, the value that means yes)}.
 ROWS = {
-    "`docker stop` reaches the app": ("stop", "the app is told", True),
+    "`docker stop` reaches the app": ("stop", "the app gets SIGTERM", True),
     "the container ends when the app ends": ("exits", "the container ends", True),
     "and with the app's exit code": ("exits", "exit code", 3),
     "1,000 orphans are reaped within a second": ("orphans", "zombies after 1 s", 0),
-    "what the app leaves behind is told, and given time": ("exits", "what the app left behind can, too", True),
+    "processes that the app leaves behind get SIGTERM and time": ("exits", "what the app left behind can, too", True),
     "`docker stop` loses no buffer of a helper": ("stop", "buffers lost", 0),
     "says that the app was killed, and by which signal": ("killed", "the log names the end", True),
     "runs with no capabilities, on a read-only root": ("unprivileged", "the app starts", True),
@@ -55,7 +55,7 @@ def stable(peer: str, cell: dict[str, object]) -> dict[str, object]:
     Times differ, and so does the number of zombies. runit's PID 1 signals and exits at once, so its
     cells about signals differ, too.
     """
-    timed = ("after (ms)", "seconds", *(("the app is told", "the helper is told") if peer == "runit" else ()))
+    timed = ("after (ms)", "seconds", *(("the app gets SIGTERM", "the helper gets SIGTERM") if peer == "runit" else ()))
     return {
         column: bool(value) if column.startswith("zombies") else value
         for column, value in cell.items()

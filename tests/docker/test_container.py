@@ -1,6 +1,8 @@
 """pidone -- CMD in a real container: in place of tini, on any single program.
 
 Also groups at the limits of a container.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 from __future__ import annotations

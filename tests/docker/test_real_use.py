@@ -1,6 +1,8 @@
 """Faults of real use, in containers.
 
 These are Docker's timeout, docker exec, memory, and servers that replace themselves.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""docker run -it works as without an init."""
+"""docker run -it works as without an init.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

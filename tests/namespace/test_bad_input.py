@@ -1,6 +1,8 @@
 """Bad input: a clear line, the documented exit code, nothing started and no process left.
 
 This was an issue of the first version.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 from __future__ import annotations
@@ -137,9 +139,9 @@ SIGHUP = ["mian"]
         (7, 'process \'Web\': role = \'sidekick\': expected "init", "sidecar" or "primary"'),
         (8, "process 'Web': unknown key 'comand'; is it 'command'?"),
         (13, "process 'main': command = 'nginx -g': expected a list, such as [\"nginx\", \"-g\"]"),
-        (15, "process 'main': env = {'A': 1}: expected a table of strings"),
+        (15, "process 'main': env = { A = 1 }: expected a table of strings"),
         (18, "process 'main': this name is taken by line 11"),
-        (19, "process 'main': a second primary, after line  10"),
+        (19, "process 'main': a second primary, after line 10"),
         (20, "process 'main': command = []: expected a list of strings"),
         (21, 'process \'main\': log = \'jsno\': expected "inherit", "prefix", "json"'),
         (23, "volume 'data': no path"),
@@ -161,7 +163,7 @@ def test_a_group_with_no_primary_and_one_with_two(pidone: Pidone, write: Write) 
         "exactly one must have it: its exit code is the container's",
     )
     two = process("x", "primary", "true") + process("y", "primary", "true")
-    refused(pidone, write("b.toml", two), ":8: process 'y': a second primary, after line  1; make one of them")
+    refused(pidone, write("b.toml", two), ":8: process 'y': a second primary, after line 1; make one of them")
 
 
 def test_an_unknown_user_and_group(pidone: Pidone, write: Write) -> None:

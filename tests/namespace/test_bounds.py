@@ -1,4 +1,7 @@
-"""The bound of a stop (E55), foreign processes in the namespace, and old OOM kills (E56)."""
+"""The bound of a stop (E55), foreign processes in the namespace, and old OOM kills (E56).
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

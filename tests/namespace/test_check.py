@@ -40,7 +40,8 @@ stop, on SIGTERM, SIGINT or the primary's end
   2. api       SIGQUIT  when main has ended
   3. the rest  SIGTERM  what they have left behind
   takes  at most 15 s: the grace of 12 s, 2 s minimum grace, and 1 s for SIGKILL, the output and the report
-note: {file}:3: [group]: a stop may take 15 s, and docker stop kills after 10 s: use docker stop -t 16 and say so by \
+note: {file}:3: [group]: a stop may take 15 s, and docker stop kills after 10 s: use docker stop -t 16 and \
+declare it with \
 stop_timeout = "16s", or make the grace shorter
 note: {file}:17: process 'main': $PORT stays as it is: pidone expands nothing in command; shell = does
 """

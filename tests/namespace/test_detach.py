@@ -206,7 +206,7 @@ def test_the_log_is_appended_to(background: Background) -> None:
     [
         (["-c", "/nonexistent.toml"], 2, "pidone: /nonexistent.toml: cannot read it: no such file or directory"),
         (["-Z", "true"], 2, "pidone: unknown option -Z"),
-        (["--umask", "9", "true"], 2, "'9' is no octal mode"),
+        (["--umask", "9", "true"], 2, "'9' is not an octal mode"),
         (["--keep", "x", "true"], 2, "invalid int value"),
         (["--keep", "99", "true"], 2, "pidone: --keep 99: no such descriptor is open"),
         (["--directory", "/nonexistent", "true"], 1, "pidone: cannot go into the background: "),

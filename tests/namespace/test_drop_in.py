@@ -3,6 +3,8 @@
 Both run with the same command lines, environments, signals, terminals and children. The exit code,
 what each child saw, and what was left must be the same. docs/how-to/drop-in.md names each
 difference, and its reason.
+
+E1 and so on: docs/reference/edge-cases.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The exit code is the primary's, whatever happens."""
+"""The exit code is the primary's, whatever happens.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,7 @@ def test_an_empty_element_of_path_is_the_working_directory(pidone: Pidone, write
         (["-r", "TERM:NOPE", "true"], "unknown signal 'NOPE'"),
         (["-r", "KILL:TERM", "true"], "KILL cannot be caught"),
         (["--grace", "8x", "true"], "'8x' is not a duration such as 500ms, 8s or 5m"),
-        (["-e", "256", "true"], "wants an exit code from 0 to 255"),
+        (["-e", "256", "true"], "expects an exit code from 0 to 255"),
         (["--verbose=1", "true"], "--verbose takes no value"),
     ],
 )

@@ -1,4 +1,7 @@
-"""The effect of a group file's keys on real processes."""
+"""The effect of a group file's keys on real processes.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

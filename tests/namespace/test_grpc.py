@@ -1,4 +1,7 @@
-"""S51 against a server of grpcio, and against peers that are no gRPC servers."""
+"""S51 against a server of grpcio, and against peers that are no gRPC servers.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,7 @@ from typing import Any, Callable
 
 import pytest
 
-from tests.support.pid1 import PYTHON, Pidone
-from tests.support.pid1 import ROOT
+from tests.support.pid1 import PYTHON, ROOT, Pidone
 from tests.support.pod import Pod, one_probe, stop
 
 SERVER = ROOT / "tests" / "support" / "health_server.py"

@@ -1,4 +1,7 @@
-"""S68-S74: hooks."""
+"""S68-S74: hooks.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 from __future__ import annotations
 

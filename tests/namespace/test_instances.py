@@ -1,4 +1,7 @@
-"""Which process ended: late answers, daemons, successors, restarts with another (E45, E62)."""
+"""Which process ended: late answers, daemons, successors, restarts with another (E45, E62).
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

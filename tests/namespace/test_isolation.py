@@ -1,4 +1,7 @@
-"""The app's environment cannot change what PID 1 imports, and reaches the app unchanged."""
+"""The app's environment cannot change what PID 1 imports, and reaches the app unchanged.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Log files that others move or share (E52, E54), pieces of lines (E53), prompts and stderr."""
+"""Log files that others move or share (E52, E54), pieces of lines (E53), prompts and stderr.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Users, groups and env_file at the start (E50), and files of an earlier lifetime (E60)."""
+"""Users, groups and env_file at the start (E50), and files of an earlier lifetime (E60).
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

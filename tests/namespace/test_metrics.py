@@ -189,7 +189,7 @@ def test_wrong_metrics_tables_are_refused(pidone: Pidone, write: Write, lines: s
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(None, "no answer within 0.2 s"), (b"", "pidone closed the connection"), (b"HTTP/1.1 400\n", "is no pidone")],
+    [(None, "no answer within 0.2 s"), (b"", "pidone closed the connection"), (b"HTTP/1.1 400\n", "is not pidone")],
 )
 def test_a_scrape_times_out_if_pid_1_does_not_answer(tmp_path: Path, answer: bytes | None, words: str) -> None:
     """A suspended or traced PID 1 does not answer, and the server serves one scrape at a time."""

@@ -1,4 +1,7 @@
-"""Output through pidone: a name before each line, JSON, files; and the faults it must not have."""
+"""Output through pidone: a name before each line, JSON, files; and the faults it must not have.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """S26-S53: probes. The HTTP servers are threads of the test.
 
 A PID namespace shares the loopback device.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations
@@ -44,17 +46,24 @@ FAST = 'period = "50ms", failure_threshold = 1'
             "tcp = 80, success_threshold = 2",
             "success_threshold = 1, the only value that startup allows",
         ),
-        ("readiness", "tcp = 80, grace = '1s'", "no grace: a readiness probe stops nothing"),
+        ("readiness", "tcp = 80, grace = '1s'", "no grace, because a readiness probe stops nothing"),
         ("readiness", "tcp = 80, period = '0s'", "more than 0s"),
         ("readiness", "tcp = 80, timeout = '0s'", "more than 0s"),
         ("readiness", "tcp = 80, failure_threshold = 0", "a whole number from 1 to"),
         ("readiness", "tcp = 80, periods = '1s'", "expected 'period'; there is no 'periods'"),
         ("readiness", "htp = 'http://:80/'", "expected 'http'; there is no 'htp'"),
         ("readiness", "tcp = 80, colour = 1", "there is no 'colour'"),
-        ("liveness", "fd = 3", "no fd: a newline can only report readiness, never liveness"),
+        ("readiness", "tcpSocket = { port = 80 }", "expected 'tcp'; there is no 'tcpSocket'"),
+        ("readiness", "tcp = 80, periodSeconds = 5", "expected 'period'; there is no 'periodSeconds'"),
+        ("readiness", "tcp = 80, headers = {}", "there is no 'headers': it belongs to http"),
+        ("readiness", "tcp = 80, exec = ['true']", "notify, fd, not exec and tcp"),
+        ("readiness", "colour = 1", "notify, fd, not colour"),
+        ("readiness", "tcp = true", "readiness.tcp = true: expected"),
+        ("readiness", "tcp = 'web'", "readiness: no port 'web' in its ports; there are: none"),
+        ("liveness", "fd = 3", "no fd, because a newline can only report readiness"),
         ("readiness", "tcp = 70000", "a port from 1 to 65535"),
         ("readiness", "http = 'ftp://x/'", 'http = "http://127.0.0.1:8080/health"'),
-        ("readiness", "notify = true, timeout = '1s'", "no timeout: with notify the process reports by itself"),
+        ("readiness", "notify = true, timeout = '1s'", "no timeout, because with notify the process reports by itself"),
     ],
 )
 def test_s27_wrong_probes_are_refused(pod: Pod, kind: str, text: str, said: str) -> None:
@@ -545,7 +554,7 @@ def test_a_descriptor_flooded_without_a_newline_is_closed(pod: Pod) -> None:
         ("liveness", "[1]", "a table, such as"),
         ("startup", "{ fd = 3 }\nreadiness = { fd = 4 }", "startup and readiness must use the same way"),
         ("readiness", "{ notify = true, success_threshold = 2 }", "no threshold"),
-        ("pause", "true\ndaemonizes = true\npid_file = '/x'", "is no program"),
+        ("pause", "true\ndaemonizes = true\npid_file = '/x'", "runs no program"),
         ("backoff", "{ initial = '0s' }\nrestart = 'always'", "at least 1ms"),
     ],
 )

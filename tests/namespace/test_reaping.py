@@ -1,4 +1,7 @@
-"""No zombie stays, no exit is lost in a crowd, and pidone signals no foreign process."""
+"""No zombie stays, no exit is lost in a crowd, and pidone signals no foreign process.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """S54-S67: restart policy, rules and back-off.
 
 Also what a Pod has no field for: limits, replicas, after, essential, daemons.
+
+S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The control socket for others: two rights, all fields of requests, commands that wait, health."""
+"""The control socket for others: two rights, all fields of requests, commands that wait, health.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""pidone forwards each signal that it can forward once, to the process that it is meant for."""
+"""pidone forwards each signal that it can forward once, to the process that it is meant for.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

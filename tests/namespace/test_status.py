@@ -1,4 +1,7 @@
-"""S89-S100: exit status, reasons, phase, termination message, status."""
+"""S89-S100: exit status, reasons, phase, termination message, status.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 from __future__ import annotations
 

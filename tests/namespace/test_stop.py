@@ -1,4 +1,7 @@
-"""A stop: in order, in time, with the right exit code, and with nothing left."""
+"""A stop: in order, in time, with the right exit code, and with nothing left.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
+"""
 
 from __future__ import annotations
 

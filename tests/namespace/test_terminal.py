@@ -1,4 +1,7 @@
-"""A terminal works as without an init: job control, Ctrl-C, Ctrl-Z, window size, giving it back."""
+"""A terminal works as without an init: job control, Ctrl-C, Ctrl-Z, window size, giving it back.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

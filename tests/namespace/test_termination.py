@@ -1,4 +1,7 @@
-"""S75-S88: termination. The scale turns the kubelet's 2 s of S80 into 0.2 s."""
+"""S75-S88: termination. The scale turns the kubelet's 2 s of S80 into 0.2 s.
+
+S1 and so on: docs/reference/pod.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A process sees what it would see as the container's own command."""
+"""A process sees what it would see as the container's own command.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

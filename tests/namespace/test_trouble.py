@@ -1,4 +1,7 @@
-"""What should never happen (E46): exceptions in each handler and action of PID 1. Storms (E47)."""
+"""What should never happen (E46): exceptions in each handler and action of PID 1. Storms (E47).
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_each_key_is_in_the_docs() -> None:
         assert f"\n| `{key.name}` | {key.doc} | {key.default} |\n" in text, key.name
 
 
-@pytest.mark.parametrize("name", [*probes.HANDLERS, *probes.HOOKS])
+@pytest.mark.parametrize("name", [*probes.PROBE_HANDLERS, *probes.HOOK_HANDLERS])
 def test_a_handler_has_its_required_functions(name: str) -> None:
     file = probes.handler(name)
     argument = file.read(example(file.EXAMPLE))

@@ -1,4 +1,7 @@
-"""The machines on every order of events of small groups (tests/support/explorer.py), and on random ones."""
+"""The machines on every order of events of small groups, and on random ones (support/explorer.py).
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,13 @@
-"""The rooms: which may import which, and how large PID 1 may be."""
+"""The rooms: which may import which, and how large PID 1 may be.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -169,6 +173,27 @@ def test_a_single_command_s_pid_1_loads_under_1300_lines_of_code() -> None:
         PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in launcher.ROOM if name not in ("", "init")
     ]
     assert sum(map(code_lines, loaded)) < 1300
+
+
+def sources_of_all() -> list[Path]:
+    """Return every Python file of the repository that is written by hand."""
+    tops = ("pidone", "tests", "benchmarks", "scripts", "demos", "config")
+    return [path for top in tops for path in (ROOT / top).rglob("*.py")]
+
+
+@pytest.mark.parametrize(("kind", "page"), [("E", "edge-cases.md"), ("S", "pod.md")])
+def test_a_file_that_cites_numbers_says_once_where_they_are_defined(kind: str, page: str) -> None:
+    for path in sources_of_all():
+        text = path.read_text()
+        if re.search(rf"\b{kind}\d{{1,3}}\b", text) and path.stem not in ("test_rooms", "generate"):
+            assert text.count(f"docs/reference/{page}") == 1, path
+
+
+def test_a_page_or_a_file_that_a_comment_cites_is_there() -> None:
+    for path in sources_of_all():
+        cited = re.findall(r"\bdocs/[\w/-]+\.(?:md|json)\b", path.read_text())
+        assert all((ROOT / name).exists() for name in cited), (path, cited)
+        assert "DESIGN" not in path.read_text() or path.stem == "test_rooms", path
 
 
 def functions() -> list[tuple[str, int]]:

@@ -16,7 +16,7 @@ OLD = ROOT / "tests" / "data" / "report-0.4.0.json"
 
 
 def test_a_wrong_answer_and_a_wrong_request_are_found() -> None:
-    """The schemas refuse: a key that nobody declared, one that is missing, a value of another type."""
+    """The schemas refuse an unknown key, a missing key, and a value of another type."""
     assert not errors(ANSWER, {"schema": 2, "ok": True, "reached": True})
     answers = [{"ok": True}, {"schema": 2, "ok": True, "reached": 1}, {"schema": 2, "ok": True, "new": 1}]
     for wrong in answers:

@@ -1,6 +1,6 @@
 """Drive the group's machine through every order of events, in virtual time, and check the rules.
 
-    python -m tests.support.explorer [SECONDS]    all small groups, as deep as time allows; prints counts
+    python -m tests.support.explorer [SECONDS]    all small groups, as deep as time allows
 
 Theory. A world is a group and what a kernel would know of it: which processes are forked, which
 run, which helpers run, and which signals were sent to which process. From each state, the explorer
@@ -10,6 +10,8 @@ one. Times count from now.
 
 The groups are small on purpose, and their times are short. So back-offs and thresholds saturate,
 and the states of a group are finitely many although it could restart for ever.
+
+E1 and so on: docs/reference/edge-cases.md. S1 and so on: docs/reference/pod.md.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import time
 from demos.comparison.peers import Scenario
 from demos.comparison.stage import Stage
 
-COLUMNS = {"it is back": "yes", "after (ms)": "less", "the app runs on": "yes", "and was told nothing": "yes"}
+COLUMNS = {"it is back": "yes", "after (ms)": "less", "the app runs on": "yes", "and got no signal": "yes"}
 
 
 def play(stage: Stage) -> dict[str, object]:
@@ -26,5 +26,5 @@ def play(stage: Stage) -> dict[str, object]:
         "it is back": back,
         "after (ms)": round((stage.when("helper started", 2) or 0) - died) if back else None,
         "the app runs on": before is not None and after is not None and before.pid == after.pid,
-        "and was told nothing": not any(words.startswith("main got") for _, words in stage.log()),
+        "and got no signal": not any(words.startswith("main got") for _, words in stage.log()),
     }

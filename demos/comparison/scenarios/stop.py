@@ -14,8 +14,8 @@ from demos.comparison.stage import Stage
 
 COLUMNS = {
     "seconds": "less",
-    "the app is told": "yes",
-    "the helper is told": "yes",
+    "the app gets SIGTERM": "yes",
+    "the helper gets SIGTERM": "yes",
     "after the app has ended": "yes",
     "killed": "",
     "buffers lost": "less",
@@ -31,8 +31,8 @@ def play(stage: Stage) -> dict[str, object]:
     told, flushed = stage.when("helper got 15"), stage.when("main flushed")
     return {
         "seconds": round(seconds, 1),
-        "the app is told": stage.said("main got 15"),
-        "the helper is told": told is not None,
+        "the app gets SIGTERM": stage.said("main got 15"),
+        "the helper gets SIGTERM": told is not None,
         "after the app has ended": told > flushed if told and flushed else None,
         "killed": ", ".join(killed) or "nobody",
         "buffers lost": len(killed),

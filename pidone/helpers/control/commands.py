@@ -1,4 +1,7 @@
-"""What a session commands: it sends PID 1 the command, and waits for the outcome."""
+"""What a session commands: it sends PID 1 the command, and waits for the outcome.
+
+E1 and so on: docs/reference/edge-cases.md.
+"""
 
 from __future__ import annotations
 
