@@ -32,7 +32,7 @@ def read_file(path: str) -> bytes:
         close(fd)
 
 
-def notify(fd: int) -> None:
+def enable_sigio(fd: int) -> None:
     """Have the kernel send SIGIO when a descriptor becomes ready: fcntl(2), F_SETOWN, O_ASYNC.
 
     Raises OSError, ImportError.

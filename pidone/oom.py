@@ -27,7 +27,7 @@ def is_large(size: int, limit: "int | None") -> bool:
     return size >= max(OWN, limit // SHARE if limit else LEAST)
 
 
-def count_kills(path: "bytes | None", kernel: "Any" = posix_kernel) -> int:
+def count_oom_kills(path: "bytes | None", kernel: "Any" = posix_kernel) -> int:
     """Return how many processes of our cgroup the OOM killer has killed; 0 without a counter."""
     if path is None:
         return 0

@@ -38,7 +38,7 @@ def name(value: Any) -> str:
 
 def text(value: Any) -> str:
     if not isinstance(value, str) or "\0" in value or not value:
-        raise ValueError('a string, such as "/srv"')
+        raise ValueError("a string that is not empty")
     return value
 
 
@@ -104,7 +104,7 @@ def environment(value: Any) -> dict[str, str]:
         raise ValueError('a table of strings, such as { PORT = "8080" }; numbers in quotes')
     for key, item in value.items():
         if not key or "=" in key or "\0" in key + item:
-            raise ValueError(f"names without '=' and values without NUL, unlike {key!r}")
+            raise ValueError(f"names that are not empty and have no '=', and values without NUL, unlike {key!r}")
     return value
 
 
@@ -127,7 +127,7 @@ def signal(value: Any) -> int:
     try:
         return signals.number(text(value))
     except ValueError:
-        raise ValueError('a signal, such as "SIGTERM", "SIGRTMIN+3"') from None
+        raise ValueError('a signal, such as "SIGTERM", "SIGRTMIN+3" or "15"') from None
 
 
 def signal_list(value: Any) -> list[int]:

@@ -55,7 +55,7 @@ PLAN_SLOTS: dict[str, tuple[Slot | None, str]] = {
     "access": (Slot("tuple[tuple[str, ...], tuple[str, ...]]", ((), ())), "who may look, and who may steer"),
     "memory": (Slot("int", 0), "bytes that the container may use; 0 for no limit"),
     "rewrites": (Slot("dict[int, int]", {}), "{from: to}, 0 drops; this and the next two are the command line's"),
-    "group_wide": (Slot("bool", False), "signals go to process groups"),
+    "signal_process_groups": (Slot("bool", False), "signals go to process groups"),
     "remapped": (Slot("tuple[int, ...]", ()), "exit codes that become 0 (E39)"),
 }
 

@@ -1,1 +1,1 @@
-"""`pidonectl`: one module for each subcommand."""
+"""`pidonectl`: its subcommands, and what they share."""

@@ -13,7 +13,7 @@ import os
 import shlex
 from typing import Any
 
-from pidone.cli.gates import GATES, gate, gate_worst, handler, start_worst, told_after, waits_for
+from pidone.cli.gates import GATES, gate, gate_worst, handler, signalled_after, start_worst, waits_for
 from pidone.cli.stderr import print_error
 from pidone.config import answer, compiled
 from pidone.config.check import check, notes
@@ -147,7 +147,7 @@ def start_picture(found: dict[str, Any]) -> list[str]:
         lines.append(f"  {number}. {step['name']:{width}}  {step['role']:7}  {command}")
         before = [s["name"] for s in found["start"][: number - 1]]
         if step["after"] != before[-1:]:
-            lines.append(f"     {'':{width}}  ├─ after {', '.join(step['after']) or 'nobody'}")
+            lines.append(f"     {'':{width}}  ├─ after {', '.join(step['after']) or 'nothing'}")
         if step["role"] != "primary":
             lines.append(f"     {'':{width}}  └▶ {step['gate']}:")
         elif step["gate"] != GATES[plan.PRIMARY]:
@@ -159,7 +159,7 @@ def stop_picture(found: dict[str, Any], processes: list[dict[str, Any]]) -> list
     width = max(len(step["name"]) for step in [*found["stop"], {"name": "the rest"}])
     lines = []
     for number, (stopped, process) in enumerate(zip(found["stop"], stop_order(processes)), 1):
-        when = ", ".join(told_after(process, processes))
+        when = ", ".join(signalled_after(process, processes))
         text = f"when {when} {'has' if ',' not in when else 'have'} ended" if when else "at once"
         if "pre_stop" in process:
             text += f", after its pre_stop ({handler(process['pre_stop'])}), which begins at once"

@@ -215,7 +215,8 @@ def become_daemon(answer: int, wanted: Any, pid_file: PidFile, log: Path, comman
     except DetachError as refused:
         os.write(answer, os.fsencode(f"\n{refused}"))
     except Exception as error:  # python-daemon's own exceptions, or an OSError: one line for each
-        os.write(answer, os.fsencode(f"\ncannot go into the background: {error}"))
+        why = f"{error.filename}: {(error.strerror or '').lower()}" if isinstance(error, OSError) else str(error)
+        os.write(answer, os.fsencode(f"\ncannot go into the background: {why}"))
     os._exit(FAILED)
 
 

@@ -23,7 +23,7 @@ import tty
 from collections.abc import Iterator
 from typing import Any
 
-from pidone.control.client import REFUSED, NoAnswerError, add_socket, answers, connect
+from pidone.control.client import CONNECTION_CLOSED, NoAnswerError, add_socket, answers, connect
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Return the command's exit code: 128+n if signal n killed it, 127 or 126 if it did not run."""
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
-        raise NoAnswerError("exec needs a command: pidonectl exec NAME -- COMMAND", 2)
+        raise NoAnswerError("exec needs a process and a command: pidonectl exec NAME -- COMMAND", 2)
     on_terminal = not arguments.no_tty and os.isatty(0) and os.isatty(1)
     request = {"do": "exec", "name": arguments.name, "argv": words, "tty": on_terminal, "term": os.environ.get("TERM")}
     with connect(arguments.socket) as line:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def send(line: socket.socket, request: dict[str, Any], fds: tuple[int, ...]) -> None:
-    with contextlib.suppress(*REFUSED):
+    with contextlib.suppress(*CONNECTION_CLOSED):
         socket.send_fds(line, [json.dumps(request).encode() + b"\n"], list(fds))
 
 

@@ -101,7 +101,7 @@ def needs(process: Process) -> set[int]:
     return {*range(process["gate"]), *process.get("needs", ())}
 
 
-def told_after(process: Process, processes: list[Process]) -> list[str]:
+def signalled_after(process: Process, processes: list[Process]) -> list[str]:
     """Return the names of the processes that must end before a sidecar is signalled in the stop.
 
     A process is left out if another one of them already waits for its end.

@@ -25,7 +25,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 #: The modules that a PID 1 of one command loads. Each stands after those that it imports. All other
 #: modules are imported from their files when PID 1 needs them.
-ROOM = ("", "kernel", "init", *(f"init.{name}" for name in (
+MODULES = ("", "kernel", "init", *(f"init.{name}" for name in (
     "signals", "slots", "plan", "inherited", "proc", "events", "machine", "single", "reap", "spawn", "trouble",
     "record", "loop", "arguments", "main",
 )))  # fmt: skip
@@ -111,7 +111,7 @@ def make_room() -> bytes:
     These are (boot code, [(module, path, source, code), ...]).
     """
     room = []
-    for name in ROOM:
+    for name in MODULES:
         path = PACKAGE.joinpath(*name.split(".")) if name else PACKAGE
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         full = f"pidone.{name}" if name else "pidone"
@@ -152,7 +152,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         write(path)
     except (OSError, ValueError) as error:
-        print_error(f"pidonectl: cannot write the launcher {path}: {error}")
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else error
+        print_error(f"pidonectl: cannot write the launcher {path}: {why}")
         return 1
     print(f"{path}: starts pidone with {sys.executable} -IS")
     return 0

@@ -42,7 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"pidonectl {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():
-        module.add_arguments(subparsers.add_parser(name, help=text, description=module.__doc__))
+        module.add_arguments(
+            subparsers.add_parser(name, help=text, description=(module.__doc__ or "").partition("\n\n")[0])
+        )
     words = sys.argv[1:] if argv is None else argv
     rest: list[str] = []
     if words[:1] == ["sandbox"]:

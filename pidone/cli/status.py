@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    orphans = f", {found['orphans']} orphans reaped" if found["orphans"] else ""
+    orphans = f", orphans reaped: {found['orphans']}" if found["orphans"] else ""
     rows = [COLUMNS, *(row(process) for process in found["processes"])]
     return [f"{found['group']}: {found['phase']}, for {span(found['uptime'])}{orphans}", "", *columns.lines(rows)]
 

@@ -111,7 +111,7 @@ def lines(found: dict[str, Any], usage: Seen) -> list[str]:
     made = rows(found, usage)
     text = columns.lines(made)
     return [
-        f"{found['group']}: {found['phase']}, for {span(found['uptime'])}, {found['orphans']} orphans reaped",
+        f"{found['group']}: {found['phase']}, for {span(found['uptime'])}, orphans reaped: {found['orphans']}",
         "",
         *text,
     ]

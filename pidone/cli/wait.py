@@ -38,7 +38,8 @@ class Wait:
             answer = ask_once(arguments.socket, {**request, "timeout": max(0.0, end - time.monotonic())})
         if answer["reached"]:
             return 0
-        print_error(f"pidonectl: {arguments.name} was not {arguments.until} within {arguments.timeout:g} s")
+        said = {"started": "did not start", "ready": "was not ready", "exited": "did not exit"}[arguments.until]
+        print_error(f"pidonectl: {arguments.name} {said} within {arguments.timeout:g} s")
         return TIMED_OUT
 
 

@@ -30,7 +30,7 @@ from pidone.init.signals import show
 PASSED_OVER = (EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV, ETIMEDOUT)
 
 
-class Stand:
+class Placement:
     """Where the process is put. It replaces a Terminal, whether there is a terminal or not.
 
     As the three do, it uses stdin as the terminal.
@@ -147,24 +147,24 @@ def execvp(process: "Process") -> int:
 class CompatLoop(Loop):
     """The loop in the place of one of the three.
 
-    reaped: say when an orphan is reaped (tini -w).
+    says_reaped: say when an orphan is reaped (tini -w).
     """
 
-    __slots__ = ("reaped", "profile")
+    __slots__ = ("says_reaped", "profile")
 
     def __init__(
-        self, machine: "Machine", inherited: "Inherited", stand: Stand, wanted: "Arguments", profile: "Profile",
+        self, machine: "Machine", inherited: "Inherited", placement: Placement, wanted: "Arguments", profile: "Profile",
         options: "Options",
     ) -> None:  # fmt: skip
-        Loop.__init__(self, machine, inherited, stand, wanted, kernel)  # type: ignore[arg-type]
-        self.reaped, self.profile = options.reaped, profile
+        Loop.__init__(self, machine, inherited, placement, wanted, kernel)  # type: ignore[arg-type]
+        self.says_reaped, self.profile = options.reaped, profile
 
     def reap_storm(self) -> bool:
         return False  # dumb-init signals its program's process group after its end; tini -w reports each orphan
 
-    def undeclared(self, pid: int, code: int, number: int, core: bool, noted: bool) -> None:
-        Loop.undeclared(self, pid, code, number, core, noted)
-        if self.reaped and not self.verbose:
+    def undeclared(self, pid: int, code: int, number: int, core: bool, recorded: bool) -> None:
+        Loop.undeclared(self, pid, code, number, core, recorded)
+        if self.says_reaped and not self.verbose:
             self.talk("trace", ("reaped", pid, code, number))
 
     def extras(self, member: int) -> "Any":

@@ -1,6 +1,6 @@
-"""What the three decide: who gets a signal, and that all is over when the program has ended.
+"""Decide as tini, dumb-init and catatonit do: who gets a signal, and when all is over.
 
-Theory. Each passes signals on and ends with its program. The leftovers are the kernel's affair
+Theory. Each forwards signals and ends with its program. They leave the leftovers to the kernel
 (dumb-init sends them SIGTERM in the same moment). So this machine runs and ends, and has no time in
 it.
 """
@@ -21,19 +21,19 @@ class CompatMachine(Machine):
     """The machine in the place of one of the three.
 
     unsent: signals that are not passed on.
-    farewell: the signal that the process group gets at the end, or 0.
+    final_signal: the signal that the process group gets at the end, or 0.
     suspends: signals of the terminal at which dumb-init suspends itself as well.
     """
 
-    __slots__ = ("sent", "suspended", "unsent", "farewell", "suspends")
+    __slots__ = ("sent", "suspended", "unsent", "final_signal", "suspends")
 
     def __init__(self, plan: "Plan", profile: "Profile", options: "Options") -> None:
         Machine.__init__(self, plan, False)
         self.sent: "tuple[int, ...]" = ()
         self.suspended = False
-        self.unsent, self.farewell = profile.unsent, profile.farewell
-        self.suspends = (TSTP, TTIN, TTOU) if profile.farewell else ()
-        if self.suspends and not options.alone:
+        self.unsent, self.final_signal = profile.unsent, profile.final_signal
+        self.suspends = (TSTP, TTIN, TTOU) if profile.final_signal else ()
+        if self.suspends and not options.single_child:
             for number in self.suspends:
                 plan.rewrites.setdefault(number, SIGSTOP)
 
@@ -49,12 +49,12 @@ class CompatMachine(Machine):
         self.code = self.status_of(code, number)
         if number == SIGKILL and SIGKILL not in self.sent:
             self.do(SAY, "killed", 0, number)
-        if self.farewell and self.rewritten(self.farewell):
-            self.send(self.rewritten(self.farewell))
+        if self.final_signal and self.rewritten(self.final_signal):
+            self.send(self.rewritten(self.final_signal))
         self.exit()
 
     def send(self, number: int) -> None:
-        send(self.do, self, 0, number, self.plan.group_wide)
+        send(self.do, self, 0, number, self.plan.signal_process_groups)
 
     def set_deadline(self) -> None:
         """Set none: nothing waits for a time to pass."""

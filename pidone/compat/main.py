@@ -1,4 +1,4 @@
-"""pidone, called by a link named after one of the three, or by --as NAME, --pause or --detach.
+"""pidone by a link named tini, dumb-init or catatonit, or by --as NAME, --pause or --detach.
 
 E1 and so on: docs/reference/edge-cases.md.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 from pidone.compat import options as reader
 from pidone.compat import show
-from pidone.compat.loop import CompatLoop, Stand
+from pidone.compat.loop import CompatLoop, Placement
 from pidone.compat.machine import CompatMachine
 from pidone.compat.pause import Pause
 from pidone.compat.table import CATATONIT, NOWHERE, PROFILES
@@ -46,7 +46,7 @@ def main(inherited: "Inherited") -> "NoReturn":
     if options.parent:
         die_with_parent(options.parent)
     if posix.getpid() != 1:
-        adopt(profile, options)
+        become_subreaper(profile, options)
     make_loop(profile, options, inherited).run([])
 
 
@@ -90,16 +90,16 @@ def make_loop(profile: "Profile", options: "Options", inherited: "Inherited") ->
     wanted = Arguments()
     wanted.verbose = options.verbosity > 1
     if options.pause:
-        return CompatLoop(Pause(), inherited, Stand(NOWHERE), wanted, profile, options)
+        return CompatLoop(Pause(), inherited, Placement(NOWHERE), wanted, profile, options)
     plan = single(options.command)
     wanted.rewrites, wanted.remap = options.rewrites, options.remapped
-    wanted.group = options.group or (bool(profile.farewell) and not options.alone)
+    wanted.process_group = options.process_group or (bool(profile.final_signal) and not options.single_child)
     take(plan, wanted)
-    stand = Stand(NOWHERE if options.alone else profile.stands, profile.terminal)
-    return CompatLoop(CompatMachine(plan, profile, options), inherited, stand, wanted, profile, options)
+    placement = Placement(NOWHERE if options.single_child else profile.placement, profile.terminal)
+    return CompatLoop(CompatMachine(plan, profile, options), inherited, placement, wanted, profile, options)
 
 
-def adopt(profile: "Profile", options: "Options") -> None:
+def become_subreaper(profile: "Profile", options: "Options") -> None:
     """Become a subreaper if the profile's program would: this process is not PID 1."""
     if profile.subreaper == "always" or (profile.subreaper == "asked" and options.subreaper):
         from pidone.init import others

@@ -33,22 +33,22 @@ class Options:
     louder: how often -v was given.
     loud: the verbosity that the variable sets, or None.
     reaped: say when an orphan is reaped.
-    group: signals go to the process group.
+    process_group: signals go to the process group.
     remapped: exit codes of the program that become 0.
-    alone: signals go to the program alone.
+    single_child: signals go to the program alone.
     rewrites: {signal that comes: signal to send}; 0 drops it.
     pause: run no program.
     """
 
     __slots__ = (
-        "command", "instead", "subreaper", "parent", "louder", "loud", "reaped", "group", "remapped", "alone",
-        "rewrites", "pause",
+        "command", "instead", "subreaper", "parent", "louder", "loud", "reaped", "process_group", "remapped",
+        "single_child", "rewrites", "pause",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.command: "list[bytes]" = []
         self.instead: "str | None" = None
-        self.subreaper = self.reaped = self.group = self.alone = self.pause = False
+        self.subreaper = self.reaped = self.process_group = self.single_child = self.pause = False
         self.parent = self.louder = 0
         self.loud: "int | None" = None
         self.remapped: "list[int]" = []
@@ -148,7 +148,7 @@ def take_parent(options: Options, value: str) -> None:
     options.parent = known[value]
 
 
-def take_forgiven(options: Options, value: str) -> None:
+def take_remapped(options: Options, value: str) -> None:
     """Read an exit code as strtol(3) does: white space, a sign, digits. tini reads "" as 0."""
     text = value.lstrip() or ("0" if not value else "?")
     digits = text[1:] if text[:1] in ("+", "-") else text
@@ -178,7 +178,7 @@ def scan(text: str) -> "tuple[int | None, str]":
     return (int(text[:end]), text[end:]) if text[:end].lstrip("+-") else (None, text)
 
 
-VALUES = {"parent": take_parent, "remapped": take_forgiven, "rewrites": take_rewrite}
+VALUES = {"parent": take_parent, "remapped": take_remapped, "rewrites": take_rewrite}
 
 
 def take_environment(profile: "Profile", options: Options, environment: "dict[bytes, bytes]") -> None:

@@ -1,4 +1,4 @@
-"""What the three print instead of running a program: made from the profile, in pidone's words."""
+"""What tini, dumb-init and catatonit print instead of running a program, in pidone's words."""
 
 import posix
 

@@ -143,8 +143,10 @@ class Checker:
             label = process["label"]
             ways = [key for key in ("command", "shell", "pause") if key in given]
             if len(ways) != 1:
-                said = f"both {' and '.join(ways)}; one of them" if ways else "no command"
-                self.wrong(("process", index), f'{label}: {said}; give command = ["program", "argument"]')
+                text = 'no command; give command = ["program", "argument"]'
+                if ways:
+                    text = f"{' and '.join(ways)} exclude each other; keep one of them"
+                self.wrong(("process", index), f"{label}: {text}")
             if "role" not in given:
                 self.wrong(("process", index), f'{label}: no role; set one of "init", "sidecar", "primary"')
             if given.get("role") == "primary":
@@ -285,7 +287,10 @@ class Checker:
         for name in target["to"]:
             if not isinstance(name, str) or name not in indices:
                 raise ValueError(f"no process '{name}'{nearest(str(name), [str(n) for n in indices if n])}")
-        sent = readers.signal(target["as"]) if "as" in target else number
+        try:
+            sent = readers.signal(target["as"]) if "as" in target else number
+        except ValueError as error:
+            raise ValueError(f"as = {shorten(target['as'])}: expected {error}") from None
         return {number: ([index for name in target["to"] for index in indices[name]], sent)}
 
 
@@ -368,7 +373,7 @@ FOREIGN_NAMES = {
     "autorestart": "restart", "restartPolicy": "restart", "stopsignal": "stop_signal", "stop_grace_period": "grace",
     "terminationGracePeriodSeconds": "grace", "stopwaitsecs": "grace", "numprocs": "replicas", "scale": "replicas",
     "lifecycle": "pre_stop", "volumes": "volume", "service": "process", "services": "process", "program": "process",
-    "init": "process", "sidecar": "process", "primary": "process",
+    "init": "process", "sidecar": "process", "primary": "process", "cmd": "command", "resources": "requests",
 }  # fmt: skip
 
 

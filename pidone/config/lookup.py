@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     #: (user with an optional :group or None, groups or None, env_file or None, whether to set HOME,
     #: USER and LOGNAME)
-    Who = tuple["str | None", "tuple[str, ...] | None", "bytes | None", bool]
+    LookupRequest = tuple["str | None", "tuple[str, ...] | None", "bytes | None", bool]
     #: (uid, gid, groups)
     User = tuple[int, int, tuple[int, ...]]
     Environment = tuple[tuple[bytes, bytes], ...]
@@ -135,7 +135,7 @@ def read(path: bytes) -> bytes:
 
 
 def quoted(data: bytes) -> list[int]:
-    """Numbers of the lines whose value in quotes, which stay there."""
+    """Return the numbers of the lines whose value is in quotes, which are part of the value."""
     lines = [line.lstrip() for line in data.split(b"\n")]
     found = []
     for number, line in enumerate(lines, 1):
@@ -153,7 +153,7 @@ def home_of(line: Any) -> dict[bytes, bytes]:
     return {b"HOME": line.pw_dir.encode(), b"USER": name, b"LOGNAME": name}
 
 
-def of(who: Who, declared: Environment) -> tuple[User | None, Environment]:
+def of(who: LookupRequest, declared: Environment) -> tuple[User | None, Environment]:
     """Return (user or None, the whole declared environment). Raises UnknownNameError.
 
     A name in `env` wins over the same name in the env_file.

@@ -37,7 +37,7 @@ def limit(proc: str = "/proc/self") -> int | None:
 COUNTERS = {"memory.limit_in_bytes": "memory.oom_control", "memory.max": "memory.events"}
 
 
-def kill_counter(proc: str = "/proc/self") -> bytes | None:
+def oom_kill_counter(proc: str = "/proc/self") -> bytes | None:
     """Return the file that counts the OOM kills in our cgroup, or None if there is none to read."""
     for directory, top, name in _cgroups(proc):
         path = os.path.join(directory if os.path.isdir(directory) else top, COUNTERS[name])

@@ -67,7 +67,7 @@ class Resolver:
             **{**declared["slots"], "grace": self.grace() * scale},
             routes={number: (tuple(to), sent) for number, (to, sent) in declared["routes"].items()},
             minimum_grace=MINIMUM_GRACE * scale,
-            oom=memory.kill_counter(),
+            oom=memory.oom_kill_counter(),
             notify=tuple(sockets.items()),
             metrics=tuple(declared["metrics"]) if declared.get("metrics") else None,
             control=control.encode() if control is not None else None,
@@ -121,7 +121,7 @@ class Resolver:
         token = self.token or os.urandom(8).hex()
         return {index: f"@pidone/{token}/{entries[index]['name']}".encode() for index in speaking}
 
-    def who(self, index: int, entry: Entry) -> lookup.Who | None:
+    def who(self, index: int, entry: Entry) -> lookup.LookupRequest | None:
         """Return what the process's forked child looks up, or None for nothing."""
         if not {"user", "env_file"} & set(entry):
             return None
@@ -142,7 +142,7 @@ class Resolver:
             _signal.setitimer(_signal.ITIMER_REAL, 0)
 
     def look_up(
-        self, index: int, entry: Entry, who: lookup.Who, declared: lookup.Environment
+        self, index: int, entry: Entry, who: lookup.LookupRequest, declared: lookup.Environment
     ) -> tuple[lookup.User | None, lookup.Environment] | None:
         """Look up user and environment as they are now. Returns None where they are not known.
 

@@ -46,8 +46,8 @@ def of_process(process: dict[str, Any], grace: float, policy: int) -> Errors:
         yield "pre_stop", f"it sleeps longer than the grace of {process.get('grace', grace):g} s"  # S73
     for key in (*PROBES, *HOOKS):
         yield from of_ports(process, key)
-    told = [process[key] for key in PROBES if key in process and process[key]["handler"] in NOTIFYING]
-    if len({(found["handler"], found["argument"]) for found in told}) > 1:
+    notified_probes = [process[key] for key in PROBES if key in process and process[key]["handler"] in NOTIFYING]
+    if len({(found["handler"], found["argument"]) for found in notified_probes}) > 1:
         yield "readiness", "startup and readiness must use the same way: notify, or a newline on one fd"
 
 
@@ -64,7 +64,7 @@ def of_restarts(process: dict[str, Any], policy: int) -> Errors:
     again = restart != NEVER or "restart_rules" in process
     for key in ("max_restarts", "backoff"):
         if key in process and not again and process.get("role") is not None:
-            yield key, f'{key} without restart; set restart = "on-failure" or "always"'
+            yield key, f'{key} needs restart = "on-failure" or "always"'
 
 
 def of_roles(process: dict[str, Any]) -> Errors:

@@ -33,10 +33,9 @@ def meant(word: str, known: Any, foreign: dict[str, str]) -> str:
 
     foreign: {a word of other programs: pidone's own}.
     """
-    close = difflib.get_close_matches(word, list(known), 1)
-    if close:
-        return str(close[0])
-    return foreign[word] if foreign.get(word) in known else ""
+    if foreign.get(word) in known:
+        return foreign[word]
+    return next(iter(difflib.get_close_matches(word, list(known), 1)), "")
 
 
 def unknown_key(key: str, known: Any, elsewhere: dict[str, str] | None = None) -> ValueError:
@@ -133,7 +132,7 @@ def ports(value: Any) -> dict[str, int]:
 
 def names(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError('a list of processes, such as ["database"]; [] waits for nobody')
+        raise ValueError('a list of processes, such as ["database"]; [] waits for none')
     return value
 
 
@@ -202,7 +201,7 @@ def leftovers(value: Any) -> bool:
 
 def restart_with(value: Any) -> list[str]:
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-        raise ValueError('a list of processes, such as ["database"]')
+        raise ValueError('a list of at least one process, such as ["database"]')
     return value
 
 

@@ -32,7 +32,7 @@ class NoAnswerError(Exception):
 
 #: Errors of a write that pidone refused before it read the request: its answer is there and says
 #: why.
-REFUSED = (BrokenPipeError, ConnectionResetError)
+CONNECTION_CLOSED = (BrokenPipeError, ConnectionResetError)
 
 
 def add_socket(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +109,7 @@ def ask(socket: str | None, request: dict[str, Any], patience: float | None = No
     """
     with connect(socket, PATIENCE if patience is None else patience) as line:
         line.settimeout(patience)
-        with contextlib.suppress(*REFUSED):
+        with contextlib.suppress(*CONNECTION_CLOSED):
             line.sendall(json.dumps(request).encode() + b"\n")
         yield from answers(line)
 
@@ -130,7 +130,9 @@ def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
             try:
                 answer = json.loads(one)
             except ValueError:
-                raise NoAnswerError("the process that answers there is not pidone") from None
+                answer = None
+            if not isinstance(answer, dict):
+                raise NoAnswerError("the process that answers there is not pidone")
             if answer.get("ok") is False:
                 wrong = answer.get("errors") or [answer.get("error", "refused")]
                 raise NoAnswerError("\npidonectl: ".join(wrong), int(answer.get("code", 1)))

@@ -1,7 +1,7 @@
 """Commands of users for one process: stop it, start it, restart it, send it a signal.
 
-Theory. A command is the wish of a user who looks at the group. So it overrides policy and back-off,
-but never the order: once a stop of the group has begun, nothing starts. A command can stop a
+Theory. A command comes from a user of the group. So it overrides policy and back-off, but never the
+order: once a stop of the group has begun, nothing starts. A command can stop a
 sidecar. The sidecar is then held down: whatever its policy, it stays down until a command or a
 restart of all starts it. A command cannot stop the primary alone, because the primary's end is the
 group's end. It can restart the primary, and then the group goes on. Commands have no effect on an

@@ -35,7 +35,7 @@ def exited(process: "Process", now: float, code: int, number: int, oom: bool) ->
         process.unset_timer("launch")
         process.unset_timer("kill")
         look_for(process, now, DAEMON)
-    elif process.started and process.ending != RESTARTING_ALL:
+    elif process.started and process.stop_reason != RESTARTING_ALL:
         process.ended_as = code, number, oom
         process.unset_timer("kill")
         look_for(process, now, SUCCESSOR)
@@ -66,5 +66,5 @@ def main_pid_found(process: "Process", now: float, what: str, verdict: int, text
     else:
         process.host.do(SAY, "successor", process.id, *ended_as)
     process.host.report(process, now, FOUND)
-    if process.ending is not None:
+    if process.stop_reason is not None:
         process.prepared(now)

@@ -24,7 +24,7 @@ def restart_later(process: "Process", now: float) -> None:
     process.again = True
     if wait:
         process.state = WAITING  # S65, S70
-        process.reason = "PostStartHookError" if process.ending == "post_start" else "CrashLoopBackOff"
+        process.reason = "PostStartHookError" if process.stop_reason == "post_start" else "CrashLoopBackOff"
     process.set_timer("restart", now + wait)
 
 

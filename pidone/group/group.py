@@ -46,7 +46,7 @@ from pidone.group.policy import NEVER, PROBES, RULE_RESTART_ALL, policy_of
 from pidone.group.process import ON_TIMER as PROCESS_ON_TIMER
 from pidone.group.process import Host, Process
 from pidone.init import events
-from pidone.init.events import ASKING, GROUP, SAY, SIGHUP, SUSPEND
+from pidone.init.events import END_SIGNALS, GROUP, SAY, SIGHUP, SUSPEND
 from pidone.init.machine import KILLED, OVER, RESTART, RUN, START, STOP, SWEPT, Machine
 from pidone.init.plan import INIT, PRIMARY, TIMED_OUT
 
@@ -81,7 +81,7 @@ class Group(Machine):
     def __init__(self, plan: "Plan", terminal: bool = False) -> None:
         Machine.__init__(self, plan, terminal)
         self.host = Host(self.do, self.report)
-        self.host.adopt(plan)
+        self.host.take_plan(plan)
         self.ids = 0
         self.members = [self.new_process(place) for place in range(len(plan.processes))]
         self.know_members()
@@ -189,7 +189,7 @@ class Group(Machine):
             commands.decide(self, now, process)
             return
         code, number, reason = process.last or (0, 0, "")
-        why, failed = process.ending, reason != "Completed"
+        why, failed = process.stop_reason, reason != "Completed"
         if process.role == INIT and not failed:
             ending.clear(process, now)
             if "leftovers" not in process.helpers:
@@ -199,17 +199,17 @@ class Group(Machine):
         rule = restart.rule_for(policy, code, number) if why is None else None
         if rule == RULE_RESTART_ALL and (policy.max_restarts is None or self.restart_all_count < policy.max_restarts):
             restart_all.begin(self, now, process)
-        elif rule is not None or restart.wanted(policy, failed, why is not None):
+        elif rule is not None or restart.restarts(policy, failed, why is not None):
             self.retry(now, process, self.status_of_end(process))
         else:
-            self.gone(now, process)
+            self.ended_for_good(now, process)
 
-    def gone(self, now: float, process: Process) -> None:
+    def ended_for_good(self, now: float, process: Process) -> None:
         """Decide what a process's final end means for the group."""
         status = self.status_of_end(process)
         end = process.last or ()
         if process.role == PRIMARY:
-            self.troubled = process.ending is not None  # a failed probe, hook or launch stopped it
+            self.troubled = process.stop_reason is not None  # a failed probe, hook or launch stopped it
             self.primary_over(process)
             self.stop(now)
         elif process.role == INIT:
@@ -247,7 +247,7 @@ class Group(Machine):
         if not quietly:
             wait = process.timers["restart"] - now
             end = process.last or ()
-            self.do(SAY, "restart", process.id, *end, process.ending, wait, process.restarts + 1)
+            self.do(SAY, "restart", process.id, *end, process.stop_reason, wait, process.restarts + 1)
 
     def cleared(self, now: float, process: Process) -> None:
         if self.is_to_be_removed(process):
@@ -271,7 +271,7 @@ class Group(Machine):
         self.timers.pop("hint", None)
         if number in process.sent:
             self.do(SAY, "swallowed", process.id)
-        elif number and self.phase != KILLED and not (self.terminal and number in (SIGHUP, *ASKING)):
+        elif number and self.phase != KILLED and not (self.has_terminal and number in (SIGHUP, *END_SIGNALS)):
             self.do(SAY, "killed", process.id, number, reason == "OOMKilled")
 
     def code_so_far(self, otherwise: int) -> int:
@@ -354,7 +354,7 @@ def to_process(kind: int) -> "Handler":
     return handle
 
 
-def stopped(group: Group, now: float, id: int) -> None:
+def suspended(group: Group, now: float, id: int) -> None:
     """Handle a suspension, as by Ctrl-Z. If the primary is suspended, suspend pidone, too (E26)."""
     hand_on(group, now, events.SUSPENDED, id)
     if id == group.primary and group.phase < STOP:
@@ -388,7 +388,7 @@ def bound_over(what: str) -> "Handler":
 ON_EVENT: "dict[int, Handler]" = {
     events.BEGIN: Group.begin,
     **{kind: to_process(kind) for kind in (events.RESOLVED, events.EXECED, events.FAILED, events.EXITED)},
-    events.SUSPENDED: stopped,
+    events.SUSPENDED: suspended,
     events.NOTIFIED: notified,
     events.HELPER_ENDED: helper_ended,
     events.SIGNAL: routing.signal,
@@ -406,7 +406,7 @@ ON_OUTCOME: "dict[str, dict[int, Handler]]" = {
         START: Group.could_not_start, RUN: Group.could_not_start, RESTART: restart_all.go_on,
         STOP: stop.could_not_start, SWEPT: stop.could_not_start, KILLED: stop.could_not_start,
     },
-    states.ENDED_ITSELF: {
+    states.ENDED: {
         START: Group.ended, RUN: Group.ended, RESTART: restart_all.go_on,
         STOP: stop.ended, SWEPT: stop.ended, KILLED: stop.ended,
     },
@@ -414,7 +414,7 @@ ON_OUTCOME: "dict[str, dict[int, Handler]]" = {
     states.RESTART_DUE: {START: partners.restart_due, RUN: partners.restart_due},
     states.CLEARED: {START: Group.cleared, RUN: Group.cleared, RESTART: restart_all.go_on, STOP: stop.go_on},
     states.FOUND: {phase: routing.send_held for phase in (START, RUN, RESTART, STOP, SWEPT, KILLED)},
-    states.KILLED_IT: {STOP: stop.killed},
+    states.GRACE_OVER: {STOP: stop.killed},
 }  # fmt: skip
 
 #: {timer of the group's own: its handler}
@@ -425,7 +425,7 @@ ON_TIMER: "dict[str, Handler]" = {
     "take over": reload.take_over,
     "notify": services.listen,
     "pump": services.pump,
-    "metrics": services.measure,
+    "metrics": services.serve_metrics,
     "hint": stop.hint,
     "grace": stop.expire,
     "limit": stop.limit_over,

@@ -21,7 +21,7 @@ from pidone.init.plan import INIT
 
 def begin(process: "Process", now: float) -> None:
     """Begin the post_start of a process that runs now, or its probes if it has no post_start."""
-    if process.ending is not None or process.role == INIT:
+    if process.stop_reason is not None or process.role == INIT:
         return
     hook = process.policy.post_start
     if hook is None:
@@ -40,7 +40,7 @@ def post_started(process: "Process", now: float, what: str, verdict: int, text: 
     process.stop(now, what, process.own_grace)
 
 
-def prepare(process: "Process", now: float, grace: float) -> None:
+def begin_pre_stop(process: "Process", now: float, grace: float) -> None:
     """Begin the pre_stop. It may take all of the grace (S80); grace 0 means no pre_stop (S82)."""
     hook = process.policy.pre_stop
     if hook is None or grace <= 0 or process.state != RUNNING or process.kill_at is None:

@@ -24,16 +24,18 @@ class Order:
     frontier: how many members from the head of the list have passed, without a gap.
     line: places of the members that wait for the frontier alone.
     head: how many places of `line` `ready` has returned so far.
-    apart: places of the other members that `ready` has not returned yet.
+    unordered: places of the other members that `ready` has not returned yet.
     """
 
-    __slots__ = ("members", "frontier", "line", "head", "apart")
+    __slots__ = ("members", "frontier", "line", "head", "unordered")
 
     def __init__(self, members: "list[Process]") -> None:
         self.members = members
         self.frontier = 0
         self.line = [index for index, member in enumerate(members) if not member.policy.after and member.policy.gate]
-        self.apart = [index for index, member in enumerate(members) if member.policy.after or not member.policy.gate]
+        self.unordered = [
+            index for index, member in enumerate(members) if member.policy.after or not member.policy.gate
+        ]
         self.head = 0
 
     @property
@@ -48,15 +50,15 @@ class Order:
         """Adopt members that have run before: `ready` does not return those already started."""
         waiting = [m.state == WAITING and not m.again and not m.passed for m in self.members]
         self.line = [index for index in self.line if waiting[index]]
-        self.apart = [index for index in self.apart if waiting[index]]
+        self.unordered = [index for index in self.unordered if waiting[index]]
         self.passed(0)
 
     def ready(self) -> "list[int]":
         """Return the places of members that may start now, in order; each is returned once."""
         found = []
-        if self.apart:
-            found = [index for index in self.apart if self._open(index)]
-            self.apart = [index for index in self.apart if index not in found]
+        if self.unordered:
+            found = [index for index in self.unordered if self._open(index)]
+            self.unordered = [index for index in self.unordered if index not in found]
         while self.head < len(self.line) and self._open(self.line[self.head]):
             found.append(self.line[self.head])
             self.head += 1

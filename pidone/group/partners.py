@@ -13,7 +13,7 @@ from pidone.init.events import SAY
 def take_along(group: "Group", now: float, process: "Process") -> None:
     """Stop the processes that restart with this one, which has ended and will start again."""
     for other in group.tied.get(process.id, ()):
-        if other.alive and other.ending is None:
+        if other.alive and other.stop_reason is None:
             group.do(SAY, "restart with", other.id, process.id)
             other.again_wanted = True
             other.stop(now, states.COMMANDED, other.own_grace)

@@ -96,7 +96,7 @@ def start(process: "Process", now: float) -> None:
         turn(process, True)
     process.host.report(process, now, STARTED)
     for what in ("readiness", "liveness"):
-        if what in process.probes and process.ending is None:
+        if what in process.probes and process.stop_reason is None:
             arm(process, now, what)
 
 
@@ -184,14 +184,14 @@ def notified(process: "Process", now: float, what: int) -> None:
     """Take a notification of the process (sd_notify(3), or the newline of s6)."""
     if what in (READY, UNREADY):
         process.last_notified = what
-    told = [name for name, probe in process.probes.items() if probe.is_notified]
+    notified_probes = [name for name, probe in process.probes.items() if probe.is_notified]
     if what in (READY, UNREADY):
         had_started = process.started
-        if "startup" in told and what == READY and process.ending is None:
+        if "startup" in notified_probes and what == READY and process.stop_reason is None:
             result(process, now, "startup", SUCCESS, "")
-        if "readiness" in told and had_started:
+        if "readiness" in notified_probes and had_started:
             result(process, now, "readiness", SUCCESS if what == READY else FAILURE, "it says so")
-    elif "liveness" in told and process.started and process.ending is None:
+    elif "liveness" in notified_probes and process.started and process.stop_reason is None:
         process.set_timer("liveness", now + process.probes["liveness"].period)
         if what == ALIVE:
             process.probes["liveness"].count(True)

@@ -56,10 +56,10 @@ class Host:
     no_listener: whether the listener of sd_notify is down, or about to be replaced.
     timed: {id: process} of those that have timers.
     grace, minimum_grace: seconds.
-    group_wide: whether signals go to process groups.
+    signal_process_groups: whether signals go to process groups.
     """
 
-    __slots__ = ("no_listener", "do", "grace", "group_wide", "minimum_grace", "report", "timed")
+    __slots__ = ("no_listener", "do", "grace", "signal_process_groups", "minimum_grace", "report", "timed")
 
     def __init__(self, do: "Callable[..., None]", report: "Callable[..., None]") -> None:
         self.do = do
@@ -67,8 +67,12 @@ class Host:
         self.no_listener = False
         self.timed: "dict[int, Process]" = {}
 
-    def adopt(self, plan: "Plan") -> None:
-        self.grace, self.minimum_grace, self.group_wide = plan.grace, plan.minimum_grace, plan.group_wide
+    def take_plan(self, plan: "Plan") -> None:
+        self.grace, self.minimum_grace, self.signal_process_groups = (
+            plan.grace,
+            plan.minimum_grace,
+            plan.signal_process_groups,
+        )
 
 
 class Process:
@@ -87,7 +91,7 @@ class Process:
 
     started: whether it has started (S16).
     ready: whether it is ready.
-    ending: why pidone stops it, or None.
+    stop_reason: why pidone stops it, or None.
     started_at: the time of its start.
     signalled_at: the time of its stop signal, or None.
     grace: the seconds that its stop has.
@@ -97,10 +101,10 @@ class Process:
     last_notified: READY or UNREADY, its latest notification of that kind, or None.
     helpers: the names of its helpers.
     timers: {name: time}.
-    probes: {"startup" ...: Probe}.
+    probes: {"startup", "readiness" or "liveness": Probe}.
     main_pid_found: whether its daemon or its successor was found by its pid_file.
     ended_as: (code, signal, out of memory?) of the end whose successor pidone looks for, or None.
-    unknown: whether the lookup before its exec took too long.
+    lookup_hung: whether the lookup before its exec took too long.
 
     Over all instances:
 
@@ -116,9 +120,9 @@ class Process:
 
     __slots__ = (
         "id", "place", "declared", "policy", "host", "role", "state", "reason", "passed", "started", "ready",
-        "ending", "started_at", "signalled_at", "grace", "kill_at", "suspended", "sent", "last_notified", "helpers",
-        "timers", "probes", "main_pid_found", "ended_as", "unknown", "backoff_level", "restarts", "last", "again",
-        "complained", "held_down", "again_wanted",
+        "stop_reason", "started_at", "signalled_at", "grace", "kill_at", "suspended", "sent", "last_notified",
+        "helpers", "timers", "probes", "main_pid_found", "ended_as", "lookup_hung", "backoff_level", "restarts",
+        "last", "again", "complained", "held_down", "again_wanted",
     )  # fmt: skip
 
     def __init__(self, id: int, place: int, declared: "Declared", policy: "ProcessPolicy", host: Host) -> None:
@@ -146,7 +150,7 @@ class Process:
         self.again = self.again_wanted = False
         self.started = False
         self.ready = False
-        self.ending: "str | None" = None
+        self.stop_reason: "str | None" = None
         self.started_at = now
         self.signalled_at: "float | None" = None
         self.grace = 0.0
@@ -156,7 +160,7 @@ class Process:
         self.last_notified: "int | None" = None
         self.main_pid_found = False
         self.ended_as: "tuple[int, int, bool] | None" = None
-        self.unknown = False
+        self.lookup_hung = False
 
     def take(self, now: float, event: int, *details: "Any") -> None:
         """Take an event. In this state an event that ON_EVENT omits has no effect."""
@@ -230,7 +234,7 @@ class Process:
 
     def execed(self, now: float) -> None:
         self.unset_timer("look up")
-        if not self.unknown and not self.policy.daemonizes:  # after a lookup that took too long it is being killed
+        if not self.lookup_hung and not self.policy.daemonizes:  # after a lookup that took too long it is being killed
             self.running(now)
 
     def running(self, now: float) -> None:
@@ -250,21 +254,21 @@ class Process:
 
     def stop(self, now: float, why: str, grace: float) -> None:
         """Stop the instance by its pre_stop, its stop signal, and SIGKILL."""
-        if self.ending is not None:
+        if self.stop_reason is not None:
             return
-        self.ending = why
+        self.stop_reason = why
         self.grace = grace
         self.kill_at = now + grace
         for what in ("post_start", *PROBES):
             self.cancel(what)
         if self.policy.pre_stop is not None:
-            hooks.prepare(self, now, grace)
+            hooks.begin_pre_stop(self, now, grace)
         if "pre_stop" not in self.timers:
             self.send_stop_signal(now)
 
     def prepared(self, now: float) -> None:
         """Go on with a stop: the pre_stop is over, or the main pid is found."""
-        if self.ending in (STOPPING, RESTARTING_ALL):
+        if self.stop_reason in (STOPPING, RESTARTING_ALL):
             self.host.report(self, now, PREPARED)
         else:
             self.send_stop_signal(now)
@@ -277,7 +281,7 @@ class Process:
         self.send(self.declared.stop_signal)
 
     def send(self, number: int) -> None:
-        send(self.host.do, self, self.id, number, self.host.group_wide, self.declared.stop_signal)
+        send(self.host.do, self, self.id, number, self.host.signal_process_groups, self.declared.stop_signal)
 
     def kill(self) -> None:
         self.sent = (*self.sent, SIGKILL)
@@ -288,7 +292,7 @@ class Process:
     def exited(self, now: float, code: int, number: int, oom: bool = False) -> None:
         if "main_pid" in self.helpers:
             return
-        if self.unknown:
+        if self.lookup_hung:
             seconds = LOOK_UP * self.host.minimum_grace
             text = "cannot look up its user, env_file or files within %g s: the lookup hangs" % seconds
             self.could_not_start(now, CANNOT, text)
@@ -302,7 +306,7 @@ class Process:
         if self.policy.termination_message is not None:
             self.run_helper("message")
             self.set_timer("message", now + self.host.minimum_grace)
-        self.host.report(self, now, states.ENDED_ITSELF)
+        self.host.report(self, now, states.ENDED)
 
     def terminate(self, code: int, number: int, reason: str) -> None:
         """Set the state to TERMINATED, cancel all helpers, and remove all timers."""
@@ -322,17 +326,17 @@ def resolved(process: Process, now: float) -> None:
 
 def look_up_over(process: Process, now: float, what: str) -> None:
     """Kill a child whose lookup hangs. Its start fails when it has ended."""
-    process.unknown = True
+    process.lookup_hung = True
     process.kill()
 
 
-def stopped_by_signal(process: Process, now: float) -> None:
+def suspended_by_signal(process: Process, now: float) -> None:
     process.suspended = True
 
 
 def grace_over(process: Process, now: float, what: str) -> None:
     process.host.do(SAY, "grace over", process.id, process.grace)
-    process.host.report(process, now, states.KILLED_IT)
+    process.host.report(process, now, states.GRACE_OVER)
     process.kill()
 
 
@@ -340,7 +344,7 @@ def grace_over(process: Process, now: float, what: str) -> None:
 ALIVE: "dict[int, Reaction]" = {
     events.FAILED: Process.could_not_start,
     events.EXITED: Process.exited,
-    events.SUSPENDED: stopped_by_signal,
+    events.SUSPENDED: suspended_by_signal,
     events.NOTIFIED: probe.notified,
 }
 #: {state: {event: its handler}}. An event that is not there has no effect in that state.

@@ -32,10 +32,10 @@ class Reloading:
 
     __slots__ = ("kept", "to_be_removed", "plan")
 
-    def __init__(self, plan: "Plan", kept: "dict[str, Process]", leaving: "frozenset[int]") -> None:
+    def __init__(self, plan: "Plan", kept: "dict[str, Process]", to_be_removed: "frozenset[int]") -> None:
         self.plan = plan
         self.kept = kept
-        self.to_be_removed = leaving
+        self.to_be_removed = to_be_removed
 
 
 def begin(group: "Group", now: float, plan: "Plan") -> None:
@@ -44,9 +44,9 @@ def begin(group: "Group", now: float, plan: "Plan") -> None:
         return
     kept = those_kept(group, plan)
     ids = {process.id for process in kept.values()}
-    leaving = [member for member in group.members if member.id not in ids]
-    group.reloading = Reloading(plan, kept, frozenset([member.id for member in leaving]))
-    for member in leaving:
+    to_be_removed = [member for member in group.members if member.id not in ids]
+    group.reloading = Reloading(plan, kept, frozenset([member.id for member in to_be_removed]))
+    for member in to_be_removed:
         member.cancel("restart")
         member.again = False
     go_on(group, now)
@@ -78,24 +78,24 @@ def go_on(group: "Group", now: float) -> None:
 
     When all of them and their leftovers have ended, the new plan takes over.
     """
-    leaving = [member for member in group.members if group.is_to_be_removed(member)]
-    alive = [member.place for member in leaving if member.alive]
+    to_be_removed = [member for member in group.members if group.is_to_be_removed(member)]
+    alive = [member.place for member in to_be_removed if member.alive]
     for place in group.order.free(alive):
         member = group.members[place]
         member.stop(now, COMMANDED, member.own_grace)
-    if not alive and not any(member.helpers for member in leaving):
+    if not alive and not any(member.helpers for member in to_be_removed):
         group.timers["take over"] = now  # as an event of its own: the current event still belongs to the old plan
 
 
 def take_over(group: "Group", now: float) -> None:
     coming, listened = group.reloading, group.plan.notify
-    leaving = [member for member in group.members if group.is_to_be_removed(member)]
-    if coming is None or any(member.alive or member.helpers for member in leaving):
+    to_be_removed = [member for member in group.members if group.is_to_be_removed(member)]
+    if coming is None or any(member.alive or member.helpers for member in to_be_removed):
         return
     group.reloading = None
     group.plan = coming.plan
-    group.host.adopt(coming.plan)
-    for member in leaving:
+    group.host.take_plan(coming.plan)
+    for member in to_be_removed:
         member.no_timers()
     group.members = [
         stay(coming.kept[declared.name], place, declared) if declared.name in coming.kept else group.new_process(place)
@@ -103,7 +103,7 @@ def take_over(group: "Group", now: float) -> None:
     ]
     group.know_members()
     group.held = [(id, number) for id, number in group.held if id in group.by_id]
-    group.do(TAKE_OVER, {member.id: (member.declared.name, member.role) for member in leaving})
+    group.do(TAKE_OVER, {member.id: (member.declared.name, member.role) for member in to_be_removed})
     if not {name for _, name in group.plan.notify} <= {name for _, name in listened}:
         services.replace_listener(group, now, bool(listened))
     go_on_starting(group, now)

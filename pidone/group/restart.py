@@ -19,7 +19,7 @@ def rule_for(policy: "ProcessPolicy", code: int, number: int) -> "int | None":
     return None
 
 
-def wanted(policy: "ProcessPolicy", failed: bool, killed_by_probe: bool) -> bool:
+def restarts(policy: "ProcessPolicy", failed: bool, killed_by_probe: bool) -> bool:
     """Return whether the policy restarts it. After a probe's kill the code does not count (S58)."""
     if killed_by_probe:
         return policy.restart != NEVER

@@ -38,7 +38,7 @@ def kill(process: "Process", now: float) -> None:
     for what in (*PROBES, *HOOKS, "leftovers", "kill", "restart"):
         process.cancel(what)
     if process.alive:
-        process.ending = RESTARTING_ALL  # if pidone still looks for its daemon, it kills that once found
+        process.stop_reason = RESTARTING_ALL  # if pidone still looks for its daemon, it kills that once found
         process.kill()
     elif process.last is not None:
         ending.clear(process, now)
@@ -55,8 +55,8 @@ def go_on(group: "Group", now: float, process: "Process | None" = None, code: in
     Then `start_all` starts the group again.
     """
     for member in group.members:
-        if member.state == TERMINATED and member.ending == RESTARTING_ALL and "leftovers" not in member.helpers:
-            member.ending = None
+        if member.state == TERMINATED and member.stop_reason == RESTARTING_ALL and "leftovers" not in member.helpers:
+            member.stop_reason = None
             ending.clear(member, now)
     if any(member.alive or "leftovers" in member.helpers for member in group.members):
         return

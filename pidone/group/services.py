@@ -22,14 +22,14 @@ from pidone.init.plan import CANNOT
 LISTEN_AGAIN = 0.1
 
 #: The same for the metrics server.
-MEASURE_AGAIN = 5.0
+METRICS_AGAIN = 5.0
 
 
 def begin(group: "Group", now: float) -> None:
     if any(member.policy.log is not None for member in group.members):
         pump(group, now)
     if group.plan.metrics is not None:
-        measure(group, now)
+        serve_metrics(group, now)
     if not group.listening:
         listen(group, now)
 
@@ -105,7 +105,7 @@ def pump_ended(group: "Group", now: float, verdict: int, text: str) -> None:
         pump(group, now)
 
 
-def measure(group: "Group", now: float) -> None:
+def serve_metrics(group: "Group", now: float) -> None:
     group.do(RUN_HELPER, GROUP, "metrics")
 
 
@@ -113,7 +113,7 @@ def metrics_ended(group: "Group", now: float, verdict: int, text: str) -> None:
     if group.phase < STOP:
         group.do(SAY, "metrics", text, verdict == UNKNOWN)
         if verdict == UNKNOWN:
-            group.timers["metrics"] = now + MEASURE_AGAIN
+            group.timers["metrics"] = now + METRICS_AGAIN
 
 
 #: {helper of the group's own: the handler of its end}

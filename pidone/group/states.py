@@ -19,11 +19,11 @@ TIED = "WaitsForRestart"
 #: The outcomes that a process reports to its host.
 STARTED = "started"  # it has started (S16), so those that wait for it may start
 FAILED_TO_START = "failed to start"  # detail: the exit code for it
-ENDED_ITSELF = "ended"
+ENDED = "ended"
 PREPARED = "prepared"  # its pre_stop is over or its main pid is found, in a stop of the group or a restart of all
 RESTART_DUE = "restart due"  # its back-off is over, its leftovers have ended, and its message is read
 CLEARED = "cleared"  # its leftovers have ended, or its message is read
 FOUND = "found"  # it has a new main pid: a daemon or a successor
-KILLED_IT = "killed"  # its grace is over, so it gets SIGKILL
+GRACE_OVER = "killed"  # its grace is over, so it gets SIGKILL
 
-OUTCOMES = (STARTED, FAILED_TO_START, ENDED_ITSELF, PREPARED, RESTART_DUE, CLEARED, FOUND, KILLED_IT)
+OUTCOMES = (STARTED, FAILED_TO_START, ENDED, PREPARED, RESTART_DUE, CLEARED, FOUND, GRACE_OVER)

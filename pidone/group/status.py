@@ -53,7 +53,7 @@ def show(state: "State") -> str:
     return "waiting(%s)" % rest[0]
 
 
-def phase(group: "Group") -> str:
+def pod_phase(group: "Group") -> str:
     """Return Pending, Running, Succeeded or Failed.
 
     While the group lives, the kubelet's table decides; once it stops, S95 decides.
@@ -95,7 +95,7 @@ def completed(group: "Group", index: int) -> bool:
     """Return whether it has ended with 0, by itself and for good: its work is done (E51)."""
     member = group.members[index]
     over = member.state == TERMINATED and member.reason == "Completed"
-    return over and not member.again and not member.held_down and member.ending is None
+    return over and not member.again and not member.held_down and member.stop_reason is None
 
 
 def ready(group: "Group", index: int) -> bool:
@@ -127,8 +127,8 @@ def conditions(group: "Group") -> "dict[str, tuple[bool, str]]":
     begun = group.the_primary.alive or group.the_primary.last is not None
     all_ready = all(ready(group, index) for index, member in enumerate(group.members) if member.role != INIT)
     reason = "" if all_ready else "ContainersNotReady"
-    if phase(group) in ("Succeeded", "Failed"):
-        reason = "PodCompleted" if phase(group) == "Succeeded" else "PodFailed"
+    if pod_phase(group) in ("Succeeded", "Failed"):
+        reason = "PodCompleted" if pod_phase(group) == "Succeeded" else "PodFailed"
         all_ready = False
     initialized = begun or not waiting
     return {

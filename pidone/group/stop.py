@@ -78,12 +78,12 @@ def turn_off(group: "Group", now: float, process: "Process") -> None:
     process.again = False
     if not process.alive:
         return
-    already, process.ending = process.ending, STOPPING
+    already, process.stop_reason = process.stop_reason, STOPPING
     process.grace = process.own_grace
     process.kill_at = group.grace_end()  # the group's grace overrides a probe's (S39)
     if already is None:
         if process.policy.pre_stop is not None:
-            hooks.prepare(process, now, group.plan.grace)
+            hooks.begin_pre_stop(process, now, group.plan.grace)
     elif "pre_stop" in process.helpers:
         process.set_timer("pre_stop", process.kill_at)
     elif process.signalled_at is not None:

@@ -17,13 +17,13 @@ from pidone import __version__
 from pidone.config import memory
 from pidone.helpers.clock import moment
 from pidone.helpers.tails import tail
-from pidone.oom import count_kills
+from pidone.oom import count_oom_kills
 from pidone.report import facts, replay
 
 
 def make(known: Snapshot, code: int | None) -> dict[str, Any]:
     """Return the document. code: pidone's exit code, or None while pidone runs."""
-    oom = known.oom or memory.kill_counter()
+    oom = known.oom or memory.oom_kill_counter()
     context = {
         "pidone": __version__,
         "group": known.name,
@@ -36,7 +36,7 @@ def make(known: Snapshot, code: int | None) -> dict[str, Any]:
         "memory": {
             "limit": memory.limit(),
             "peak": memory.most_used(),
-            "kills": count_kills(oom) if oom else None,
+            "kills": count_oom_kills(oom) if oom else None,
         },
         "orphans": known.orphans,
         "names": known.names,

@@ -21,7 +21,7 @@ def run(leader: int, minimum_grace: float) -> "tuple[int, str]":
     leader: the pid that the process had, which is its session's number.
     minimum_grace: seconds between SIGTERM and SIGKILL.
     """
-    told: "set[int]" = set()
+    signalled: "set[int]" = set()
     end = monotonic() + minimum_grace
     while True:
         left = descendants(leader)
@@ -30,8 +30,8 @@ def run(leader: int, minimum_grace: float) -> "tuple[int, str]":
         for pid in left:
             if monotonic() >= end:
                 send(pid, SIGKILL)
-            elif pid not in told:
-                told.add(pid)
+            elif pid not in signalled:
+                signalled.add(pid)
                 send(pid, SIGTERM)
                 send(pid, SIGCONT)  # a suspended process cannot act on it (E19)
         if monotonic() >= end + minimum_grace / 2:

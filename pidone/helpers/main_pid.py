@@ -28,7 +28,7 @@ def run(path: bytes, age: float, patience: float, known: "list[int] | None") -> 
     """
     began = monotonic()
     while True:
-        if known is not None and not may_come(known):
+        if known is not None and not may_have_successor(known):
             return FAILURE, "it has no successor"
         pid, text = read_pid_file(path, age + monotonic() - began)
         if pid:
@@ -38,7 +38,7 @@ def run(path: bytes, age: float, patience: float, known: "list[int] | None") -> 
         sleep(0.01)
 
 
-def may_come(known: "list[int]") -> bool:
+def may_have_successor(known: "list[int]") -> bool:
     """Return whether pidone has a child that is neither in `known` nor a helper."""
     init = posix.getppid()
     for pid, fields in proc.everyone().items():

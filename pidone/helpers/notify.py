@@ -15,7 +15,7 @@ from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    #: ((member, name of its socket), ...)
+    #: ((the process's place in the plan, name of its socket), ...)
     Sockets = tuple[tuple[int, bytes], ...]
     #: (place of the socket, the sender's ancestor that is pidone's child, is it about readiness?)
     Key = tuple[int, int, bool]
@@ -38,7 +38,7 @@ BURST = 8.0
 #: Keys that are remembered; beyond them, all are forgotten.
 MANY = 1000
 
-WORDS = {
+NOTIFICATION_OF_LINE = {
     b"READY=1": READY, b"STOPPING=1": UNREADY, b"RELOADING=1": UNREADY, b"WATCHDOG=1": ALIVE, b"WATCHDOG=trigger": DEAD,
 }  # fmt: skip
 
@@ -60,7 +60,7 @@ def run(sockets: "Sockets", all_names: "list[str]", answer: int) -> "tuple[int, 
 
         messages.say("cannot listen for sd_notify: %s" % posix.strerror(error.errno or 0).lower())
         return UNKNOWN, ""  # the pipe carries records only, no text
-    note(answer, 0, LISTENING, 0, 0)
+    send_notification(answer, 0, LISTENING, 0, 0)
     import select
 
     poll = select.poll()
@@ -119,7 +119,7 @@ class Sieve:
         if len(self.passed) > MANY:
             self.passed = {}
         self.passed[key] = word, now, left
-        note(self.answer, key[0], word, key[1], session)
+        send_notification(self.answer, key[0], word, key[1], session)
 
     def timeout(self) -> "float | None":
         """Return the milliseconds until the next check of `held`, or None where it is empty."""
@@ -174,8 +174,8 @@ def receive(socket: "_socket.socket") -> "list[tuple[int, int, int, bytes | None
     top, session = family(sender)
     found: "list[tuple[int, int, int, bytes | None]]" = []
     for line in data.split(b"\n"):
-        if line in WORDS:
-            found.append((WORDS[line], top, session, None))
+        if line in NOTIFICATION_OF_LINE:
+            found.append((NOTIFICATION_OF_LINE[line], top, session, None))
         elif line[:7] == b"STATUS=":
             found.append((0, top, session, line[7:]))
     return found
@@ -206,7 +206,7 @@ def family(sender: int) -> "tuple[int, int]":
     return top, session
 
 
-def note(answer: int, *numbers: int) -> None:
+def send_notification(answer: int, *numbers: int) -> None:
     posix.write(answer, b"".join(max(0, number).to_bytes(4, "big") for number in numbers))
 
 

@@ -142,7 +142,7 @@ class GroupSnapshot:
         self.common = of(loop)
         self.processes = [ProcessState(loop, place, process, now) for place, process in enumerate(group.members)]
         self.by_id = {process.id: process for process in self.processes}
-        self.phase, self.conditions = status.phase(group), status.conditions(group)
+        self.phase, self.conditions = status.pod_phase(group), status.conditions(group)
         self.latest = loop.record.number - 1
         self.commands = control.writing if control is not None else -1
         self.access = loop.plan.access
@@ -176,6 +176,6 @@ def of(loop: Loop) -> Snapshot:
 
 
 def add_group(found: Snapshot, loop: GroupLoop) -> None:
-    found.names = {**loop.gone, **{one.id: (one.declared.name, one.role) for one in loop.group.members}}
+    found.names = {**loop.removed, **{one.id: (one.declared.name, one.role) for one in loop.group.members}}
     if loop.output is not None:
         found.output = loop.output.streams(), loop.output.tails

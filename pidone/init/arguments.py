@@ -22,12 +22,23 @@ class Arguments:
     config: the path of the file; None for a single command.
     """
 
-    __slots__ = ("command", "config", "group", "rewrites", "grace", "remap", "report", "verbose", "help", "version")
+    __slots__ = (
+        "command",
+        "config",
+        "process_group",
+        "rewrites",
+        "grace",
+        "remap",
+        "report",
+        "verbose",
+        "help",
+        "version",
+    )
 
     def __init__(self) -> None:
         self.command: "list[bytes]" = []
         self.config: "bytes | None" = None
-        self.group = False
+        self.process_group = False
         self.rewrites: "dict[int, int]" = {}
         self.grace: "float | None" = None
         self.remap: "list[int]" = []
@@ -131,7 +142,7 @@ def _remap(arguments: Arguments, option: str, value: str) -> None:
 #: (short, long, field of Arguments, whether it takes a value)
 TABLE = (
     ("-c", "--config", "config", True),
-    ("-g", "--group", "group", False),
+    ("-g", "--group", "process_group", False),
     ("-r", "--rewrite", "rewrites", True),
     ("-t", "--grace", "grace", True),
     ("-e", "--remap", "remap", True),

@@ -46,4 +46,4 @@ NOTIFICATIONS = ("listening", "ready", "not ready", "watchdog", "watchdog trigge
 GROUP = -1
 
 SIGHUP, SIGKILL, SIGTERM, SIGCONT = 1, 9, 15, 18
-ASKING = (2, 3, SIGTERM)  # INT, QUIT, TERM: people send these to end a single command
+END_SIGNALS = (2, 3, SIGTERM)  # INT, QUIT, TERM: people send these to end a single command

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 from pidone.init import events, proc, reap, signals, trouble
 from pidone.init import spawn as spawns
-from pidone.init.events import ALONE, ASKING, BEGIN, DEADLINE, EXECED, EXITED, FAILED, SIGKILL, SIGNAL, SUSPENDED
+from pidone.init.events import ALONE, BEGIN, DEADLINE, END_SIGNALS, EXECED, EXITED, FAILED, SIGKILL, SIGNAL, SUSPENDED
 from pidone.init.machine import STOP
 from pidone.init.plan import CANNOT
 from pidone.init.record import ORPHANS, SENT, SIGNALS, SUSPENSIONS, SingleRecord
@@ -47,7 +47,7 @@ class Loop:
     queue: events that wait for their turn.
     feeding: whether `feed` is at work on the queue.
     record: what has happened.
-    looked: when there was last no child to reap.
+    all_reaped_at: when there was last no child to reap.
     orphans: how many orphans PID 1 has reaped.
     report: the file that gets the report, besides stderr; None for none.
     unread: whether a descriptor has more than was read at once.
@@ -60,7 +60,7 @@ class Loop:
 
     __slots__ = (
         "plan", "inherited", "terminal", "verbose", "machine", "pids", "members", "answers", "queue", "started_at",
-        "record", "looked", "orphans", "report", "unread", "troubles", "reaped", "dropped", "kernel", "feeding",
+        "record", "all_reaped_at", "orphans", "report", "unread", "troubles", "reaped", "dropped", "kernel", "feeding",
     )  # fmt: skip
 
     CALLS: "dict[int, Callable[..., None]]"
@@ -82,7 +82,7 @@ class Loop:
         self.members: "dict[int, int]" = {}  # pid -> member
         self.answers = Answers(kernel)
         self.queue: "list[Event]" = []
-        self.started_at = self.looked = kernel.monotonic()
+        self.started_at = self.all_reaped_at = kernel.monotonic()
         self.record: "Any" = SingleRecord(self.started_at, kernel)
         self.orphans, self.unread, self.reaped, self.feeding = 0, False, 0, False
         self.troubles: "list[float]" = []
@@ -132,7 +132,7 @@ class Loop:
         # ourselves none.
         ours = info.si_pid == self.kernel.getpid() or (by_kernel and number in (SIGCHLD, SIGIO))
         ours = ours or (number == SIGCONT and self.terminal is not None and self.terminal.resume())
-        if number in ASKING or number in self.plan.stop_signals:
+        if number in END_SIGNALS or number in self.plan.stop_signals:
             self.reap()  # a lower number comes first, though a child's end or suspension may be older (E19, E42)
         if not ours:
             if self.record.may_record(SIGNALS):
@@ -154,13 +154,13 @@ class Loop:
                 self.feed((ALONE, others(self)))
                 return False
             if info is None:
-                self.looked = self.kernel.monotonic()
+                self.all_reaped_at = self.kernel.monotonic()
                 return False
             pid = info.si_pid
             what, code, number = reap.meaning(self.kernel, info)
             recorded = (
                 pid in self.members
-                or what == reap.SUSPENDED
+                or what == reap.CHILD_SUSPENDED
                 or pid in self.helpers()
                 or self.record.may_record(ORPHANS)
             )
@@ -203,7 +203,7 @@ class Loop:
                 self.read_answers()
                 if pid in self.dropped:
                     return self.dropped.discard(pid)  # its exec has failed, and this was its end
-                event = self.ending(member, pid, code, number, core, *more)
+                event = self.end_event(member, pid, code, number, core, *more)
             except Exception as error:
                 trouble.seen(self, error)
             self.feed(event)
@@ -220,7 +220,7 @@ class Loop:
         recorded: whether to record it if it is an orphan.
         """
         member = self.members.get(pid)
-        if what == reap.SUSPENDED:
+        if what == reap.CHILD_SUSPENDED:
             if member is not None:
                 if self.record.may_record(SUSPENSIONS):
                     self.add_event("suspended", member, pid)
@@ -228,9 +228,9 @@ class Loop:
             return
         self.read_answers()  # the answer of an exec comes before the ends that it explains or caused
         if member is not None and pid in self.members:
-            self.member_ended(member, pid, code, number, what == reap.CORE)
+            self.member_ended(member, pid, code, number, what == reap.CHILD_DUMPED_CORE)
         else:
-            self.undeclared(pid, code, number, what == reap.CORE, recorded)
+            self.undeclared(pid, code, number, what == reap.CHILD_DUMPED_CORE, recorded)
             reap.reap(self.kernel, pid)
 
     def helpers(self) -> "set[int]":
@@ -239,14 +239,14 @@ class Loop:
 
     def member_ended(self, member: int, pid: int, code: int, number: int, core: bool) -> None:
         """Handle the end of a member, still a zombie, so that its process group can get signals."""
-        self.feed(self.ending(member, pid, code, number, core))
+        self.feed(self.end_event(member, pid, code, number, core))
         if pid in self.members:
             self.forget(pid)
         size = reap.reap(self.kernel, pid, number == SIGKILL)
         if size:
             self.add_event("sized", member, pid, size)
 
-    def ending(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
+    def end_event(self, member: int, pid: int, code: int, number: int, core: bool) -> "Event":
         self.add_event("exited", member, pid, code, number, core, False)
         return EXITED, member, code, number, False
 
@@ -258,7 +258,7 @@ class Loop:
         if recorded:
             name, fields = proc.proc_stat(pid, self.kernel)
             whose = self.members.get(int(fields[3]), -1) if fields else -1
-            waited = int((self.kernel.monotonic() - self.looked) * 1e6)
+            waited = int((self.kernel.monotonic() - self.all_reaped_at) * 1e6)
             self.add_event("reaped", pid, name, whose, code, number, core, waited)
         if self.verbose:
             self.talk("trace", ("reaped", pid, code, number))

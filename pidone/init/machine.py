@@ -39,13 +39,13 @@ class Machine:
     """
 
     __slots__ = (
-        "plan", "terminal", "primary", "phase", "code", "actions", "stop_began_at", "swept", "limit", "deadline",
+        "plan", "has_terminal", "primary", "phase", "code", "actions", "stop_began_at", "swept", "limit", "deadline",
         "troubled", "check_others_at",
     )  # fmt: skip
 
     def __init__(self, plan: "Plan", terminal: bool) -> None:
         self.plan = plan
-        self.terminal = terminal  # then Ctrl-C, Ctrl-\\ and a hang-up reach the app without pidone
+        self.has_terminal = terminal  # then Ctrl-C, Ctrl-\\ and a hang-up reach the app without pidone
         self.primary = len(plan.processes) - 1
         self.phase = START
         self.code = 0

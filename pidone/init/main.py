@@ -43,7 +43,7 @@ def begin(inherited: "Inherited") -> "NoReturn":
 
         print_and_exit(wanted)
     if posix.getpid() != 1:
-        adopt()
+        become_subreaper()
     group, early = make_plan(wanted, inherited)
     make_loop(group, inherited, wanted).run(early)
 
@@ -90,7 +90,7 @@ def find_terminal() -> "Terminal | None":
     return terminal.find()
 
 
-def adopt() -> None:
+def become_subreaper() -> None:
     """Become a subreaper where pidone is not PID 1, and print one line about it.
 
     From there on pidone works as PID 1 does, as far as the kernel lets it.

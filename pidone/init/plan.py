@@ -48,7 +48,11 @@ def stop_bound(grace: float, minimum_grace: float = MINIMUM_GRACE) -> float:
 
 def take(plan: Plan, wanted: "Arguments") -> None:
     """Put what the command line says into a plan."""
-    plan.rewrites, plan.group_wide, plan.remapped = wanted.rewrites, wanted.group, tuple(wanted.remap)
+    plan.rewrites, plan.signal_process_groups, plan.remapped = (
+        wanted.rewrites,
+        wanted.process_group,
+        tuple(wanted.remap),
+    )
     if wanted.grace is not None:
         plan.grace = wanted.grace
 

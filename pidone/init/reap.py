@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-EXIT, SUSPENDED, CORE = range(3)
+CHILD_EXITED, CHILD_SUSPENDED, CHILD_DUMPED_CORE = range(3)
 _PEEK = posix.WEXITED | posix.WSTOPPED | posix.WNOHANG | posix.WNOWAIT
 
 
@@ -30,14 +30,14 @@ def meaning(kernel: "Any", info: "posix.waitid_result") -> "tuple[int, int, int]
     again.
     """
     if info.si_code == posix.CLD_EXITED:
-        return EXIT, info.si_status, 0
+        return CHILD_EXITED, info.si_status, 0
     if info.si_code in (posix.CLD_KILLED, posix.CLD_DUMPED):
-        return CORE if info.si_code == posix.CLD_DUMPED else EXIT, 0, info.si_status
+        return CHILD_DUMPED_CORE if info.si_code == posix.CLD_DUMPED else CHILD_EXITED, 0, info.si_status
     try:
         kernel.waitid(posix.P_PID, info.si_pid, posix.WSTOPPED | posix.WNOHANG)  # a suspended child has not ended (E19)
     except ChildProcessError:
         pass  # it has continued and ended in between
-    return SUSPENDED, 0, info.si_status
+    return CHILD_SUSPENDED, 0, info.si_status
 
 
 def reap(kernel: "Any", pid: int, measured: bool = False) -> int:

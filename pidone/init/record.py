@@ -28,14 +28,14 @@ class SingleRecord:
     missed: how many events of each kind were only counted.
     number: the number of the next event.
     orphans: how often `may_record` was asked about an orphan.
-    spared: when `may_record` last allowed an event.
+    last_allowed_at: when `may_record` last allowed an event.
     """
 
-    __slots__ = ("started_at", "missed", "monotonic", "events", "number", "orphans", "spared")
+    __slots__ = ("started_at", "missed", "monotonic", "events", "number", "orphans", "last_allowed_at")
 
     def __init__(self, started_at: float, kernel: "Any") -> None:
         self.monotonic = kernel.monotonic
-        self.started_at = self.spared = started_at
+        self.started_at = self.last_allowed_at = started_at
         self.events: "list[tuple[Any, ...]]" = []
         self.number = self.orphans = 0
         self.missed = [0, 0, 0, 0]
@@ -52,8 +52,8 @@ class SingleRecord:
         self.orphans += what == ORPHANS
         now = self.monotonic()
         many = len(self.events) >= MAX_FIRST or (what == ORPHANS and self.orphans > MAX_ORPHANS)
-        if many and now - self.spared < PAUSE:
+        if many and now - self.last_allowed_at < PAUSE:
             self.missed[what] += 1
             return False
-        self.spared = now
+        self.last_allowed_at = now
         return True

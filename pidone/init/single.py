@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pidone.init.slots import Plan
 
 from pidone.init import events
-from pidone.init.events import ASKING, SAY, SIGHUP, SUSPEND
+from pidone.init.events import END_SIGNALS, SAY, SIGHUP, SUSPEND
 from pidone.init.machine import HINT, KILLED, OVER, RUN, SWEPT, Machine, begin_one, send
 
 
@@ -46,7 +46,7 @@ class Single(Machine):
         self.code = self.status_of(code, number)
         if number in self.sent:
             self.do(SAY, "swallowed", 0)
-        elif number and not (self.terminal and number in (SIGHUP, *ASKING)):
+        elif number and not (self.has_terminal and number in (SIGHUP, *END_SIGNALS)):
             self.do(SAY, "killed", 0, number)
             self.troubled = True
         self.end(now)
@@ -67,10 +67,10 @@ class Single(Machine):
         number = self.rewritten(number)
         if not number or self.phase != RUN:
             return
-        if number in ASKING:
+        if number in END_SIGNALS:
             self.stop_began_at = now
             self.hint = now + HINT
-        send(self.do, self, 0, number, self.plan.group_wide)
+        send(self.do, self, 0, number, self.plan.signal_process_groups)
 
     def deadline_passed(self, now: float) -> None:
         self.check_others_at = None
@@ -83,7 +83,7 @@ class Single(Machine):
             self.kill_rest(now)
 
     def was_asked(self) -> bool:
-        return any(number in self.sent for number in ASKING)
+        return any(number in self.sent for number in END_SIGNALS)
 
     def set_deadline(self) -> None:
         self.deadline = self.hint

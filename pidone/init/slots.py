@@ -53,7 +53,7 @@ class Plan:
 
     __slots__ = (
         "processes", "grace", "stop_signals", "routes", "minimum_grace", "oom", "notify", "control", "metrics",
-        "access", "memory", "rewrites", "group_wide", "remapped", "name", "start_timeout", "deadline",
+        "access", "memory", "rewrites", "signal_process_groups", "remapped", "name", "start_timeout", "deadline",
     )  # fmt: skip
 
     def __init__(
@@ -70,7 +70,7 @@ class Plan:
         access: "tuple[tuple[str, ...], tuple[str, ...]]" = ((), ()),  # who may look, and who may steer
         memory: int = 0,  # bytes that the container may use; 0 for no limit
         rewrites: "dict[int, int] | None" = None,  # {from: to}, 0 drops; this and the next two are the command line's
-        group_wide: bool = False,  # signals go to process groups
+        signal_process_groups: bool = False,  # signals go to process groups
         remapped: "tuple[int, ...]" = (),  # exit codes that become 0 (E39)
         name: str = "",
         start_timeout: "float | None" = None,
@@ -78,9 +78,9 @@ class Plan:
     ) -> None:
         (
             self.processes, self.grace, self.stop_signals, self.routes, self.minimum_grace, self.oom, self.notify,
-            self.control, self.metrics, self.access, self.memory, self.rewrites, self.group_wide, self.remapped,
-            self.name, self.start_timeout, self.deadline,
+            self.control, self.metrics, self.access, self.memory, self.rewrites, self.signal_process_groups,
+            self.remapped, self.name, self.start_timeout, self.deadline,
         ) = (
             processes, grace, stop_signals, routes or {}, minimum_grace, oom, notify, control, metrics, access, memory,
-            rewrites or {}, group_wide, remapped, name, start_timeout, deadline,
+            rewrites or {}, signal_process_groups, remapped, name, start_timeout, deadline,
         )  # fmt: skip

@@ -42,7 +42,7 @@ def answer_pipe(awaited: bool, kernel: "Any" = posix_kernel) -> "tuple[int, int]
     reading, writing = kernel.pipe2(posix.O_CLOEXEC)
     kernel.set_blocking(reading, False)
     if awaited:
-        kernel.notify(reading)
+        kernel.enable_sigio(reading)
     return reading, writing
 
 

@@ -92,12 +92,12 @@ class Terminal:
         if not self.leads:
             self._give(posix.getpgrp())
 
-    def _give(self, group: int) -> bool:
+    def _give(self, process_group: int) -> bool:
         """Put a process group into the foreground if the app or pidone is there; return whether."""
         try:
             if posix.tcgetpgrp(self.fd) not in (self.app, posix.getpgrp()):
                 return False
-            posix.tcsetpgrp(self.fd, group)
+            posix.tcsetpgrp(self.fd, process_group)
         except OSError:
             return False
         return True

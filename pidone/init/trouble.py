@@ -85,25 +85,25 @@ def emergency(loop: "Loop", text: str) -> "NoReturn":
         loop.add_event("turned", -1, "stop")
     except Exception:
         pass
-    gone = {loop.reaped}  # reaped pids, which foreign processes may have by now
+    reaped_pids = {loop.reaped}  # reaped pids, which foreign processes may have by now
     kernel = loop.kernel
     leave: "Callable[[int], NoReturn]" = kernel._exit
     end = kernel.monotonic() + loop.plan.grace
     places = {one.id: one.place for one in getattr(loop.machine, "members", ())}  # a reload gives new ids
     for member in sorted(loop.pids, key=lambda id: places.get(id, id), reverse=True):
         pid = loop.pids[member]
-        if pid not in gone:
+        if pid not in reaped_pids:
             send(kernel, pid, SIGTERM)
             send(kernel, pid, SIGCONT)
-            await_end(kernel, gone, end, pid)
+            await_end(kernel, reaped_pids, end, pid)
     try:
         loop.CALLS[events.SWEEP](loop, SIGTERM)
     except Exception:
         reap.sweep(loop.kernel, SIGTERM)
     reap.sweep(loop.kernel, SIGCONT)
-    await_end(kernel, gone, max(end, kernel.monotonic() + loop.plan.minimum_grace))
+    await_end(kernel, reaped_pids, max(end, kernel.monotonic() + loop.plan.minimum_grace))
     reap.sweep(loop.kernel, SIGKILL)
-    await_end(kernel, gone, kernel.monotonic() + LAST_RESORT)
+    await_end(kernel, reaped_pids, kernel.monotonic() + LAST_RESORT)
     try:
         loop.add_event("exit", BROKEN)
         kernel.load("pidone.init.report").make_report(loop, BROKEN, True)
@@ -118,20 +118,20 @@ def send(kernel: "Any", pid: int, number: int) -> None:
         pass  # it has ended, or belongs to another user
 
 
-def await_end(kernel: "Any", gone: "set[int]", end: float, pid: int = 0) -> None:
+def await_end(kernel: "Any", reaped_pids: "set[int]", end: float, pid: int = 0) -> None:
     """Reap children until this one has ended, or all have, or the time is over.
 
-    gone: the reaped pids so far.
+    reaped_pids: the reaped pids so far.
     end: the time at which to give up, of the monotonic clock.
     pid: the child to wait for; 0 for all.
     """
-    while not pid or pid not in gone:
+    while not pid or pid not in reaped_pids:
         try:
             ended = kernel.waitpid(-1, posix.WNOHANG)[0]
         except ChildProcessError:
             return
         if ended:
-            gone.add(ended)
+            reaped_pids.add(ended)
         elif kernel.monotonic() >= end:
             return
         else:

@@ -1,4 +1,4 @@
-"""Runs the command of a probe or a hook as its process runs.
+"""Run the command of a probe or a hook as its process runs.
 
 If the command fails, the answer holds the last line of its output.
 

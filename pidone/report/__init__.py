@@ -11,6 +11,8 @@ downwards:
     text      the document -> lines for a terminal
     timeline  the document -> a picture (SVG)
     page      the document -> one HTML page that needs no network
+    columns   rows -> lines of a table
+    schema_1  a report of 0.4.0 -> a document of today's schema
     load      a report's file -> the document, or what is wrong with it
 
 The document is plain JSON. `pidone --report FILE` writes it. The modules below `facts` read it from

@@ -148,7 +148,8 @@ def of_what(document: Document, culprit: Event, events: list[Event]) -> str:
     why = who_did_it(document, name or "", end, events)
     limit = [event for event in events if event is culprit and event.get("line") == "restart limit"]
     if limit:
-        text += f", after {limit[0]['details'][0]} restarts"
+        many = limit[0]["details"][0]
+        text += f", after {many} restart{'' if many == 1 else 's'}"
     return f"{text}: {why}" if why else text
 
 
@@ -201,7 +202,7 @@ def bound(said: Event) -> str:
         "deadline": "the group reached its deadline",
         "listener": "the listener for sd_notify could not start",
     }
-    line = str(said.get("line", "nobody knows"))
+    line = str(said.get("line", "unknown"))
     if line == "emergency":
         return f"pidone itself failed, and stopped everything: {said['details'][0]}"
     return texts.get(line, line)

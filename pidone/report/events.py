@@ -32,7 +32,7 @@ class Event:
 
     fields: the names of its values, in order. A "_" before a name keeps it out of the JSON.
     sentence: the text of one event, or a function that makes it.
-    apart: whether the text report lists each such event. The others show in the lines of the
+    listed: whether the text report lists each such event. The others show in the lines of the
         processes only.
     more: a function from all values to further fields, for values without a fixed number; or None.
     """
@@ -41,10 +41,10 @@ class Event:
         self,
         fields: str,
         sentence: str | Callable[[Found], str],
-        apart: bool = True,
+        listed: bool = True,
         more: Callable[[tuple[Any, ...]], Found] | None = None,
     ) -> None:
-        self.fields, self.sentence, self.apart, self.more = fields.split(), sentence, apart, more
+        self.fields, self.sentence, self.listed, self.more = fields.split(), sentence, listed, more
 
 
 #: Messages (events "said") whose next value is a process.
@@ -74,7 +74,7 @@ def with_pid(event: Found) -> str:
     return f"{event['process']} (pid {event['pid']})" if event.get("pid") else str(event["process"])
 
 
-def behind(text: Any) -> str:
+def suffix(text: Any) -> str:
     return f", {text}" if text else ""
 
 
@@ -113,7 +113,7 @@ def commanded(event: Found) -> str:
 
 def suspects(event: Found) -> str:
     who = ", ".join(f"{one['name']} (pid {one['pid']}, uid {one['uid']})" for one in event["who"])
-    return f"who could have sent it to {event['process']}: {who or 'nobody in this container'}"
+    return f"who could have sent it to {event['process']}: {who or 'none in this container'}"
 
 
 def reaped(event: Found) -> str:
@@ -124,11 +124,11 @@ def reaped(event: Found) -> str:
 
 EVENTS = {
     "forked": Event("process pid", forked),
-    "execed": Event("process pid", "the exec of {process} (pid {pid}) succeeded", apart=False),
+    "execed": Event("process pid", "the exec of {process} (pid {pid}) succeeded", listed=False),
     # code: the exit code that the failure stands for
     "failed": Event("process code text", "{process} could not be started: {text}"),
     # the launcher of a program that goes into the background ended with success
-    "launched": Event("process pid", "the launcher of {process} (pid {pid}) exited with 0", apart=False),
+    "launched": Event("process pid", "the launcher of {process} (pid {pid}) exited with 0", listed=False),
     # pid: of its daemon, or of the successor of that
     "main_pid": Event("process pid", "pid {pid} from its pid_file is the main pid of {process} now"),
     # core: whether it dumped its core. oom: whether its cgroup counted an OOM kill
@@ -136,7 +136,7 @@ EVENTS = {
         "process pid code signal core oom", lambda e: f"{with_pid(e)} {how(e)}{', out of memory' if e['oom'] else ''}"
     ),
     # size: in kB, the most memory that a process killed by SIGKILL had
-    "sized": Event("process pid size", "{process} used up to {size} kB of memory", apart=False),
+    "sized": Event("process pid size", "{process} used up to {size} kB of memory", listed=False),
     # to: "started", "ready" or "not ready"; for the group (-1) "stop", "reloaded", "not reloaded",
     # "exec refused" or "follow refused"
     "turned": Event("process to _client", turned),
@@ -159,20 +159,20 @@ EVENTS = {
     # pid, uid and name are of the sender; pid 0 is the kernel, or a process of another namespace
     "signal": Event("signal pid uid name", lambda e: f"{e['signal']} came from {sender(e)}"),
     # kills: how many processes the kernel killed in PID 1's cgroup
-    "oom": Event("kills", "the kernel killed {kills} processes here because memory ran out", apart=False),
+    "oom": Event("kills", "the kernel killed {kills} processes here because memory ran out", listed=False),
     # an exception in PID 1 itself, and its place in the code
     "internal_error": Event("text", "an internal error of pidone: {text}"),
-    "exit": Event("code", "pidone exits with {code}", apart=False),
+    "exit": Event("code", "pidone exits with {code}", listed=False),
     # process: the one whose session the orphan belonged to, or -1. waited: at most so many us as a
     # zombie
-    "reaped": Event("pid name process code signal core waited", reaped, apart=False),
+    "reaped": Event("pid name process code signal core waited", reaped, listed=False),
     # suspended by a signal, as by Ctrl-Z
-    "suspended": Event("process pid", "{process} (pid {pid}) is suspended, as by Ctrl-Z", apart=False),
-    "helper_started": Event("process helper", "{helper} of {process} started", apart=False),
+    "suspended": Event("process pid", "{process} (pid {pid}) is suspended, as by Ctrl-Z", listed=False),
+    "helper_started": Event("process helper", "{helper} of {process} started", listed=False),
     # helper: a hook, or another one
     "helper_ended": Event(
         "process helper verdict text",
-        lambda e: f"{e['helper']} of {e['process']} ended: {e['verdict']}{behind(e.get('text'))}",
+        lambda e: f"{e['helper']} of {e['process']} ended: {e['verdict']}{suffix(e.get('text'))}",
     ),
     "notified": Event("process notification", "{process} notifies: {notification}"),
     # an exec session's command

@@ -40,7 +40,7 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
     for one in events:
         process = processes.get(one.get("process") or "")
         if process is not None:
-            live(process, one)
+            apply(process, one)
     for process in processes.values():
         started = [one for one in process["instances"] if not one["successor"]]
         process["restarts"] = max(0, len(started) - 1)
@@ -56,7 +56,7 @@ def make(context: dict[str, Any], raw: list[Event]) -> Document:
 NEW = ("pid", "forked", "execed", "started", "ended", "code", "signal", "core", "oom", "size", "failed")
 
 
-def live(process: dict[str, Any], one: dict[str, Any]) -> None:
+def apply(process: dict[str, Any], one: dict[str, Any]) -> None:
     """Apply an event to the instances of its process."""
     kind, at, instances = one["what"], one["at"], process["instances"]
     if kind == "main_pid" and instances and instances[-1]["ended"] is not None:

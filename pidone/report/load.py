@@ -38,14 +38,14 @@ def load(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         where = f": line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise ReportError(f"{path} is not a complete report{where}; pidone --report FILE writes one") from None
-    document = of_today(document)
-    wrong = faults(document)
+    document = upgraded(document)
+    wrong = what_is_wrong(document)
     if wrong:
         raise ReportError(f"{path} is not a report of pidone: {wrong}")
     return dict(document)
 
 
-def of_today(document: Any) -> Any:
+def upgraded(document: Any) -> Any:
     """Return a document of an older schema as one of today's, and any other value as it is."""
     if isinstance(document, dict) and document.get("format") == 1:
         from pidone.report import schema_1
@@ -57,13 +57,15 @@ def of_today(document: Any) -> Any:
     return document
 
 
-def faults(document: Any) -> str:
+def what_is_wrong(document: Any) -> str:
     """Return what is missing or wrong in a document, or "" where nothing is."""
     if not isinstance(document, dict):
         return "it is not a table"
     if document.get("schema") != SCHEMA:
         found = document.get("schema", document.get("format"))
-        return f"its schema is {found!r}, and this pidonectl knows {SCHEMA} and 1"
+        return (
+            "it has no schema" if found is None else f"its schema is {found!r}, and this pidonectl knows 1 and {SCHEMA}"
+        )
     for key, kind in NEEDED.items():
         if not isinstance(document.get(key), kind):  # type: ignore[arg-type]
             return f"{key} is missing or has the wrong type"

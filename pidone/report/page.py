@@ -39,7 +39,7 @@ box.addEventListener('input',sift);sift();
 def make(document: Document) -> str:
     """Return a whole page. Words of a process are always text in it, never markup."""
     title = f"pidone: {document['group']}"
-    why = "".join(f"<p>{escape(line)}</p>" for line in document["cause"].get("lines", [])) or "<p>it lives</p>"
+    why = "".join(f"<p>{escape(line)}</p>" for line in document["cause"].get("lines", [])) or "<p>it is running</p>"
     data = json.dumps(document).replace("<", "\\u003c")  # or a "</script>" in the data would end the script
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -1,13 +1,13 @@
 """Find out why each process was started, and after which wait.
 
-PID 1 records no more than it must. The events before a fork say the rest.
+PID 1 does not record the reason for a start. It follows from the events before the fork.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-TURN, RESTART, ANEW, COMMAND, RELOAD = "turn", "restart", "restart of all", "command", "reload"
+TURN, RESTART, RESTART_ALL, COMMAND, RELOAD = "turn", "restart", "restart of all", "command", "reload"
 
 
 class Starts:
@@ -30,7 +30,7 @@ class Starts:
         self.moved: set[str] | None = None
         self.reloaded = 0.0
 
-    def see(self, one: dict[str, Any]) -> None:
+    def take(self, one: dict[str, Any]) -> None:
         """Take in the next event.
 
         A start gets "why", "waited" (seconds) and "since" (from what). Each is None where it is
@@ -38,7 +38,7 @@ class Starts:
         """
         kind, name = one["what"], one.get("process")
         if kind == "said" and one["line"] == "restart all":
-            self.pending.update(dict.fromkeys(self.known, ANEW))
+            self.pending.update(dict.fromkeys(self.known, RESTART_ALL))
         elif kind == "turned" and one["to"] == "reloaded":
             self.pending, self.moved, self.reloaded = {}, set(), one["at"]
         if not name:
@@ -71,7 +71,7 @@ class Starts:
 
 
 def reason_text(one: dict[str, Any]) -> str:
-    """Behind "is forked: "; empty where nobody knows."""
+    """Return the text after "is forked: ", or "" if the reason is unknown."""
     why = {None: "", TURN: "its turn", COMMAND: "as commanded", RELOAD: "by the reloaded file"}.get(
         one["why"], one["why"]
     )
@@ -84,4 +84,4 @@ def explain(events: list[dict[str, Any]]) -> None:
     """Add "why", "waited" and "since" to every start among the events."""
     starts = Starts(bool(events) and events[0]["n"] == 0)
     for one in events:
-        starts.see(one)
+        starts.take(one)

@@ -15,11 +15,11 @@ Document = dict[str, Any]
 def lines(document: Document, last: int = 40) -> list[str]:
     """Return the lines. last: how many of the latest events they show."""
     found = [head(document), ""]
-    found += [f"  {line}" for line in document["cause"].get("lines", [])] or ["  it lives"]
+    found += [f"  {line}" for line in document["cause"].get("lines", [])] or ["  it is running"]
     found += ["", *table(document)]
     for name, output in document.get("output", {}).items():
         found += ["", f"the last lines of {name}:", *(f"  {line}" for line in output[-20:])]
-    events = [event for event in document["events"] if event["what"] in EVENTS and EVENTS[event["what"]].apart]
+    events = [event for event in document["events"] if event["what"] in EVENTS and EVENTS[event["what"]].listed]
     if events:
         left_out = f" (the last {last} of {len(events)})" if len(events) > last else ""
         found += ["", f"what happened{left_out}"]
@@ -28,14 +28,14 @@ def lines(document: Document, last: int = 40) -> list[str]:
 
 
 def head(document: Document) -> str:
-    text = f"{document['group']}: began {document['started_at']}, lived {span(document['uptime'])}"
+    text = f"{document['group']}: started {document['started_at']}, ran for {span(document['uptime'])}"
     if document.get("exit_code") is not None:
         text += f", exit code {document['exit_code']}"
     memory = document["memory"]
     if memory.get("limit"):
         text += f"; memory: {amount(memory.get('peak') or 0)} of {amount(memory['limit'])} used at most"
     if document["orphans"]:
-        text += f"; {document['orphans']} orphans reaped"
+        text += f"; orphans reaped: {document['orphans']}"
     return text
 
 

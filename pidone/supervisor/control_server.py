@@ -28,7 +28,7 @@ from pidone.init.spawn import answer_pipe
 from pidone.supervisor import planner
 
 #: Commands read from the pipe at once.
-COMMANDS = 8
+COMMANDS_PER_READ = 8
 
 #: The answer to a client for which PID 1 cannot fork a session.
 CANNOT_FORK = (
@@ -104,14 +104,14 @@ class Control:
         Return ([(verb, process, number, pid, uid), ...], whether more may wait).
         """
         try:
-            data = self.kernel.read(self.reading, COMMANDS * COMMAND_SIZE)
+            data = self.kernel.read(self.reading, COMMANDS_PER_READ * COMMAND_SIZE)
         except BlockingIOError:
             return [], False
         found = [
             tuple([int.from_bytes(data[at : at + 4], "big") for at in range(start, start + COMMAND_SIZE, 4)])
             for start in range(0, len(data) - COMMAND_SIZE + 1, COMMAND_SIZE)
         ]
-        return found, len(found) == COMMANDS
+        return found, len(found) == COMMANDS_PER_READ
 
     def close(self) -> None:
         """Remove the socket at the end, so that no client finds one that does not answer.

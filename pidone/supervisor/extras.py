@@ -61,7 +61,7 @@ class Extras:
                 answer = place(fd, number, answer)
             if self.launches:
                 what = "launch"
-                stand_between()
+                fork_intermediate()
         except OSError as error:
             raise SetupError(what, error) from None
         if self.pauses:
@@ -83,7 +83,7 @@ def pause(stop_signal: int) -> "NoReturn":
     posix._exit(0)
 
 
-def stand_between() -> None:
+def fork_intermediate() -> None:
     """Fork and return in the child; the parent waits for it, passes signals on and ends as it does.
 
     A program whose parent is PID 1 assumes that init started it, and stays in the foreground: sshd,
@@ -94,12 +94,12 @@ def stand_between() -> None:
     if pid == 0:
         return
     try:
-        wait_between(pid)
+        be_intermediate(pid)
     finally:
         posix._exit(CANNOT)  # never return into the code that starts an app
 
 
-def wait_between(pid: int) -> "NoReturn":
+def be_intermediate(pid: int) -> "NoReturn":
     close_rest()
     while True:
         number = _signal.sigwait(ALL)

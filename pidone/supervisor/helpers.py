@@ -176,8 +176,11 @@ def for_main_pid(loop: "GroupLoop", member: int, what: str) -> "Arguments":
 
 def for_leftovers(loop: "GroupLoop", member: int, what: str) -> "Arguments":
     if member in loop.pids and not loop.group.by_id[member].main_pid_found:
-        loop.former[member] = loop.pids[member]
-    return "helpers.leftovers:run", (loop.former.get(member) or loop.pids.get(member, 0), loop.plan.minimum_grace)
+        loop.last_sessions[member] = loop.pids[member]
+    return "helpers.leftovers:run", (
+        loop.last_sessions.get(member) or loop.pids.get(member, 0),
+        loop.plan.minimum_grace,
+    )
 
 
 def for_message(loop: "GroupLoop", member: int, what: str) -> "Arguments":
@@ -242,15 +245,15 @@ def suspects_found(loop: "GroupLoop", member: int, what: str, verdict: int, text
 
 def main_pid_ended(loop: "GroupLoop", member: int, what: str, verdict: int, text: str, pid: int) -> None:
     if verdict == SUCCESS:
-        verdict, text = stand_for(loop, member, pid, *[int(word) for word in text.split()])
+        verdict, text = set_main_pid(loop, member, pid, *[int(word) for word in text.split()])
     if verdict != SUCCESS and loop.group.by_id[member].ended_as is None:
         loop.add_event("failed", member, 1, text)
     record_and_feed(loop, member, what, verdict, text, pid)
-    loop.left.pop(member, None)
+    loop.awaiting_successor.pop(member, None)
     loop.notifications.found(loop, member, verdict == SUCCESS)
 
 
-def stand_for(loop: "GroupLoop", member: int, helper: int, pid: int, session: int) -> "tuple[int, str]":
+def set_main_pid(loop: "GroupLoop", member: int, helper: int, pid: int, session: int) -> "tuple[int, str]":
     """Let this orphan stand for the member from now on, if it is our child and still exists.
 
     A zombie counts as well (WNOWAIT).
@@ -263,7 +266,7 @@ def stand_for(loop: "GroupLoop", member: int, helper: int, pid: int, session: in
         return FAILURE, "pid %d from its pid_file is another process of this group" % pid
     loop.pids[member] = pid
     loop.members[pid] = member
-    loop.former[member] = session
+    loop.last_sessions[member] = session
     loop.add_event("main_pid", member, pid)
     return SUCCESS, ""
 

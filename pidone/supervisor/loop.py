@@ -1,10 +1,10 @@
-"""The loop of a group: the loop of a single command, and what runs beside the group's processes.
+"""The loop of a group: the loop of a single command, and the group's helpers, sessions and record.
 
 It carries out what the group decides, and decides nothing. Each subject has an object of its own:
 
     helpers_running  the helpers that run
     notifications    what processes report of themselves
-    memory_kills     OOM kills
+    oom_kills        OOM kills
     output           the pipes of the processes' output
     control          the control socket and its sessions
     record           what has happened
@@ -52,7 +52,7 @@ from pidone.supervisor.counters import Counters
 from pidone.supervisor.extras import Extras
 from pidone.supervisor.helpers import Helpers
 from pidone.supervisor.notifications import Notifications
-from pidone.supervisor.oom import RECENT, MemoryKills
+from pidone.supervisor.oom import RECENT, OomKills
 from pidone.supervisor.record import Record
 
 #: So many removed processes keep their names, for events of the record that concern them.
@@ -63,17 +63,17 @@ class GroupLoop(Loop):
     """The loop of a group.
 
     wanted: the command line.
-    former: {member: the session of its latest instance}.
+    last_sessions: {member: the session of its latest instance}.
     stamps: {member: {file: what it was like at the start of the instance}}.
-    left: {member: pid} of ended processes, whose end is reported once their successor was looked
-      for.
-    gone: {id: (name, role)} of processes that an earlier plan had.
+    awaiting_successor: {member: pid} of ended processes whose end is reported when the search for
+        a successor is over.
+    removed: {id: (name, role)} of processes that an earlier plan had.
     planning: (descriptor, parts read so far) while the file is read again, or None.
     """
 
     __slots__ = (
-        "wanted", "helpers_running", "notifications", "memory_kills", "output", "control", "counters", "former",
-        "group", "stamps", "left", "gone", "planning",
+        "wanted", "helpers_running", "notifications", "oom_kills", "output", "control", "counters", "last_sessions",
+        "group", "stamps", "awaiting_successor", "removed", "planning",
     )  # fmt: skip
     AWAITS = True
 
@@ -86,14 +86,14 @@ class GroupLoop(Loop):
         self.record = Record(self.started_at, kernel)
         self.helpers_running = Helpers(self.started_at)
         self.notifications = Notifications(kernel)
-        self.memory_kills = MemoryKills(kernel, self.plan.oom, self.started_at, self.add_event)
+        self.oom_kills = OomKills(kernel, self.plan.oom, self.started_at, self.add_event)
         self.output: "Output | None" = None
         self.control: "Control | None" = None
         self.counters = Counters(kernel)
-        self.former: "dict[int, int]" = {}
-        self.left: "dict[int, int]" = {}
+        self.last_sessions: "dict[int, int]" = {}
+        self.awaiting_successor: "dict[int, int]" = {}
         self.stamps: "dict[int, dict[bytes, Any]]" = {}
-        self.gone: "dict[int, tuple[str, int]]" = {}
+        self.removed: "dict[int, tuple[str, int]]" = {}
         self.planning: "tuple[int, list[bytes]] | None" = None
 
     def run(self, early: "list[int]") -> "NoReturn":
@@ -125,7 +125,7 @@ class GroupLoop(Loop):
 
     def read_descriptors(self) -> None:
         self.counters.woken()
-        self.memory_kills.check()
+        self.oom_kills.check()
         self.read_answers()
         self.unread = self.notifications.read(self)
         if self.planning is not None:
@@ -142,7 +142,7 @@ class GroupLoop(Loop):
         if self.kernel.monotonic() - self.helpers_running.cancelled_at < RECENT:
             return  # perhaps a child of the helper that PID 1 killed
         try:
-            self.memory_kills.orphans_killed(number)
+            self.oom_kills.orphans_killed(number)
         except Exception as error:  # the end of a process reaped after them must not be lost
             trouble.seen(self, error)
 
@@ -169,14 +169,16 @@ class GroupLoop(Loop):
         The kernel reports the size when PID 1 reaps the process, so it is reaped first.
         """
         sent = self.group.by_id[member].sent
-        if number != SIGKILL or SIGKILL in sent or not self.memory_kills.may_be_old():
+        if number != SIGKILL or SIGKILL in sent or not self.oom_kills.may_be_old():
             Loop.member_ended(self, member, pid, code, number, core)
             return
         size = reap.reap(self.kernel, pid, True)
         self.already_reaped(member, pid, code, number, core, is_large(size * 1024, self.plan.memory))
         self.add_event("sized", member, pid, size)
 
-    def ending(self, member: int, pid: int, code: int, number: int, core: bool, large: "bool | None" = None) -> "Event":
+    def end_event(
+        self, member: int, pid: int, code: int, number: int, core: bool, large: "bool | None" = None
+    ) -> "Event":
         """Record the end of a member, and return the event for it.
 
         large: whether it was large enough for the OOM killer to choose it; None if its size is
@@ -184,11 +186,11 @@ class GroupLoop(Loop):
         """
         process = self.group.by_id[member]
         if large is None:
-            large = number != SIGKILL or not self.memory_kills.may_be_old()
+            large = number != SIGKILL or not self.oom_kills.may_be_old()
         if process.policy.daemonizes and not process.main_pid_found and code == number == 0:
             self.add_event("launched", member, pid)
             return EXITED, member, 0, 0, False
-        oom = self.memory_kills.is_victim(process, number, large)
+        oom = self.oom_kills.is_victim(process, number, large)
         self.add_event("exited", member, pid, code, number, core, oom)
         self.counters.exited(member, 128 + number if number else code)
         unknown = number == SIGKILL and not oom and SIGKILL not in process.sent
@@ -200,15 +202,15 @@ class GroupLoop(Loop):
         member = self.members[pid]
         process = self.group.by_id[member]
         if not process.main_pid_found:
-            self.former[member] = pid
+            self.last_sessions[member] = pid
         if process.ended_as is not None:
-            self.left[member] = pid
+            self.awaiting_successor[member] = pid
         Loop.forget(self, pid)
 
     def talk(self, kind: str, details: "tuple[object, ...]") -> None:
         try:
             messages = self.kernel.load("pidone.supervisor.messages")
-            getattr(messages, kind)(self, {**self.left, **self.pids}, details)
+            getattr(messages, kind)(self, {**self.awaiting_successor, **self.pids}, details)
         except Exception:
             pass  # as in Loop.talk
 
@@ -221,8 +223,8 @@ class GroupLoop(Loop):
         if policy.daemonizes:
             self.notifications.early[member] = []
         if process.role == INIT:
-            self.memory_kills.at_step = self.memory_kills.recount()  # only kills while the step runs count
-        self.left.pop(member, None)
+            self.oom_kills.at_step = self.oom_kills.recount()  # only kills while the step runs count
+        self.awaiting_successor.pop(member, None)
         message = policy.termination_message
         extras = Extras(message)
         extras.launches = policy.daemonizes
@@ -254,18 +256,18 @@ class GroupLoop(Loop):
     def take_over(self, gone: "dict[int, tuple[str, int]]") -> None:
         """Follow another plan that has taken over: keep only the names of removed processes."""
         self.plan = self.group.plan
-        self.gone.update(gone)
-        self.memory_kills.path = self.plan.oom
+        self.removed.update(gone)
+        self.oom_kills.path = self.plan.oom
         self.notifications.know_members(self)
-        for id in [*self.gone][:-MAX_NAMES]:
-            del self.gone[id]
+        for id in [*self.removed][:-MAX_NAMES]:
+            del self.removed[id]
         for member in gone:
             self.notifications.forget(member)
             self.notifications.foreign_senders.discard(member)
             self.counters.forget(member)
             for what in (*PROBES, *HOOKS, "main_pid", "leftovers", "message", "suspects"):
                 helpers.cancel(self, member, what)
-            for kept in (self.former, self.left, self.stamps):
+            for kept in (self.last_sessions, self.awaiting_successor, self.stamps):
                 kept.pop(member, None)
         if "pidone.supervisor.messages" in sys.modules:
             self.talk("forget", (gone,))

@@ -19,7 +19,10 @@ from pidone.group import status
 from pidone.group.states import STARTING
 from pidone.init import events, messages
 from pidone.init.messages import how, say, who
-from pidone.init.plan import ROLES, TIMED_OUT
+from pidone.init.plan import TIMED_OUT
+
+#: What a message calls a process of each role.
+KINDS = ("init step", "sidecar", "primary")
 
 
 def print_line(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
@@ -56,20 +59,21 @@ def _essential_ended(loop: "Loop", pids: "Pids", member: int, code: int, number:
 
 def _not_started(loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str, exit: int) -> str:
     end = ended(loop, pids, member, code, number, reason)
-    return "%s %s before it had started: the group stops (exit %d)" % (ROLES[loop.declared(member).role], end, exit)
+    return "%s %s before it had started: the group stops (exit %d)" % (KINDS[loop.declared(member).role], end, exit)
 
 
 def _restart(
     loop: "Loop", pids: "Pids", member: int, code: int, number: int, reason: str, why: "str | None", wait: float, n: int
 ) -> str:
-    end = "%s %s" % (ROLES[loop.declared(member).role], ended(loop, pids, member, code, number, reason))
+    end = "%s %s" % (KINDS[loop.declared(member).role], ended(loop, pids, member, code, number, reason))
     because = " (%s)" % why if why else ""
     return "%s%s; restart %d %s" % (end, because, n, "in %g s" % round(wait, 3) if wait else "now")
 
 
 def _restart_limit(loop: "Loop", pids: "Pids", member: int, limit: int, exit: int) -> str:
     name = loop.declared(member).name
-    return "%s has been restarted %d times, its max_restarts: the group stops (exit %d)" % (name, limit, exit)
+    times = "1 restart" if limit == 1 else "%d restarts" % limit
+    return "%s has had %s, its max_restarts: the group stops (exit %d)" % (name, times, exit)
 
 
 def _restart_all(loop: "Loop", pids: "Pids", member: int, *end: "Any") -> str:
@@ -116,7 +120,7 @@ def _message(loop: "Loop", pids: "Pids", member: int, text: str) -> str:
     return "%s left the message: %s" % (loop.declared(member).name, text)
 
 
-def _stranger(loop: "Loop", pids: "Pids", member: int, pid: int) -> str:
+def _foreign_sender(loop: "Loop", pids: "Pids", member: int, pid: int) -> str:
     name = loop.declared(member).name
     return "ignored a notification for %s from pid %d, which is not one of its processes (said once)" % (name, pid)
 
@@ -154,15 +158,15 @@ TEXTS: "dict[str, Any]" = {
     "no daemon": _no_daemon,
     "hook failed": _hook_failed,
     "message": _message,
-    "foreign sender": _stranger,
+    "foreign sender": _foreign_sender,
     "successor": _successor,
     "restart with": _restart_with,
     "start timeout": _bound("not everything started within the group's start_timeout"),
     "deadline": _bound("DeadlineExceeded: the group reached its deadline"),
     "hurry": lambda loop, pids: "three stop requests: ending the grace now",
-    "listener": lambda loop, pids, text, heard: (
+    "listener": lambda loop, pids, text, listening: (
         "the listener for sd_notify exited: %s%s"
-        % (text or "killed", "; starting another" if heard else ": the group stops (exit 126)")
+        % (text or "killed", "; starting another" if listening else ": the group stops (exit 126)")
     ),
 }
 
@@ -208,7 +212,7 @@ def states(loop: "Loop", pids: "Pids", details: "tuple[Any, ...]") -> None:
         if _said.get(member.id, "waiting(%s)" % status.first_reason(group)) != text:
             _said[member.id] = text
             say("%s is %s" % (member.declared.name, text))
-    text = status.phase(group)
+    text = status.pod_phase(group)
     if _said.get(-1, "Pending") != text:
         _said[-1] = text
         say("phase %s" % text)

@@ -12,10 +12,10 @@ from pidone.init.spawn import answer_pipe
 
 #: Bytes of a record of the listener: which socket, what, the sender's ancestor that is pidone's
 #: child, and the sender's session (helpers/notify.py).
-RECORD = 16
+NOTIFICATION_SIZE = 16
 
 #: Bytes read from a descriptor at once: sixteen records.
-READ_SIZE = 16 * RECORD
+READ_SIZE = 16 * NOTIFICATION_SIZE
 
 #: After so many bytes without a newline PID 1 closes a process's descriptor.
 MAX_LINE = 1 << 16
@@ -102,9 +102,9 @@ class Notifications:
 
     def take(self, loop: "GroupLoop", data: bytes) -> None:
         """Take records of the listener. Each counts only if a process of the member has sent it."""
-        for start in range(0, len(data) - RECORD + 1, RECORD):
+        for start in range(0, len(data) - NOTIFICATION_SIZE + 1, NOTIFICATION_SIZE):
             place, what, top, session = [
-                int.from_bytes(data[i : i + 4], "big") for i in range(start, start + RECORD, 4)
+                int.from_bytes(data[i : i + 4], "big") for i in range(start, start + NOTIFICATION_SIZE, 4)
             ]
             member = self.members[place] if place < len(self.members) else GROUP
             if what == LISTENING:
@@ -114,7 +114,7 @@ class Notifications:
                     loop.add_event("notified", member, what)
                 loop.feed((NOTIFIED, member, what))
             elif member in self.early:
-                self.early[member] = [*self.early[member], data[start : start + RECORD]][-16:]
+                self.early[member] = [*self.early[member], data[start : start + NOTIFICATION_SIZE]][-16:]
             elif (
                 member in loop.pids and member not in self.foreign_senders
             ):  # without a pid it has ended, and this was sent before

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 from pidone.init.events import SIGKILL
 from pidone.init.plan import INIT
-from pidone.oom import count_kills
+from pidone.oom import count_oom_kills
 
 #: Seconds between two reads of the count; the age up to which a kill counts for a victim of any
 #: size (E56).
 COUNT_AGAIN, RECENT = 0.1, 1.0
 
 
-class MemoryKills:
+class OomKills:
     """The count of OOM kills.
 
     path: the file that holds it, or None.
@@ -36,7 +36,7 @@ class MemoryKills:
         self.kernel = kernel
         self.path = path
         self.add_event = add_event
-        self.kills = self.claimed = self.at_step = count_kills(path, kernel)
+        self.kills = self.claimed = self.at_step = count_oom_kills(path, kernel)
         self.counted = self.risen = now
 
     def check(self) -> None:
@@ -45,7 +45,7 @@ class MemoryKills:
             self.recount()
 
     def recount(self) -> int:
-        now, before, self.kills = self.kernel.monotonic(), self.kills, count_kills(self.path, self.kernel)
+        now, before, self.kills = self.kernel.monotonic(), self.kills, count_oom_kills(self.path, self.kernel)
         if self.kills > before:
             self.risen = self.counted  # the kill had not happened then
             self.add_event("oom", self.kills)

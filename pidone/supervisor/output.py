@@ -51,11 +51,11 @@ class Output:
     named: {reading end: (name, LogSpec, OUT or ERR)}.
     retired: reading ends of streams that the plan no longer has; a pump reads them to their end.
     given: whether a pump was forked for exactly these streams.
-    former: (the tails that an earlier pump still writes to, {reading end: its place there}), or
-      None.
+    earlier_tails: (the tails that an earlier pump still writes to, {reading end: its place
+        there}), or None.
     """
 
-    __slots__ = ("kernel", "pipes", "tails", "named", "retired", "given", "former")
+    __slots__ = ("kernel", "pipes", "tails", "named", "retired", "given", "earlier_tails")
 
     def __init__(
         self, members: "dict[int, tuple[str, Any]]", before: "Output | None" = None, kernel: "Any" = posix_kernel
@@ -68,7 +68,7 @@ class Output:
         """
         self.kernel = kernel
         self.given = False
-        self.former: "tuple[mmap, dict[int, int]] | None" = None
+        self.earlier_tails: "tuple[mmap, dict[int, int]] | None" = None
         self.retired: "list[int]" = []
         wanted = streams_of(members)
         former = before.pipes if before is not None else {}
@@ -94,7 +94,10 @@ class Output:
     def take_over(self, before: "Output", kept: "set[Stream]") -> None:
         """Take over the tails of kept streams. Other pipes stay until they are over."""
         # If no pump was forked for `before`, an older one still writes to the tails before that.
-        self.former = before.former or (before.tails, {fd: place for place, fd in enumerate(before.reading())})
+        self.earlier_tails = before.earlier_tails or (
+            before.tails,
+            {fd: place for place, fd in enumerate(before.reading())},
+        )
         gone = list(before.retired)
         for stream, (reading, writing) in before.pipes.items():
             if stream not in kept:
@@ -111,9 +114,9 @@ class Output:
 
     def copy_tails(self) -> None:
         """Copy the earlier pump's tails as they are now; again when that pump has handed over."""
-        if self.former is None:
+        if self.earlier_tails is None:
             return
-        tails, places = self.former
+        tails, places = self.earlier_tails
         for place, fd in enumerate(self.reading()):
             if fd in places:
                 there = places[fd] * PLACE
@@ -144,7 +147,7 @@ class Output:
         A stream is (place of its tail, reading end, name, LogSpec, OUT or ERR).
         """
         self.copy_tails()
-        self.former = None
+        self.earlier_tails = None
         declared = [(place, fd, *self.named[fd]) for place, fd in enumerate(self.reading())]
         return declared, self.tails, [ends[1] for ends in self.pipes.values() if ends[1] >= 0]
 

@@ -62,12 +62,12 @@ class Record:
     number: of the next event.
     counts: for each ring, how many events it has had.
     second: when the current second of RATES began.
-    left: how many events of each rate may still be recorded in it.
+    budget: how many events of each rate may still be recorded in it.
     missed: signals, orphans, sent signals and suspensions not recorded one by one since the last
       "missed".
     """
 
-    __slots__ = ("memory", "started_at", "number", "counts", "second", "left", "missed", "monotonic")
+    __slots__ = ("memory", "started_at", "number", "counts", "second", "budget", "missed", "monotonic")
 
     def __init__(self, started_at: float, kernel: "Any" = posix_kernel) -> None:
         self.memory = kernel.map_memory(SIZE)
@@ -76,7 +76,7 @@ class Record:
         self.number = 0
         self.counts = [0] * len(RINGS)
         self.second = started_at
-        self.left = list(RATES)
+        self.budget = list(RATES)
         self.missed = [0, 0, 0, 0]
 
     def add_event(self, kind: str, *fields: "Any", vital: bool = False) -> None:
@@ -109,12 +109,12 @@ class Record:
         """
         now = self.monotonic()
         if now - self.second >= 1.0:
-            self.second, self.left = now, list(RATES)
+            self.second, self.budget = now, list(RATES)
             self.flush()
-        if self.left[what] <= 0:
+        if self.budget[what] <= 0:
             self.missed[what] += 1
             return False
-        self.left[what] -= 1
+        self.budget[what] -= 1
         return True
 
     def flush(self) -> None:

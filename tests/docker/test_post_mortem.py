@@ -58,7 +58,7 @@ DEATHS = {
         + process("main", "primary", "/t/helper", "app", "main", more="user = '1000:1000'"),
     ),
     "It hangs": Death(f'exec python3 -c "{HANG}"', process("main", "primary", "python3", "-c", "HANG", more=PROBE)),
-    "It does not end when it is told to": Death(
+    "It ignores its stop signal": Death(
         f"exec {MAIN} ignore=15", process("main", "primary", *MAIN.split(), "ignore=15"),
         group="grace = '1s'", stop=True,
     ),

@@ -96,6 +96,13 @@ def test_a_file_that_is_not_toml(pidone: Pidone, tmp_path: Path, data: bytes, wh
     refused(pidone, f"{tmp_path}/g.toml", where, words)
 
 
+def test_a_wrong_target_of_a_signal_is_named(pidone: Pidone, write: Write) -> None:
+    file = write("g.toml", process("main", "primary", "true") + "[signals]\nHUP = { to = ['main'], as = 'KILL2' }\n")
+    result = pidone.run("-c", file)
+    said = f"pidone: {file}:7: [signals] HUP: as = 'KILL2': expected a signal, such as"
+    assert result.code == 2 and result.err.startswith(said), result
+
+
 def test_all_errors_of_a_file_at_once_each_with_its_line(pidone: Pidone, write: Write) -> None:
     text = """\
 [group]

@@ -129,7 +129,7 @@ COUNTED = """
 import sys
 sys.path.append({root!r})
 from pidone.config import memory
-memory.kill_counter = lambda proc="": {counter!r}
+memory.oom_kill_counter = lambda proc="": {counter!r}
 memory.limit = lambda proc="": {limit}
 from pidone.init.main import main
 main()

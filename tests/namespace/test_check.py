@@ -72,7 +72,7 @@ start
   1. db        sidecar  db
                └▶ when its startup probe (tcp 127.0.0.1:5432) has succeeded, asked every 1 s:
   2. cache     sidecar  cache
-               ├─ after nobody
+               ├─ after nothing
                └▶ when its post_start (sleep 2 s) has ended:
   3. api       sidecar  api
                ├─ after db, cache

@@ -168,7 +168,7 @@ def test_logs_are_the_last_lines_of_carried_output(line: Line, tmp_path: Path) -
 def test_the_report_so_far(app: App) -> None:
     line, _ = app
     text = line.good("report", "--live")
-    assert "it lives" in text and "running, ready" in text, text
+    assert "it is running" in text and "running, ready" in text, text
     assert line.good("report", "--svg").startswith("<svg") and "<svg" in line.good("report", "--html")
 
 

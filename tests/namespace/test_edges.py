@@ -13,7 +13,7 @@ import pytest
 
 from pidone.control.protocol import COMMAND_SIZE
 from pidone.layout import ERR, OUT
-from pidone.supervisor.control_server import COMMANDS, Control
+from pidone.supervisor.control_server import COMMANDS_PER_READ, Control
 from pidone.supervisor.output import Output
 from tests.support.control import Line
 from tests.support.files import process
@@ -53,11 +53,11 @@ def test_separate_streams_have_two_pipes_that_any_user_can_open() -> None:
 def test_commands_beyond_one_read_are_read_in_the_next(tmp_path: Path) -> None:
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # PID 1 has it blocked; here it would end the tests
     control = Control(os.fsencode(tmp_path / "c"), False)
-    os.write(control.writing, b"".join(number.to_bytes(4, "big") * 5 for number in range(COMMANDS + 3)))
+    os.write(control.writing, b"".join(number.to_bytes(4, "big") * 5 for number in range(COMMANDS_PER_READ + 3)))
     first, more = control.commands()
     rest, again = control.commands()
     assert COMMAND_SIZE == 20 and more and not again
-    assert [command[0] for command in first + rest] == list(range(COMMANDS + 3))
+    assert [command[0] for command in first + rest] == list(range(COMMANDS_PER_READ + 3))
     control.close()
 
 

@@ -189,8 +189,11 @@ def test_wrong_metrics_tables_are_refused(pidone: Pidone, write: Write, lines: s
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(None, "no answer within 0.2 s"), (b"", "pidone closed the connection"), (b"HTTP/1.1 400\n", "is not pidone")],
-)
+    [
+        (None, "no answer within 0.2 s"), (b"", "pidone closed the connection"), (b"HTTP/1.1 400\n", "is not pidone"),
+        (b"[1]\n", "is not pidone"), (b'{"ok": true}\n', "answers in schema 1, and this pidonectl knows 2"),
+    ],
+)  # fmt: skip
 def test_a_scrape_times_out_if_pid_1_does_not_answer(tmp_path: Path, answer: bytes | None, words: str) -> None:
     """A suspended or traced PID 1 does not answer, and the server serves one scrape at a time."""
     with socket.socket(socket.AF_UNIX) as line, ThreadPoolExecutor(1) as other:

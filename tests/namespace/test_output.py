@@ -261,7 +261,7 @@ class TestFiles:
     ("log", "words"),
     [
         ("'prefixed'", 'expected "inherit", "prefix", "json", { mode = "prefix", time = true } or'),
-        ("{ mode = 'json', time = true }", 'log.time = True: expected time with mode = "prefix" only'),
+        ("{ mode = 'json', time = true }", 'log.time = true: expected time with mode = "prefix" only'),
         ("{ file = 'web.log' }", "log.file = 'web.log': expected a path that starts with '/'"),
         (
             "{ file = '/x', max_size = '1KiB', keeps = 3 }",

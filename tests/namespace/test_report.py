@@ -254,7 +254,7 @@ def test_a_file_that_is_not_a_report_is_one_line(made: Path, tmp_path: Path) -> 
         ("empty", "", "is empty: pidone has not written it yet, or ended before it could"),
         ("binary", "\udcff\udc80", "is not a complete report"),
         ("list", "[]", "is not a report of pidone: it is not a table"),
-        ("other", "{}", "is not a report of pidone: its schema is None"),
+        ("other", "{}", "is not a report of pidone: it has no schema"),
         ("less", json.dumps({**document, "events": None}), "events is missing or has the wrong type"),
         (
             "odd",

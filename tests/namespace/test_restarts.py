@@ -210,7 +210,7 @@ def test_a_restart_limit_ends_the_group_with_the_culprit_s_code(pod: Pod) -> Non
     side = pod.entry("side", "sidecar", "sh", "-c", "exit 7", max_restarts="2", backoff=QUICK)
     result = pod.run(side, pod.primary(), wrap=HELD)
     assert result.code == 7 and result.text.count("started side") == 3, result
-    assert "side has been restarted 2 times, its max_restarts: the group stops (exit 7)" in result.text, result
+    assert "side has had 2 restarts, its max_restarts: the group stops (exit 7)" in result.text, result
     in_order(result, "its max_restarts", "main got 15", "main ends")
 
 

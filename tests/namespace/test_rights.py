@@ -75,7 +75,7 @@ def test_look_and_steer_are_two_rights_and_exec_needs_steer(shared: Shared, help
         for request in STEERING:
             for uid, groups in ((LOOKER, ""), (NOBODY, str(ADM))):
                 refused = shared.as_user(uid, request, groups)
-                said = f"(uid {uid}) may not steer this group, and may look at it: add "
+                said = f"(uid {uid}) may look at this group but not steer it: add "
                 assert not refused["ok"] and said in refused["error"] and "to steer in control" in refused["error"]
         assert shared.as_user(STEERER, STEERING[0])["ok"]
         run.line("main got 10")

@@ -50,7 +50,7 @@ def fake_counter(pod: Pod, tmp_path: Path) -> tuple[list[str], Path]:
     """
     from pidone.config import memory
 
-    real = memory.kill_counter()
+    real = memory.oom_kill_counter()
     assert real is not None, "this machine counts no memory kills"
     fake = tmp_path / "counter"
     fake.write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 7\n")

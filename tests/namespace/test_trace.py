@@ -35,7 +35,11 @@ BESIDES = ("supervisor/record.py", "supervisor/counters.py", "init/record.py")
 #: {event: (its words in the page, the first and the last function of its way)}.
 WAYS = {
     "stop": ("a stop signal, to SIGTERM at the primary", "init/machine.py take", "init/loop.py kill"),
-    "restart": ("an exit, to the timer of its restart", "supervisor/loop.py ending", "group/ending.py restart_later"),
+    "restart": (
+        "an exit, to the timer of its restart",
+        "supervisor/loop.py end_event",
+        "group/ending.py restart_later",
+    ),
 }
 
 

@@ -31,7 +31,7 @@ def test_the_three_ways_to_call_it() -> None:
 )
 def test_every_spelling_of_an_option_means_the_same(words: list[str]) -> None:
     got = arguments.read(words)
-    assert (got.group, got.verbose, got.grace, got.rewrites, got.remap) == (True, True, 5.0, {15: 3}, [143])
+    assert (got.process_group, got.verbose, got.grace, got.rewrites, got.remap) == (True, True, 5.0, {15: 3}, [143])
     assert got.command == [b"x"]
 
 

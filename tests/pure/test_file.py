@@ -17,7 +17,7 @@ from pidone.config.parse import parse
 from pidone.config.read import ConfigError
 from pidone.init import plan
 from pidone.init.slots import Plan, Process
-from pidone.oom import count_kills
+from pidone.oom import count_oom_kills
 
 
 def lines(text: str) -> dict[tuple[Any, ...], int]:
@@ -216,7 +216,7 @@ class TestCgroups:
             "a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
         }  # fmt: skip
         proc = self.tree(tmp_path, "4:memory:/a\n", self.V1.format(root="/"), files)
-        assert count_kills(memory.kill_counter(proc)) == 3 and memory.most_used(proc) == 990
+        assert count_oom_kills(memory.oom_kill_counter(proc)) == 3 and memory.most_used(proc) == 990
 
     def test_v2_counts_oom_kills_and_the_peak(self, tmp_path: Path) -> None:
         files = {
@@ -224,17 +224,17 @@ class TestCgroups:
             "a/memory.events": "low 0\nhigh 0\nmax 7\noom 2\noom_kill 2\noom_group_kill 0\n",
         }  # fmt: skip
         proc = self.tree(tmp_path, "0::/a\n", self.V2.format(root="/"), files)
-        assert count_kills(memory.kill_counter(proc)) == 2 and memory.most_used(proc) == 980
+        assert count_oom_kills(memory.oom_kill_counter(proc)) == 2 and memory.most_used(proc) == 980
 
     def test_v2_before_it_had_a_peak(self, tmp_path: Path) -> None:
         files = {"memory.max": "1000\n", "memory.events": "oom_kill 0\n"}
         proc = self.tree(tmp_path, "0::/\n", self.V2.format(root="/"), files)
-        assert count_kills(memory.kill_counter(proc)) == 0 and memory.most_used(proc) is None
+        assert count_oom_kills(memory.oom_kill_counter(proc)) == 0 and memory.most_used(proc) is None
 
     def test_without_a_visible_hierarchy_nothing_is_counted(self, tmp_path: Path) -> None:
         proc = self.tree(tmp_path, "0::/a\n", "", {})
-        assert memory.kill_counter(proc) is None and memory.most_used(proc) is None
-        assert count_kills(None) == count_kills(b"/nonexistent") == 0
+        assert memory.oom_kill_counter(proc) is None and memory.most_used(proc) is None
+        assert count_oom_kills(None) == count_oom_kills(b"/nonexistent") == 0
 
     def test_an_invisible_hierarchy_gives_no_limit(self, tmp_path: Path) -> None:
         assert memory.limit(self.tree(tmp_path, "0::/a\n", "", {})) is None

@@ -292,7 +292,7 @@ def test_a_long_run_clears_the_count(ran: float, level: int) -> None:  # S62
 def test_the_policy_decides_and_ignores_the_code_after_a_probe_kill(  # S54, S58
     policy: int, failed: bool, by_probe: bool, again: bool
 ) -> None:
-    assert restart.wanted(ProcessPolicy(0, restart=policy), failed, by_probe) == again
+    assert restart.restarts(ProcessPolicy(0, restart=policy), failed, by_probe) == again
 
 
 def test_the_first_rule_that_matches_decides() -> None:  # S56

@@ -153,7 +153,7 @@ def test_s100_conditions() -> None:
     assert found["Initialized"] == (True, "") and found["Ready"] == (False, "ContainersNotReady")
     group.take((e.EXITED, 2, 0, 0), 2.0)
     group.take((e.ALONE,), 2.0)
-    assert status.phase(group) == "Succeeded" and status.conditions(group)["Ready"] == (False, "PodCompleted")
+    assert status.pod_phase(group) == "Succeeded" and status.conditions(group)["Ready"] == (False, "PodCompleted")
 
 
 def test_s99_started_and_ready() -> None:

@@ -176,8 +176,8 @@ _plain_group = attrgetter(
     "phase", "code", "blame", "expired", "stop_requests", "listening", "pumping", "awaits_listener"
 )
 _plain_member = attrgetter(
-    "state", "reason", "passed", "started", "ready", "ending", "suspended", "sent", "last_notified", "main_pid_found",
-    "last", "again", "complained", "held_down", "again_wanted", "ended_as", "unknown",
+    "state", "reason", "passed", "started", "ready", "stop_reason", "suspended", "sent", "last_notified",
+    "main_pid_found", "last", "again", "complained", "held_down", "again_wanted", "ended_as", "lookup_hung",
 )  # fmt: skip
 _plain_probe = attrgetter("result", "last", "tries")
 
@@ -186,7 +186,11 @@ def copy_group(old: pod.Group) -> pod.Group:
     new: pod.Group = copy_one(old)
     before = old.host
     new.host = host = before.__class__(new.do, new.report)
-    host.no_listener, host.grace, host.group_wide = before.no_listener, before.grace, before.group_wide
+    host.no_listener, host.grace, host.signal_process_groups = (
+        before.no_listener,
+        before.grace,
+        before.signal_process_groups,
+    )
     host.minimum_grace = before.minimum_grace
     new.members = [copy_one(member, host) for member in old.members]
     new.by_id = by_id = {member.id: member for member in new.members}
@@ -302,7 +306,7 @@ class World:
                 found += [(e.EXECED, i), (e.FAILED, i, 127, "x")]
                 if self.kinds[i][2] == "looked up":
                     found.append((e.RESOLVED, i))
-                if self.group.members[i].unknown:
+                if self.group.members[i].lookup_hung:
                     found = [(e.EXITED, i, 0, KILL, False), *found[:-3]]
             if life == "running":
                 found += [(e.EXITED, i, 0, 0, False), (e.EXITED, i, 3, 0, False)]
@@ -462,7 +466,7 @@ class World:
         if event[0] != e.EXITED:
             return (None,)
         _, i, code, number, oom = event
-        if self.group.members[i].unknown:
+        if self.group.members[i].lookup_hung:
             return (CANNOT,)
         return self.blames_of(i, 128 + number if number else code or (137 if oom else 0))
 
@@ -481,10 +485,10 @@ class World:
         if self.kinds[i][2] == "daemon" and status == 0 and not member.main_pid_found:
             self.life[i] = "launched"
             return
-        if self.kinds[i][2] in ("daemon", "replaced") and member.started and member.ending != RESTARTING_ALL:
+        if self.kinds[i][2] in ("daemon", "replaced") and member.started and member.stop_reason != RESTARTING_ALL:
             self.life[i], self.pending[i] = "launched", status
             return
-        self.end(i, None if member.unknown else status)
+        self.end(i, None if member.lookup_hung else status)
         if self.roles[i] == INIT and code == number == 0 and not oom:
             self.passed |= {i}
 
@@ -522,7 +526,7 @@ class World:
 
     def notice_endings(self) -> None:
         for i, member in enumerate(self.group.members):
-            if member.ending is not None and self.life[i] in ("forked", "running"):
+            if member.stop_reason is not None and self.life[i] in ("forked", "running"):
                 self.ending_at.setdefault(i, self.now)
 
     # -- the rules
@@ -556,7 +560,7 @@ class World:
     def on_kill(self, i: int, number: int, whole: bool) -> None:
         assert self.life[i] in ("forked", "running", "launched"), "a signal to a process that is gone"
         member = self.group.members[i]
-        if member.ending == RESTARTING_ALL or (member.unknown and number == KILL):
+        if member.stop_reason == RESTARTING_ALL or (member.lookup_hung and number == KILL):
             return
         if number == KILL:
             assert i in self.signalled and self.now >= self.signalled[i] + MINIMUM_GRACE, "killed before its time"
@@ -582,7 +586,7 @@ class World:
             assert self.stop_at is not None
             for i, life in enumerate(self.life):
                 if life in ("forked", "running"):
-                    assert i in self.signalled or self.group.members[i].ending == RESTARTING_ALL, (
+                    assert i in self.signalled or self.group.members[i].stop_reason == RESTARTING_ALL, (
                         "killed without having been told"
                     )
 

@@ -17,7 +17,7 @@ from pidone.init.plan import INIT, PRIMARY, SIDECAR
 from tests.support.explorer import Kind
 from tests.support.pid1 import ROOT
 
-ROOM = ROOT / "pidone" / "group"
+MODULES = ROOT / "pidone" / "group"
 
 
 def plain(*roles: int) -> tuple[Kind, ...]:
@@ -79,7 +79,7 @@ MISTAKES: dict[str, tuple[list[Change], tuple[Kind, ...]]] = {
     "a new instance remembers the one before": ([("process", "self.reset(now)", "pass")], alone(ALWAYS, "liveness")),
     "out of memory is no failure": ([("process", "if code or number or oom else", "if code or number else")], STEP),
     "a hook begins in the stop": (
-        [("hooks", "process.ending is not None or process.role", "process.role")],
+        [("hooks", "process.stop_reason is not None or process.role", "process.role")],
         alone(NEVER, "post_start"),
     ),
     "pre_stop runs before the process does": (
@@ -172,7 +172,7 @@ MISTAKES: dict[str, tuple[list[Change], tuple[Kind, ...]]] = {
     ),
     "one that is being ended is ended once more": (
         [
-            ("process", "if self.ending is not None:\n            return", "if False:\n            return"),
+            ("process", "if self.stop_reason is not None:\n            return", "if False:\n            return"),
             ("process", 'for what in ("post_start", *PROBES):', 'for what in ("post_start",):'),
         ],
         WATCHED,
@@ -193,8 +193,12 @@ MISTAKES: dict[str, tuple[list[Change], tuple[Kind, ...]]] = {
     ),
     "a plan takes over while others live": (
         [
-            ("reload", "if not alive and not any(member.helpers for member in leaving):", "if True:"),
-            ("reload", "coming is None or any(member.alive or member.helpers for member in leaving)", "coming is None"),
+            ("reload", "if not alive and not any(member.helpers for member in to_be_removed):", "if True:"),
+            (
+                "reload",
+                "coming is None or any(member.alive or member.helpers for member in to_be_removed)",
+                "coming is None",
+            ),
         ],
         STEERED,
     ),
@@ -215,7 +219,7 @@ def planted(changes: list[Change], directory: Path) -> Any:
     name = f"planted_{next(_numbers)}"
     package = directory / name
     package.mkdir()
-    for path in ROOM.glob("*.py"):
+    for path in MODULES.glob("*.py"):
         text = path.read_text()
         for file, before, after in changes:
             if path.stem == file:

@@ -38,7 +38,8 @@ def check(session: Session, right: str) -> None:
     verb = "look at this group" if right == LOOK else "steer this group"
     name = name_of(uid)
     cure = f'add "{name}" to {right} in control = {{ {right} = [...] }} of [group]'
-    raise RequestError(f"{name} (uid {uid}) may not {verb}{', and may look at it' if may_look else ''}: {cure}")
+    may = "may look at this group but not steer it" if may_look else f"may not {verb}"
+    raise RequestError(f"{name} (uid {uid}) {may}: {cure}")
 
 
 def groups_of(connection: socket.socket) -> list[int]:

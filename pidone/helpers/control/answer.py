@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from pidone.supervisor.loop import GroupLoop
 
 from pidone.helpers.control import access
-from pidone.helpers.control.session import ANSWERING, ASKING, DisconnectedError, ReloadedError, RequestError, Session
+from pidone.helpers.control.session import (
+    ANSWER_TIMEOUT,
+    REQUEST_TIMEOUT,
+    DisconnectedError,
+    ReloadedError,
+    RequestError,
+    Session,
+)
 from pidone.helpers.snapshot import GroupSnapshot
 from pidone.init import trouble
 
@@ -26,16 +33,16 @@ def run(loop: GroupLoop, fd: int, _: int = -1) -> tuple[int, str]:
 
     SIGALRM ends this process when the time is over.
     """
-    signal.alarm(ASKING + ANSWERING)
+    signal.alarm(REQUEST_TIMEOUT + ANSWER_TIMEOUT)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     session = Session(GroupSnapshot(loop), socket.socket(fileno=fd))
     try:
         access.check(session, access.LOOK)  # a user who may not even look gets no request read
         answer(session, session.request())
     except ReloadedError:
-        session.say({"ok": True, "reloaded": True})
+        session.send_answer({"ok": True, "reloaded": True})
     except RequestError as refused:
-        session.say({"ok": False, "error": str(refused)})
+        session.send_answer({"ok": False, "error": str(refused)})
     except (DisconnectedError, OSError):
         pass
     return 0, ""
@@ -46,7 +53,7 @@ def answer(session: Session, request: dict[str, Any]) -> None:
 
     Raises RequestError, ReloadedError, DisconnectedError and OSError, which `run` handles.
     """
-    signal.alarm(ANSWERING)
+    signal.alarm(ANSWER_TIMEOUT)
     from pidone.helpers.control import commands, exec_session, fields, queries
 
     verbs = {**queries.ANSWERS, **commands.ANSWERS, "exec": exec_session.run}

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pidone.helpers.snapshot import ProcessState
 
 from pidone.control.protocol import HUNG, RELOAD, RESTART_ONE, SIGNAL_ONE, START_ONE, STOP_ALL, STOP_ONE
-from pidone.helpers.control.session import ANSWERING, FOLLOWING, ReloadedError, RequestError
+from pidone.helpers.control.session import ANSWER_TIMEOUT, FOLLOWING, ReloadedError, RequestError
 from pidone.init.messages import how
-from pidone.init.plan import INIT, PRIMARY, ROLES, SIDECAR
+from pidone.init.plan import INIT, PRIMARY, SIDECAR
 from pidone.init.signals import number as signal_number
 
 #: Seconds for a process that a command starts to have started, unless the client gives a time.
@@ -38,14 +38,14 @@ def signal(session: Session, request: dict[str, Any]) -> None:
     if not process.alive:
         raise RequestError(f"{request['name']} is not running")
     session.command(SIGNAL_ONE, process.id, number)
-    session.say({"ok": True})
+    session.send_answer({"ok": True})
 
 
 def stop(session: Session, request: dict[str, Any]) -> None:
     if request.get("name") is None:
         pthread_sigmask(SIG_BLOCK, (SIGTERM,))  # the sweep's SIGTERM must not end us before the answer
         session.command(STOP_ALL)
-        session.say({"ok": True})
+        session.send_answer({"ok": True})
         return
     process = session.process(request["name"])
     role = process.role
@@ -54,11 +54,12 @@ def stop(session: Session, request: dict[str, Any]) -> None:
             PRIMARY: "the group ends with it; pidonectl stop without a name stops the group",
             INIT: "it runs once, to completion; pidonectl stop without a name stops the group",
         }
-        raise RequestError(f"{request['name']} is the {ROLES[role]}: {why[role]}")
+        what = "an init step" if role == INIT else "the primary"
+        raise RequestError(f"{request['name']} is {what}: {why[role]}")
     session.command(STOP_ONE, process.id)
     if process.alive:  # as at the fork
         await_one(session, "exited", process)
-    session.say({"ok": True})
+    session.send_answer({"ok": True})
 
 
 def start(session: Session, request: dict[str, Any]) -> None:
@@ -82,7 +83,7 @@ def begin(session: Session, request: dict[str, Any], verb: int) -> None:
     if waits:
         session.go_on(timeout)
     session.command(verb, member.id)
-    session.say({"ok": True, "started": has_started(session, member, timeout) if waits else None})
+    session.send_answer({"ok": True, "started": has_started(session, member, timeout) if waits else None})
 
 
 def has_started(session: Session, process: ProcessState, timeout: float) -> bool:
@@ -126,7 +127,7 @@ def await_one(session: Session, kind: str, process: ProcessState) -> None:
 
     Raises RequestError where the process fails, the group stops or the time is over.
     """
-    for event in session.following(session.since, ANSWERING - 2):
+    for event in session.following(session.since, ANSWER_TIMEOUT - 2):
         if event[2] == kind and event[3] == process.id:
             return
         if event[2] == "failed" and event[3] == process.id:
@@ -143,7 +144,7 @@ def reload(session: Session, request: dict[str, Any]) -> None:
     """
     wrong = wrong_file(session)
     if wrong:
-        session.say({"ok": False, "error": wrong[0], "errors": wrong})
+        session.send_answer({"ok": False, "error": wrong[0], "errors": wrong})
         return
     session.go_on(TAKING_OVER)
     session.command(RELOAD, 0, os.getpid())
@@ -153,7 +154,7 @@ def reload(session: Session, request: dict[str, Any]) -> None:
             if event[2:5] == ("turned", -1, "not reloaded") and event[5:] in ((), (os.getpid(),)):
                 raise RequestError("the group is stopping or already reloading, or the file changed meanwhile")
     except ReloadedError:
-        session.say({"ok": True})
+        session.send_answer({"ok": True})
         return
     raise RequestError("the processes that changed are still stopping; see pidonectl status")
 

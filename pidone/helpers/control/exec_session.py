@@ -94,7 +94,7 @@ def become(session: Session, process: ProcessState, argv: list[bytes], tty: bool
         text = str(unknown)
     except (OSError, ValueError) as error:
         text = str(getattr(error, "strerror", None) or error).lower()
-    session.say(
+    session.send_answer(
         {"ok": False, "error": f"cannot run {os.fsdecode(argv[0])} next to {declared.name}: {text}", "code": code}
     )
     os._exit(code)
@@ -145,7 +145,7 @@ def keep(session: Session, pid: int, pidfd: int) -> None:
         if pidfd in ready or (pidfd < 0 and not running(pid)):
             tell_end(session, pid)
             return
-        if session.connection.fileno() in ready and session.gone():
+        if session.connection.fileno() in ready and session.has_hung_up():
             hang_up(pid)
             return
 
@@ -164,10 +164,10 @@ def tell_end(session: Session, pid: int) -> None:
     while time.monotonic() < end:
         for event in replay.events(session.known.common.memory, session.since):
             if event[2] == "exec_ended" and event[4] == pid:
-                session.say({"ok": True, "code": event[5], "signal": event[6]})
+                session.send_answer({"ok": True, "code": event[5], "signal": event[6]})
                 return
         time.sleep(0.002)
-    session.say({"ok": False, "error": "it exited, but its exit code is unknown"})
+    session.send_answer({"ok": False, "error": "it exited, but its exit code is unknown"})
 
 
 def hang_up_again(session: Session, pid: int) -> None:

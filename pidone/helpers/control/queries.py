@@ -24,11 +24,11 @@ from pidone.report.events import named
 
 
 def status(session: Session, request: dict[str, Any]) -> None:
-    session.say({"ok": True, "status": session.known.as_json()})
+    session.send_answer({"ok": True, "status": session.known.as_json()})
 
 
 def report(session: Session, request: dict[str, Any]) -> None:
-    session.say({"ok": True, "report": document.make(session.known.common, None)})
+    session.send_answer({"ok": True, "report": document.make(session.known.common, None)})
 
 
 def health(session: Session, request: dict[str, Any]) -> None:
@@ -38,7 +38,7 @@ def health(session: Session, request: dict[str, Any]) -> None:
         for process in session.known.processes
         if not (process.passed if process.role == INIT else process.ready)
     ]
-    session.say({"ok": True, "healthy": not wrong, "why": "; ".join(wrong[:5])})
+    session.send_answer({"ok": True, "healthy": not wrong, "why": "; ".join(wrong[:5])})
 
 
 def events(session: Session, request: dict[str, Any]) -> None:
@@ -46,13 +46,13 @@ def events(session: Session, request: dict[str, Any]) -> None:
     names = session.known.common.names
     since = request.get("since", -1)
     for event in replay.events(session.known.common.memory, since):
-        session.say({"event": named(event, names)})
+        session.send_answer({"event": named(event, names)})
         since = event[0]
     if request.get("follow"):
         session.go_on(FOLLOWING)
         for event in session.following(since):
-            session.say({"event": named(event, names)})
-    session.say({"ok": True})
+            session.send_answer({"event": named(event, names)})
+    session.send_answer({"ok": True})
 
 
 def logs(session: Session, request: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ def logs(session: Session, request: dict[str, Any]) -> None:
     if request.get("follow"):
         session.go_on(FOLLOWING)
         follow_logs(session, tails, places, counts, decoders)
-    session.say({"ok": True})
+    session.send_answer({"ok": True})
 
 
 def last_lines(tails: Any, counts: dict[int, int]) -> list[tuple[int, bytes]]:
@@ -107,7 +107,7 @@ def follow_logs(
 
     counts, decoders: {place: ...}, as far as its output is sent.
     """
-    while not session.gone():
+    while not session.has_hung_up():
         for event in replay.events(session.known.common.memory, session.since):
             if event[2:5] == ("turned", -1, "reloaded"):
                 raise ReloadedError
@@ -123,7 +123,7 @@ def follow_logs(
 
 def piece(session: Session, index: int, text: str) -> None:
     if text and index in session.known.by_id:
-        session.say({"name": session.known.by_id[index].name, "data": text})
+        session.send_answer({"name": session.known.by_id[index].name, "data": text})
 
 
 def wait(session: Session, request: dict[str, Any]) -> None:
@@ -136,7 +136,7 @@ def wait(session: Session, request: dict[str, Any]) -> None:
         raise RequestError(f"until = {until}: expected started, ready or exited")
     timeout = min(request.get("timeout", FOLLOWING), FOLLOWING)
     session.go_on(timeout)
-    session.say({"ok": True, "reached": reached(session, process, until, timeout)})
+    session.send_answer({"ok": True, "reached": reached(session, process, until, timeout)})
 
 
 def reached(session: Session, process: ProcessState, until: str, timeout: float) -> bool:

@@ -25,7 +25,7 @@ from pidone.control.protocol import EXEC, FOLLOW, SCHEMA, SESSIONS
 from pidone.report import replay
 
 #: Seconds for the client to send its request; for the answer; for following.
-ASKING, ANSWERING, FOLLOWING = 1, 30, 3600
+REQUEST_TIMEOUT, ANSWER_TIMEOUT, FOLLOWING = 1, 30, 3600
 
 #: Bytes of a request.
 MAX_REQUEST = 1 << 16
@@ -71,7 +71,7 @@ class Session:
 
     def request(self) -> dict[str, Any]:
         """Read the request. Raises RequestError, and DisconnectedError where none comes."""
-        data, end = b"", time.monotonic() + ASKING
+        data, end = b"", time.monotonic() + REQUEST_TIMEOUT
         while b"\n" not in data:
             if len(data) >= MAX_REQUEST:
                 raise RequestError(f"the request has more than {MAX_REQUEST} bytes")
@@ -79,7 +79,7 @@ class Session:
             # runs this process.
             if not select.select([self.connection], [], [], max(0.0, end - time.monotonic()))[0]:
                 if data:
-                    raise RequestError(f"incomplete request: no newline within {ASKING} s")
+                    raise RequestError(f"incomplete request: no newline within {REQUEST_TIMEOUT} s")
                 raise DisconnectedError
             part, fds, _, _ = socket.recv_fds(self.connection, MAX_REQUEST - len(data), 3)
             self.fds += fds
@@ -108,13 +108,13 @@ class Session:
         signal.alarm(int(seconds) + 2)
         self.send(FOLLOW, 0, os.getpid())
 
-    def say(self, answer: dict[str, Any]) -> None:
+    def send_answer(self, answer: dict[str, Any]) -> None:
         """Send one answer. The last one has "ok", and names its schema."""
         if "ok" in answer:
             answer = {"schema": SCHEMA, **answer}
         self.connection.sendall(json.dumps(answer).encode() + b"\n")
 
-    def gone(self) -> bool:
+    def has_hung_up(self) -> bool:
         """Return whether the client has hung up.
 
         A client that has only ended its own side, as `nc -N`, still listens: poll(2), POLLRDHUP.
@@ -126,7 +126,7 @@ class Session:
     def command(self, verb: int, id: int = 0, number: int = 0) -> None:
         """Send a command to PID 1, and wait until PID 1 has recorded it. Raises RequestError."""
         command = self.send(verb, id, number)
-        for event in self.following(self.since, 5.0, heeds_reload=False):
+        for event in self.following(self.since, 5.0, raise_on_reload=False):
             if verb == EXEC and event[2:] == ("turned", -1, "exec refused", number):
                 raise RequestError(f"{SESSIONS} exec sessions already run; end one of them first")
             if event[2] == "command" and event[3:] == command:
@@ -146,7 +146,7 @@ class Session:
         there = f"; is it '{close[0]}'?" if close else f"; there are: {', '.join(names[:20])}"
         raise RequestError(f"no process '{name}'{there}")
 
-    def following(self, since: int, seconds: float = FOLLOWING, heeds_reload: bool = True) -> Iterator[replay.Event]:
+    def following(self, since: int, seconds: float = FOLLOWING, raise_on_reload: bool = True) -> Iterator[replay.Event]:
         """Yield events as they come, until the time is over.
 
         Raises DisconnectedError when the client has hung up, RequestError where too many clients
@@ -161,10 +161,10 @@ class Session:
                 for event in replay.events(self.known.common.memory, since):
                     yield event
                     since = event[0]
-                    if heeds_reload and event[2:5] == ("turned", -1, "reloaded"):
+                    if raise_on_reload and event[2:5] == ("turned", -1, "reloaded"):
                         raise ReloadedError
                     if event[2:] == ("turned", -1, "follow refused", os.getpid()):
                         raise RequestError("sixteen clients already follow; close one of them first")
-            if self.gone():
+            if self.has_hung_up():
                 raise DisconnectedError
             time.sleep(POLL_INTERVAL)
