@@ -1,4 +1,4 @@
-"""docs/explanation/architecture.md shows the automaton of the code: `./do generate` writes it."""
+"""docs/explanation/architecture.md shows the state machine of the code: `./do generate` writes it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def drawn(table: list[list[str]]) -> str:
 
 
 @pytest.mark.parametrize("name", tables())
-def test_the_page_shows_the_current_automaton(name: str) -> None:
+def test_the_page_shows_the_current_state_machine(name: str) -> None:
     found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", PAGE.read_text(), re.S)
     assert found and found[1] == drawn(tables()[name]), "run ./do generate"
 
