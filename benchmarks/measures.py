@@ -41,11 +41,11 @@ class Bench:
     peers: the peers that are installed.
     """
 
-    def __init__(self, directory: Path, scale: float, beside: Path | None = None) -> None:
+    def __init__(self, directory: Path, scale: float, against: Path | None = None) -> None:
         self.directory = directory
         self.scale = scale
         self.meter = str(directory / "meter")
-        self.peers = Peers(directory, beside)
+        self.peers = Peers(directory, against)
 
     def rounds(self, number: int) -> int:
         return max(3, round(number * self.scale))

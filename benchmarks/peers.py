@@ -21,9 +21,9 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
 def find(program: str) -> str | None:
-    """Find a program beside this Python, where pip puts circus and honcho, or on PATH."""
-    beside = SCRIPTS / program
-    return str(beside) if beside.exists() else shutil.which(program)
+    """Find a program next to this Python, where pip puts circus and honcho, or on PATH."""
+    installed = SCRIPTS / program
+    return str(installed) if installed.exists() else shutil.which(program)
 
 
 def write_pidone(directory: Path) -> str:
@@ -116,25 +116,25 @@ class Peers:
     """The peers that are installed.
 
     directory: where pidone's launcher is written.
-    beside: the launcher of another pidone, measured under the name "before"; or None.
+    against: the launcher of another pidone, measured under the name "before"; or None.
     missing: the names of the peers that are not installed.
     single: name -> the arguments before COMMAND.
     group: name -> a function as in GROUP.
     floor: the arguments before a Python program, for a bare interpreter.
     """
 
-    def __init__(self, directory: Path, beside: Path | None = None) -> None:
+    def __init__(self, directory: Path, against: Path | None = None) -> None:
         others = {**SINGLE, **GROUP}.keys() - {"no init", "pidone"}
         self.missing = sorted(name for name in others if not find(PROGRAMS.get(name, name)))
         launcher_path = write_pidone(directory)
         self.single = {name: self._found(words) for name, words in SINGLE.items() if name not in self.missing}
         self.single["pidone"] = [launcher_path, "--"]
-        if beside is not None:
-            self.single["before"] = [str(beside), "--"]
+        if against is not None:
+            self.single["before"] = [str(against), "--"]
         self.group = {name: self._absolute(make) for name, make in GROUP.items() if name not in self.missing}
-        if beside is not None:
+        if against is not None:
             group = self.group["pidone"]
-            self.group["before"] = lambda directory, count, app: [str(beside), *group(directory, count, app)[1:]]
+            self.group["before"] = lambda directory, count, app: [str(against), *group(directory, count, app)[1:]]
         self.floor = [sys.executable, "-I", "-S", "-c"]
 
     @staticmethod

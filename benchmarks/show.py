@@ -61,7 +61,7 @@ def above_floor(count: int) -> Callable[[Rows], float]:
     return lambda rows: rows[USS % count]["pidone"] - rows[USS % 1]["floor"]
 
 
-#: Rows whose value may exceed that of another pidone (--beside) by at most a twentieth.
+#: Rows whose value may exceed that of another pidone (--against) by at most a twentieth.
 NOT_MORE = (
     "start (ms)", "primary's death to PID 1's (ms)", "signal to app and back (us)", *ZOMBIES.values(),
     *(USS % count for count in (1, 10, 100, 1000)),

@@ -18,7 +18,7 @@ class MissingPackageError(Exception):
 
 
 def load(module: str, package: str, install: str) -> Any:
-    """Import a module that is beside pidone, or where the interpreter's `site` finds it.
+    """Import a module that is next to pidone, or where the interpreter's `site` finds it.
 
     PID 1 runs without `site`, but its children may use the interpreter's packages. An installed
     package may still not load, such as one for another Python.

@@ -168,7 +168,7 @@ def octal(text: str) -> int:
 
 
 def default_place() -> Path:
-    """Return the default pid file: beside the control socket, in the first usable directory.
+    """Return the default pid file: next to the control socket, in the first usable directory.
 
     Raises DetachError where no directory is usable.
     """

@@ -1,4 +1,4 @@
-"""`pidonectl exec NAME -- CMD`: run a command beside a process, on this terminal.
+"""`pidonectl exec NAME -- CMD`: run a command next to a process, on this terminal.
 
 The command has the user, environment and directory of the process. On a terminal the command gets
 a terminal of its own, and pidonectl copies all bytes between the two, as ssh does. So the command

@@ -1,6 +1,6 @@
 """`pidonectl pyz [PATH]`: write all of pidone into one file, for any Python 3.9 or later.
 
-The file is a zip archive with a first line (PEP 441). It holds each source, and beside it the code
+The file is a zip archive with a first line (PEP 441). It holds each source, and next to it the code
 that this interpreter compiled. The same Python version starts faster; any other reads the sources.
 Called through a link named `pidonectl`, the file is pidonectl.
 """
@@ -63,7 +63,7 @@ def put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 def compiled(path: Path, name: str, to: Path) -> bytes:
     """Return the bytes of a .pyc file that Python does not check against its source (PEP 552).
 
-    The source lies beside it in the archive and cannot change.
+    The source lies next to it in the archive and cannot change.
     """
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     py_compile.compile(str(path), str(to), dfile=name, doraise=True, optimize=2, invalidation_mode=mode)

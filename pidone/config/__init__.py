@@ -12,7 +12,7 @@
     lookup    users, groups and env files, which are known only when a process starts
     memory    the container's memory limit, and whether the requests fit
     resolve   declaration -> plan: users, env files, volumes, memory; done at each start
-    compiled  a checked declaration kept beside its file
+    compiled  a checked declaration kept next to its file
     answer    what PID 1's child does: all of the above
 
 This room runs in a forked child of PID 1 and in `pidonectl`. PID 1 itself never loads it.

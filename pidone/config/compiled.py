@@ -1,4 +1,4 @@
-"""A checked declaration kept beside its file as FILE.plan, so that a start need not parse TOML.
+"""A checked declaration kept next to its file as FILE.plan, so that a start need not parse TOML.
 
 FILE.plan also holds the file's own bytes. pidone ignores it where these differ from the file's, or
 where another version of pidone, another version of Python, or a pidone with other slots wrote it.

@@ -33,7 +33,7 @@ def limit(proc: str = "/proc/self") -> int | None:
     return min(limits, default=None)
 
 
-#: The file beside the limit that counts the OOM kills, as "oom_kill N" (S93).
+#: The file next to the limit that counts the OOM kills, as "oom_kill N" (S93).
 COUNTERS = {"memory.limit_in_bytes": "memory.oom_control", "memory.max": "memory.events"}
 
 
@@ -46,7 +46,7 @@ def oom_kill_counter(proc: str = "/proc/self") -> bytes | None:
     return None
 
 
-#: The file beside the limit that holds the peak usage.
+#: The file next to the limit that holds the peak usage.
 PEAKS = {"memory.limit_in_bytes": "memory.max_usage_in_bytes", "memory.max": "memory.peak"}
 
 

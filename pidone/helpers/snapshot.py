@@ -133,7 +133,7 @@ class GroupSnapshot:
     access: (users and groups that may look, those that may steer).
     file: the group's file, or None.
     sessions: how many clients are answered or follow.
-    exec_sessions: how many commands run beside processes.
+    exec_sessions: how many commands run next to processes.
     exits, probes, longest_wait: the counters, for the metrics.
     """
 

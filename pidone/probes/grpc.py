@@ -48,7 +48,7 @@ DOC = (
 def read(value: Any) -> list[Any]:
     """Return [host, port, service]. As in a Pod, port is a number; the host is fixed (S51)."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
-        raise ValueError('grpc = 50051, a port\'s number; a service = "..." stands beside it')  # S51
+        raise ValueError('grpc = 50051, a port\'s number; a service = "..." stands next to it')  # S51
     return [HERE, value, ""]
 
 

@@ -1,7 +1,7 @@
 """The document -> a picture (SVG): a lane for each process, from its first fork to its last end.
 
 A pale bar is running, a full bar is started, and the line below it is ready. A gap is a back-off. A
-flag is an end: green for exit code 0, red for any other end, with the code or signal beside it.
+flag is an end: green for exit code 0, red for any other end, with the code or signal next to it.
 Ticks above the lanes are signals that PID 1 received. Marks on a lane are signals that pidone sent,
 and probes that failed or changed the readiness. Bars, flags and marks have titles, which a browser
 shows under the pointer.

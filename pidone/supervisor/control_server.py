@@ -46,7 +46,7 @@ class Control:
     place: (descriptor of the socket's directory, the socket's name there).
     sessions: pids of sessions that answer a request; at most SESSIONS.
     followers: pids of sessions whose answer goes on, as that of `follow`; at most SESSIONS.
-    exec_sessions: {pid: member} of exec sessions, commands that run beside a process; at most
+    exec_sessions: {pid: member} of exec sessions, commands that run next to a process; at most
       SESSIONS.
     reading, writing: the ends of the pipe of commands.
     """

@@ -117,7 +117,7 @@ def be_intermediate(pid: int) -> "NoReturn":
 
 
 def end_by(number: int) -> None:
-    """End as if this signal had killed us, without a core dump beside the program's own."""
+    """End as if this signal had killed us, without a core dump next to the program's own."""
     try:
         import resource
 

@@ -63,7 +63,7 @@ def test_a_stop_timeout_that_leaves_no_time_is_refused(write: Write, timeout: st
 # -- foreign processes
 
 
-def beside(run: Running, script: str) -> subprocess.Popen[bytes]:
+def in_namespace_of(run: Running, script: str) -> subprocess.Popen[bytes]:
     """Start a process as `docker exec` does: in the namespace, but not as a child of PID 1."""
     enter = ["nsenter", "-t", str(run.pid), "-p", "-m", "setsid", "sh", "-c", script]
     return subprocess.Popen(enter, stdout=subprocess.DEVNULL)
@@ -85,7 +85,7 @@ def test_a_session_from_outside_has_time_to_end_in_a_requested_stop(
         run.line("main started")
         script = f"trap 'sleep 0.5; echo done >{tmp_path}/done; exit' TERM; touch {tmp_path}/up; "
         script += "while :; do sleep 0.02; done"
-        session = beside(run, script)
+        session = in_namespace_of(run, script)
         until((tmp_path / "up").exists, "it runs")
         run.kill(signal.SIGTERM)
         result = run.end()
@@ -99,7 +99,7 @@ def test_a_session_that_ignores_sigterm_costs_two_seconds_at_most(
 ) -> None:
     with pidone.start(*life(how, helper, write)) as run:
         run.line("main started")
-        session = beside(run, f"trap '' TERM; touch {tmp_path}/up; while :; do sleep 0.02; done")
+        session = in_namespace_of(run, f"trap '' TERM; touch {tmp_path}/up; while :; do sleep 0.02; done")
         until((tmp_path / "up").exists, "it runs")
         began = time.monotonic()
         run.kill(signal.SIGTERM)
@@ -114,7 +114,7 @@ def test_a_primary_s_own_end_does_not_wait_for_outside_sessions(
 ) -> None:
     with pidone.start("--", helper, "app", "main", "ends=10", "code=3") as run:
         run.line("main started")
-        session = beside(run, f"trap '' TERM; touch {tmp_path}/up; while :; do sleep 0.02; done")
+        session = in_namespace_of(run, f"trap '' TERM; touch {tmp_path}/up; while :; do sleep 0.02; done")
         until((tmp_path / "up").exists, "it runs")
         run.kill(signal.SIGUSR1)
         result = run.end()

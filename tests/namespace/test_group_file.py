@@ -268,7 +268,7 @@ os.execvp(command[0], command)
 
 
 class TestCompiled:
-    """`pidonectl check --compile` writes the checked plan beside the file."""
+    """`pidonectl check --compile` writes the checked plan next to the file."""
 
     def compile(self, file: str) -> None:
         command = [PYTHON, "-m", "pidone.cli.main", "check", "--compile", file]

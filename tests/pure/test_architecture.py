@@ -1,4 +1,4 @@
-"""docs/explanation/architecture.md shows the state machine of the code: `./do generate` writes it."""
+"""docs/explanation/architecture.md shows the state machine of the code, by `./do generate`."""
 
 from __future__ import annotations
 

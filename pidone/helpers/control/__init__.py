@@ -6,5 +6,5 @@ fields        what a request may hold
 access        which users may look at the group, and which may steer it
 queries       answers what only reads
 commands      answers what commands PID 1
-exec_session  runs the client's command beside a process
+exec_session  runs the client's command next to a process
 """

@@ -1,4 +1,4 @@
-"""`pidonectl exec NAME -- CMD`: runs a command beside a process, on the caller's descriptors.
+"""`pidonectl exec NAME -- CMD`: runs a command next to a process, on the caller's descriptors.
 
 Theory. The session's process, a child of PID 1, becomes the command, so that PID 1 reaps the
 command and names it in the record. Before that, it forks a keeper (twice, so that the command has
