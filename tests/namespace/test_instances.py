@@ -358,7 +358,7 @@ def test_a_tied_process_waits_for_its_partner_s_back_off(pidone: Pidone, helper:
         (("a", "['main']"), "restart_with: 'main' starts after 'a'; it must start before"),
         (("a", "['a']"), "restart_with: it names the process itself"),
         (("a", "['step']"), "restart_with: 'step' is an init step"),
-        (("a", "[]"), "restart_with = []: expected a list of processes"),
+        (("a", "[]"), "restart_with = []: expected a list of at least one process"),
     ],
 )
 def test_a_partner_must_exist_and_start_before(
