@@ -47,10 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise NoAnswerError("top needs the package psutil: pip install psutil") from None
     usage = Usage(psutil)
     if arguments.once:
-        usage.look(pids(ask_once(arguments.socket, {"do": "status"})["status"]))
+        usage.measure(pids(ask_once(arguments.socket, {"do": "status"})["status"]))
         time.sleep(0.2)  # the span over which processor time is measured
         found = ask_once(arguments.socket, {"do": "status"})["status"]
-        print("\n".join(lines(found, usage.look(pids(found)))))
+        print("\n".join(lines(found, usage.measure(pids(found)))))
         return 0
     try:
         from blessed import Terminal
@@ -72,7 +72,7 @@ class Usage:
         self.psutil = psutil
         self.before: dict[int, tuple[float, float]] = {}
 
-    def look(self, wanted: dict[str, int]) -> Seen:
+    def measure(self, wanted: dict[str, int]) -> Seen:
         now = time.monotonic()
         seen: dict[int, tuple[float, float]] = {}
         found: Seen = {}
@@ -165,7 +165,7 @@ class Screen:
 
     def draw(self) -> None:
         term = self.terminal
-        text = lines(self.found, self.usage.look(pids(self.found)))
+        text = lines(self.found, self.usage.measure(pids(self.found)))
         self.chosen %= max(1, len(self.found["processes"]))
         print(term.home + term.clear, end="")
         for number, line in enumerate(text[: term.height - 3]):

@@ -64,8 +64,6 @@ def answer(session: Session, request: dict[str, Any]) -> None:
         access.check(session, access.STEER)
     try:
         verb(session, fields.read(request))
-    except fields.RequestError as wrong:
-        raise RequestError(str(wrong)) from None
     except (RequestError, ReloadedError, DisconnectedError, OSError):
         raise
     except Exception as error:

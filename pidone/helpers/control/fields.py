@@ -9,9 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-
-class RequestError(Exception):
-    """A field is wrong. str(): which field, and what it may hold."""
+from pidone.helpers.control.session import RequestError
 
 
 def text(value: Any) -> str:
