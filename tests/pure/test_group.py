@@ -355,7 +355,7 @@ def test_a_listener_that_comes_up_in_a_stop_starts_no_process() -> None:  # E41
     machine = group(PRIMARY)
     for event in ((e.BEGIN,), (e.EXECED, 0)):
         machine.take(event, 0.0)
-    plan = make(((SIDECAR, NEVER, "signalled"), (PRIMARY, NEVER, "plain")))
+    plan = make(((SIDECAR, NEVER, "notifies"), (PRIMARY, NEVER, "plain")))
     plan.processes[0].name, plan.processes[1].name = "new", "p0"
     machine.take((e.NEW_PLAN, plan), 1.0)
     assert (e.RUN_HELPER, -1, "notify") in machine.take((e.DEADLINE,), 1.0)

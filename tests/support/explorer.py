@@ -53,7 +53,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "liveness": {"liveness": TWICE},
     "post_start": {"post_start": HOOK},
     "pre_stop": {"pre_stop": HOOK},
-    "signalled": {"startup": NOTIFYING, "liveness": NOTIFYING},
+    "notifies": {"startup": NOTIFYING, "liveness": NOTIFYING},
     "all": {"startup": ASKED, "liveness": ASKED, "readiness": ASKED, "post_start": HOOK, "pre_stop": HOOK},
     "limited": {"max_restarts": 1},
     "daemon": {"pid_file": b"/run/x.pid", "daemonizes": True},
@@ -115,7 +115,7 @@ def make(kinds: Iterable[Kind], stop_signals: tuple[int, ...] = (TERM,)) -> Plan
         )
         for i, kind in enumerate(kinds)
     ]
-    listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "signalled")
+    listened = tuple((i, b"@x") for i, kind in enumerate(kinds) if kind[2] == "notifies")
     return Plan(processes, GRACE, stop_signals, deadline=9.0 if "bounded" in [k[2] for k in kinds] else None,
                 notify=listened, metrics=("", 0) if "measured" in [k[2] for k in kinds] else None)  # fmt: skip
 
@@ -311,7 +311,7 @@ class World:
             if life == "running":
                 found += [(e.EXITED, i, 0, 0, False), (e.EXITED, i, 3, 0, False)]
                 found += [(e.EXITED, i, 0, n, False) for n in (TERM, KILL) if i in self.signalled or n == KILL]
-                if self.kinds[i][2] == "signalled":
+                if self.kinds[i][2] == "notifies":
                     found += [(e.NOTIFIED, i, what) for what in (e.READY, e.UNREADY, e.ALIVE, e.DEAD)]
                 if self.roles[i] == INIT:
                     found.append((e.EXITED, i, 0, 0, True))
@@ -773,7 +773,7 @@ def kinds_of(role: int, full: bool) -> Iterator[Kind]:
             for what in (
                 "liveness",
                 "pre_stop",
-                "signalled",
+                "notifies",
                 "all",
                 "daemon",
                 "replaced",
