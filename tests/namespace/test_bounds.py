@@ -129,6 +129,7 @@ COUNTED = """
 import sys
 sys.path.append({root!r})
 from pidone.config import memory
+assert memory.oom_kill_counter and memory.limit  # names that are there: an assignment would make new ones
 memory.oom_kill_counter = lambda proc="": {counter!r}
 memory.limit = lambda proc="": {limit}
 from pidone.init.main import main
