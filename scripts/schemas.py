@@ -56,11 +56,11 @@ FIELDS: dict[str, Schema] = {
     "verdict": one_of(*VERDICTS), "notification": one_of(*NOTIFICATIONS),
 }  # fmt: skip
 
-#: {kind of event: fields that come besides}
-MORE: dict[str, dict[str, Schema]] = {
-    "forked": {"why": or_null(STRING), "waited": or_null(NUMBER), "since": or_null(STRING)},
-    "said": {"process": or_null(STRING), "details": LIST},
-    "suspects": {"who": list_of(table({"pid": INTEGER, "uid": INTEGER, "name": STRING}))},
+#: {kind of event: (more fields that it has, more fields that it may have)}
+MORE: dict[str, tuple[dict[str, Schema], dict[str, Schema]]] = {
+    "forked": ({}, {"why": or_null(STRING), "waited": or_null(NUMBER), "since": or_null(STRING)}),
+    "said": ({"details": LIST}, {"process": or_null(STRING)}),
+    "suspects": ({"who": list_of(table({"pid": INTEGER, "uid": INTEGER, "name": STRING}))}, {}),
 }
 
 PROCESS_STATE = table({
@@ -106,8 +106,7 @@ def event() -> Schema:
     for kind, entry in EVENTS.items():
         fields = {name: or_null(FIELDS.get(name, {})) for name in entry.fields if name[0] != "_"}
         head = {"n": INTEGER, "at": NUMBER, "what": {"const": kind}}
-        optional = {key: value for key, value in MORE.get(kind, {}).items() if key != "details"}
-        needed = {key: value for key, value in MORE.get(kind, {}).items() if key == "details"}
+        needed, optional = MORE.get(kind, ({}, {}))
         kinds.append(table({**head, **fields, **needed}, optional))
     return {"oneOf": kinds}
 

@@ -295,9 +295,9 @@ RESTARTS = (
     ),
     Key(
         "leftovers", values.leftovers, '`"end"`',
-        '`"end"`: pidone ends what the process has left behind, in its session and what descends from that, before it '
-        "starts the process again, and when it stops it. What has made a session of its own and lost its parent "
-        'belongs to no process; it ends with the group. `"keep"`: pidone ends none of these',
+        '`"end"`: when the process stops, and before it starts again, pidone ends the processes that remain in its '
+        "session, and their descendants. A process with a session of its own and no parent belongs to no process of "
+        'the file; it ends with the group. `"keep"`: pidone ends none of these',
         Slot("bool", False),
     ),
     Key(

@@ -19,7 +19,6 @@ from pidone.group.policy import BACKOFF, RESTART_POLICIES, RULE_RESTART, RULE_RE
 #: Defaults of log = { file = ... }: the size of a file in bytes, and how many older files are kept.
 LOG_SIZE, LOG_KEEP = 10 << 20, 3
 
-
 #: What Kubernetes calls the keys of a probe or a hook.
 FOREIGN_NAMES = {
     "periodSeconds": "period", "timeoutSeconds": "timeout", "initialDelaySeconds": "delay",

@@ -53,7 +53,7 @@ def upgraded(document: Any) -> Any:
         try:
             return schema_1.upgrade(document, SCHEMA)
         except (AttributeError, KeyError, TypeError):
-            return document  # `faults` says what is wrong with it
+            return document  # `what_is_wrong` refuses it
     return document
 
 
@@ -62,10 +62,12 @@ def what_is_wrong(document: Any) -> str:
     if not isinstance(document, dict):
         return "it is not a table"
     if document.get("schema") != SCHEMA:
+        if document.get("format") == 1:
+            return "it claims the format of 0.4.0 and has another shape"
         found = document.get("schema", document.get("format"))
-        return (
-            "it has no schema" if found is None else f"its schema is {found!r}, and this pidonectl knows 1 and {SCHEMA}"
-        )
+        if found is None:
+            return "it has no schema"
+        return f"its schema is {found!r}, and this pidonectl knows 1 and {SCHEMA}"
     for key, kind in NEEDED.items():
         if not isinstance(document.get(key), kind):  # type: ignore[arg-type]
             return f"{key} is missing or has the wrong type"

@@ -63,6 +63,7 @@ class GroupLoop(Loop):
     """The loop of a group.
 
     wanted: the command line.
+    group: the same object as `machine`, as a Group.
     last_sessions: {member: the session of its latest instance}.
     stamps: {member: {file: what it was like at the start of the instance}}.
     awaiting_successor: {member: pid} of ended processes whose end is reported when the search for

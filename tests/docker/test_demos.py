@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine import Container, Engine
+from tests.support.files import check
 from tests.support.pid1 import PYTHON, ROOT, Result
 
 DEMOS = {path.parent.name: path.parent.resolve() for path in sorted(ROOT.glob("demos/pod/*/run"))}
@@ -60,8 +61,7 @@ def test_a_demo_shows_its_scenario_and_leaves_no_container(images: Engine, name:
 
 @pytest.mark.parametrize("name", DEMOS)
 def test_its_file_is_right(name: str) -> None:
-    command = [PYTHON, "-m", "pidone.cli.main", "check", "--elsewhere", str(DEMOS[name] / "pidone.toml")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = check("--elsewhere", str(DEMOS[name] / "pidone.toml"))
     assert done.returncode == 0 and "note:" not in done.stdout, done
 
 

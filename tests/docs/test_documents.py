@@ -18,10 +18,9 @@ import pytest
 from benchmarks.show import BARS
 from demos.comparison import show
 from tests.support.engine import BASE, Container, Engine
+from tests.support.files import check
 from tests.support.pid1 import PYTHON, ROOT, Pidone, Result, Write
-
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("docs/*/*.md")])
-DOCUMENTS = [path for path in DOCUMENTS if not path.parent.name.startswith(".")]
+from tests.support.repository import PAGES
 
 
 class Block:
@@ -42,7 +41,7 @@ class Block:
 
 def blocks(*languages: str) -> list[Block]:
     found = []
-    for document in DOCUMENTS:
+    for document in PAGES:
         text = document.read_text()
         fences = list(re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S))
         for fence, after in zip(fences, [*fences[1:], None]):
@@ -100,8 +99,8 @@ def test_a_command_block_runs_and_prints_what_the_document_shows(block: Block, c
 @pytest.mark.parametrize("block", blocks("toml"), ids=repr)
 def test_a_file_that_a_document_shows_is_right_and_runs(block: Block, pidone: Pidone, write: Write) -> None:
     file = write("pidone.toml", block.text)
-    check = subprocess.run([PYTHON, "-m", "pidone.cli.main", "check", file], cwd=ROOT, capture_output=True, text=True)
-    assert check.returncode == 0, check.stderr
+    checked = check(file)
+    assert checked.returncode == 0, checked.stderr
     result = pidone.run("-c", file)
     assert result.code == 0 and result.err == "", result
 
@@ -148,8 +147,7 @@ class TestConfig:
 
     @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.toml")), ids=lambda path: str(path.parent.name))
     def test_it_is_right_and_every_process_is_explained(self, path: Path) -> None:
-        command = [PYTHON, "-m", "pidone.cli.main", "check", "--elsewhere", str(path)]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        result = check("--elsewhere", str(path))
         assert result.returncode == 0 and "note:" not in result.stdout, result
         text = path.read_text()
         assert text.startswith("# ") and text.count("#") >= text.count("[["), "too few comments"
@@ -186,14 +184,14 @@ def test_the_index_lists_every_page_under_its_kind() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for document in DOCUMENTS:
+    for document in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
 def test_every_test_that_a_document_names_exists() -> None:
     tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
-    for document in DOCUMENTS:
+    for document in PAGES:
         for name in re.findall(r"`(test_\w+)`", document.read_text()):
             assert f"def {name}(" in tests, f"{document.name} names {name}"
 
@@ -311,7 +309,7 @@ def test_the_storms_were_of_a_hundred_thousand_each() -> None:
 
 
 def test_help_s_options_are_all_in_the_documents(pidone: Pidone) -> None:
-    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    text = "\n".join(path.read_text() for path in PAGES)
     for option in re.findall(r"^  (?:-\w, |    )(--\w+)", pidone.run("--help").text, re.M):
         if option not in ("--help", "--version", "--config"):
             assert option in text, f"{option} is in no document"

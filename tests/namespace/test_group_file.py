@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from pidone.config import compiled
-from tests.support.files import process
+from tests.support.files import check, process
 from tests.support.pid1 import PYTHON, Pidone, Running, Write, until
 
 LOOK = "import os, resource, json; print(json.dumps({'cwd': os.getcwd(), 'ids': [os.getresuid(), os.getresgid()], "
@@ -271,8 +271,8 @@ class TestCompiled:
     """`pidonectl check --compile` writes the checked plan next to the file."""
 
     def compile(self, file: str) -> None:
-        command = [PYTHON, "-m", "pidone.cli.main", "check", "--compile", file]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        done = check("--compile", file)
+        assert done.returncode == 0, done
 
     def test_a_start_from_a_compiled_file_needs_no_toml(self, pidone: Pidone, write: Write) -> None:
         file = write("g.toml", process("main", "primary", "echo", "found"))

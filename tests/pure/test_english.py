@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.pid1 import ROOT
+from tests.support.repository import PAGES, python_files
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("docs/*/*.md")])
-PAGES = [path for path in PAGES if not path.relative_to(ROOT).parts[0].startswith(".")]
-SOURCES = [path for top in ("pidone", "scripts", "benchmarks", "demos") for path in (ROOT / top).rglob("*.py")]
+SOURCES = python_files("pidone", "scripts", "benchmarks", "demos")
 
 #: {what is not written: what is}. CHANGELOG.md may name an old word.
 INSTEAD = {

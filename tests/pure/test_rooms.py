@@ -17,6 +17,7 @@ import pytest
 from pidone.cli import launcher
 from pidone.init import ALLOWED
 from tests.support.pid1 import PACKAGE, ROOT
+from tests.support.repository import python_files
 
 #: {room: the rooms it may import from}. A file at the top of the package is a room of its own.
 MAY = {
@@ -175,25 +176,28 @@ def test_a_single_command_s_pid_1_loads_under_1300_lines_of_code() -> None:
     assert sum(map(code_lines, loaded)) < 1300
 
 
-def sources_of_all() -> list[Path]:
-    """Return every Python file of the repository that is written by hand."""
-    tops = ("pidone", "tests", "benchmarks", "scripts", "demos", "config")
-    return [path for top in tops for path in (ROOT / top).rglob("*.py")]
+#: This file names what it looks for, and is left out.
+CITING = [
+    path
+    for path in python_files("pidone", "tests", "benchmarks", "scripts", "demos", "config")
+    if path.stem != "test_rooms"
+]
 
 
 @pytest.mark.parametrize(("kind", "page"), [("E", "edge-cases.md"), ("S", "pod.md")])
 def test_a_file_that_cites_numbers_says_once_where_they_are_defined(kind: str, page: str) -> None:
-    for path in sources_of_all():
+    for path in CITING:
         text = path.read_text()
-        if re.search(rf"\b{kind}\d{{1,3}}\b", text) and path.stem not in ("test_rooms", "generate"):
+        if re.search(rf"\b{kind}\d{{1,3}}\b", text) and path.stem != "generate":  # it writes such a line
             assert text.count(f"docs/reference/{page}") == 1, path
 
 
 def test_a_page_or_a_file_that_a_comment_cites_is_there() -> None:
-    for path in sources_of_all():
-        cited = re.findall(r"\bdocs/[\w/-]+\.(?:md|json)\b", path.read_text())
+    for path in CITING:
+        text = path.read_text()
+        cited = re.findall(r"\bdocs/[\w/-]+\.(?:md|json)\b", text)
         assert all((ROOT / name).exists() for name in cited), (path, cited)
-        assert "DESIGN" not in path.read_text() or path.stem == "test_rooms", path
+        assert "DESIGN" not in text, path
 
 
 def functions() -> list[tuple[str, int]]:

@@ -45,9 +45,17 @@ def test_a_report_of_0_4_0_is_still_read() -> None:
     assert any(" post_start of web ended: success" in line for line in lines), lines
 
 
-@pytest.mark.parametrize("wrong", ["{}", '{"format": 1}', '{"format": 1, "events": 5, "cause": {}}'])
-def test_a_file_that_only_claims_format_1_is_refused(wrong: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("{}", "it has no schema"),
+        ('{"format": 1}', "it claims the format of 0.4.0 and has another shape"),
+        ('{"format": 1, "events": 5, "cause": {}}', "it claims the format of 0.4.0 and has another shape"),
+        ('{"format": 7}', "its schema is 7, and this pidonectl knows 1 and 2"),
+    ],
+)
+def test_a_file_that_only_claims_format_1_is_refused(wrong: str, why: str, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text(wrong)
-    with pytest.raises(load.ReportError, match="is not a report of pidone"):
+    with pytest.raises(load.ReportError, match=f"is not a report of pidone: {why}"):
         load.load(path)

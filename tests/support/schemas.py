@@ -1,4 +1,4 @@
-"""The JSON Schemas of docs/reference, and what is wrong with a value."""
+"""Validate a value against the JSON Schemas of docs/reference."""
 
 from __future__ import annotations
 
@@ -14,17 +14,10 @@ SCHEMAS = {
     name: json.loads((ROOT / "docs" / "reference" / name).read_text())
     for name in ("report.schema.json", "control.schema.json")
 }
-
-
 REGISTRY: Any = Registry().with_resources([(name, Resource.from_contents(made)) for name, made in SCHEMAS.items()])
 
-
 REPORT = Draft202012Validator(SCHEMAS["report.schema.json"], registry=REGISTRY)
-
-
 REQUEST = Draft202012Validator({"$ref": "control.schema.json#/$defs/request"}, registry=REGISTRY)
-
-
 ANSWER = Draft202012Validator({"$ref": "control.schema.json#/$defs/answer"}, registry=REGISTRY)
 
 
